@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{src,training,data,benchmarks,test}/**/*.test.ts'],
+    exclude: ['**/*.long.test.ts', 'node_modules/**', 'dist/**'],
+    testTimeout: 60_000,
+  },
+});
