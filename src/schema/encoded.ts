@@ -1,0 +1,28 @@
+/** A field's values as a model takes them. */
+export type EncodedColumn = EncodedIds | EncodedLists | EncodedDense;
+
+/** One row of an embedding table a row; see `missingId` and `unknownId`. */
+export interface EncodedIds {
+  readonly kind: 'id';
+  readonly ids: Int32Array;
+}
+
+/** Several: row `r` has `ids[offsets[r] .. offsets[r+1])`, pooled when gathered; none is the missing row. */
+export interface EncodedLists {
+  readonly kind: 'ids';
+  readonly offsets: Int32Array;
+  readonly ids: Int32Array;
+  readonly pooling: 'mean' | 'sum';
+}
+
+/** `width` numbers a row, row-major. */
+export interface EncodedDense {
+  readonly kind: 'dense';
+  readonly width: number;
+  readonly values: Float32Array;
+}
+
+export interface EncodedFields {
+  readonly rowCount: number;
+  readonly fields: ReadonlyMap<string, EncodedColumn>;
+}

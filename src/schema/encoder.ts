@@ -1,0 +1,114 @@
+import { assert, UserError } from '../core/errors.ts';
+import type { ColumnBatch } from './columns.ts';
+import type { EncodedColumn, EncodedFields } from './encoded.ts';
+import { BatchReader } from './fieldKeys.ts';
+import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
+import { columnTypeOf, type Fitted } from './fitted.ts';
+import type { Keys } from './keys.ts';
+import { bucketise, numbersOf, standardise, vectorsOf } from './numbers.ts';
+import type { Field, IdsField, Schema } from './schema.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export const defaultMaxItems = 50;
+
+/** Turns raw columns into what models take: the one encoder of training and serving. */
+export interface Encoder {
+  readonly schema: Schema;
+  readonly fitted: Fitted;
+  /**
+   * @param fields those to encode; all of the schema's where absent
+   * @throws UserError if a column is missing or of another type than in training
+   */
+  encode(batch: ColumnBatch, fields?: readonly Field[]): EncodedFields;
+  /** Encodes one field from keys at hand: a cross of a request's and an ad's values. */
+  encodeKeys(field: Field, keys: Keys): EncodedColumn;
+}
+
+export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
+  const byName = new Map(schema.fields.map((field) => [field.name, field]));
+  return {
+    schema,
+    fitted,
+    encode(batch, fields = schema.fields) {
+      const reader = new BatchReader(batch, byName);
+      const encoded = new Map<string, EncodedColumn>();
+      for (const field of fields) {
+        checkType(field, reader, fitted);
+        encoded.set(field.name, encodeField(field, reader, fitted));
+      }
+      return { rowCount: batch.rowCount, fields: encoded };
+    },
+    encodeKeys: (field, keys) => encodeKeys(field, keys, fitted),
+  };
+}
+
+/** Integers may stand where floats did: both are numbers. */
+function checkType(field: Field, reader: BatchReader, fitted: Fitted): void {
+  if (field.kind === 'cross') return;
+  const name = columnOf(field);
+  const expected = fitted.columnTypes.get(name);
+  const got = columnTypeOf(reader.column(name, `field '${field.name}'`));
+  if (expected === got || expected === undefined) return;
+  const numeric = (type: string) => type.replace('integer', 'number');
+  if (numeric(expected) === numeric(got)) return;
+  throw new UserError(
+    `field '${field.name}': column '${name}' was ${expected} in training but is ${got} here; write it with the same type`,
+  );
+}
+
+function encodeField(field: Field, reader: BatchReader, fitted: Fitted): EncodedColumn {
+  switch (field.kind) {
+    case 'vector': {
+      const name = columnOf(field);
+      return {
+        kind: 'dense',
+        width: field.length,
+        values: vectorsOf(reader.column(name, `field '${field.name}'`), field, name),
+      };
+    }
+    case 'number': {
+      const name = columnOf(field);
+      const values = numbersOf(reader.column(name, `field '${field.name}'`), field, name);
+      const statistics = fitted.numbers.get(field.name);
+      assert(statistics !== undefined, `no statistics for '${field.name}'`);
+      if (isEmbedded(field)) return { kind: 'id', ids: bucketise(values, statistics.boundaries ?? []) };
+      return { kind: 'dense', width: 1, values: standardise(values, field, statistics) };
+    }
+    default:
+      return encodeKeys(field, reader.keysOf(field), fitted);
+  }
+}
+
+function encodeKeys(field: Field, keys: Keys, fitted: Fitted): EncodedColumn {
+  const vocabulary = fitted.vocabularies.get(tableOf(field) as string);
+  assert(vocabulary !== undefined, `no vocabulary for '${field.name}'`);
+  const { words, offsets, valid, rowCount } = keys;
+  if (offsets === undefined) {
+    const ids = new Int32Array(rowCount);
+    for (let row = 0; row < rowCount; row++) {
+      ids[row] =
+        valid !== undefined && valid[row] === 0 ? missingId : vocabulary.lookup(words[2 * row], words[2 * row + 1]);
+    }
+    return { kind: 'id', ids };
+  }
+  return encodeLists(words, offsets, rowCount, field, vocabulary);
+}
+
+function encodeLists(
+  words: Int32Array,
+  offsets: Int32Array,
+  rowCount: number,
+  field: Field,
+  vocabulary: Vocabulary,
+): EncodedColumn {
+  const { maxItems = defaultMaxItems, pooling = 'mean' } = field as Partial<IdsField>;
+  const cut = new Int32Array(rowCount + 1);
+  for (let row = 0; row < rowCount; row++)
+    cut[row + 1] = cut[row] + Math.min(maxItems, offsets[row + 1] - offsets[row]);
+  const ids = new Int32Array(cut[rowCount]);
+  for (let row = 0; row < rowCount; row++) {
+    for (let i = cut[row], from = offsets[row]; i < cut[row + 1]; i++, from++)
+      ids[i] = vocabulary.lookup(words[2 * from], words[2 * from + 1]);
+  }
+  return { kind: 'ids', offsets: cut, ids, pooling };
+}

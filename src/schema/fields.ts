@@ -1,0 +1,48 @@
+import { assert } from '../core/errors.ts';
+import type { Field } from './schema.ts';
+import { joinAll, type Scope } from './scopes.ts';
+
+/** Rows every embedding table begins with: 0 for no value, 1 for a value outside the vocabulary. */
+export const missingId = 0;
+export const unknownId = 1;
+export const firstId = 2;
+
+export const defaultEmbeddingSize = 16;
+
+/** Whether the field enters a model as embeddings; otherwise it is a dense input. */
+export function isEmbedded(field: Field): boolean {
+  return field.kind === 'number' ? field.quantiles !== undefined : field.kind !== 'vector';
+}
+
+/** The column a field reads; a cross reads those of its parts. */
+export function columnOf(field: Field): string {
+  assert(field.kind !== 'cross', `cross '${field.name}' has no column`);
+  return field.column ?? field.name;
+}
+
+/** The vocabulary and table an embedded field looks its ids up in. */
+export function tableOf(field: Field): string | undefined {
+  if (!isEmbedded(field)) return undefined;
+  return (field.kind === 'id' || field.kind === 'ids' ? field.table : undefined) ?? field.name;
+}
+
+export function embeddingSize(field: Field): number {
+  return field.kind === 'vector' ? 0 : (field.size ?? defaultEmbeddingSize);
+}
+
+/** How many numbers a dense field adds to a model's input. */
+export function denseWidth(field: Field): number {
+  return field.kind === 'vector' ? field.length : 1;
+}
+
+/** A field's declared scope; a cross has the join of its parts'. */
+export function scopeOfField(field: Field, byName: ReadonlyMap<string, Field>): Scope {
+  if (field.kind !== 'cross') return field.scope;
+  return joinAll(
+    field.of.map((name) => {
+      const part = byName.get(name);
+      assert(part !== undefined && part.kind !== 'cross', `cross '${field.name}' names '${name}'`);
+      return part.scope;
+    }),
+  );
+}

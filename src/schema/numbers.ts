@@ -1,0 +1,112 @@
+import { UserError } from '../core/errors.ts';
+import type { Column } from './columns.ts';
+import { firstId, missingId } from './fields.ts';
+import type { NumberStatistics } from './fitted.ts';
+import { describeField } from './keys.ts';
+import type { NumberField, VectorField } from './schema.ts';
+
+export const defaultClip = 4;
+
+/**
+ * A number column as float64, NaN where there is no value.
+ *
+ * @throws UserError if the column is not of numbers, or holds NaN or infinite values where the field does not allow them
+ */
+export function numbersOf(column: Column, field: NumberField | VectorField, columnName: string): Float64Array {
+  const what = describeField(field.name, columnName, column);
+  if (column.type === 'text' || column.type === 'list') {
+    throw new UserError(
+      `${what}: kind 'number' needs a column of numbers; use kind '${column.type === 'list' ? 'ids or vector' : 'id'}'`,
+    );
+  }
+  const out = new Float64Array(column.rowCount);
+  const { values, valid } = column;
+  for (let row = 0; row < out.length; row++) {
+    if (valid !== undefined && valid[row] === 0) {
+      out[row] = Number.NaN;
+      continue;
+    }
+    const value = Number(values[row]);
+    out[row] = Number.isFinite(value) ? value : notFinite(value, field, what, row);
+  }
+  return out;
+}
+
+/** NaN for a value that may be missing, an error for one that may not. */
+function notFinite(value: number, field: NumberField | VectorField, what: string, row: number): number {
+  if (field.invalid === 'missing') return Number.NaN;
+  throw new UserError(
+    `${what}: expected finite numbers, got ${value} in row ${row}; clean the column, or set "invalid": "missing" on the field`,
+  );
+}
+
+/** sign(x)·ln(1+|x|) or x. */
+export function transform(value: number, field: NumberField): number {
+  if (field.transform !== 'log1p') return value;
+  return value < 0 ? -Math.log1p(-value) : Math.log1p(value);
+}
+
+/** (t(x) − mean)/deviation limited to ±clip; a missing value is the mean, 0. */
+export function standardise(values: Float64Array, field: NumberField, statistics: NumberStatistics): Float32Array {
+  const clip = field.clip ?? defaultClip;
+  const scale = 1 / statistics.deviation;
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row++) {
+    const z = (transform(values[row], field) - statistics.mean) * scale;
+    out[row] = Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
+  }
+  return out;
+}
+
+/** The quantile bucket of each value: the first whose upper bound is not below it. */
+export function bucketise(values: Float64Array, boundaries: readonly number[]): Int32Array {
+  const ids = new Int32Array(values.length);
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row];
+    if (Number.isNaN(value)) {
+      ids[row] = missingId;
+      continue;
+    }
+    let low = 0;
+    let high = boundaries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (boundaries[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    ids[row] = firstId + low;
+  }
+  return ids;
+}
+
+/**
+ * A list column of fixed length as float32, row-major; a missing row is zeros.
+ *
+ * @throws UserError at the first row of another length
+ */
+export function vectorsOf(column: Column, field: VectorField, columnName: string): Float32Array {
+  const what = describeField(field.name, columnName, column);
+  if (column.type !== 'list' || column.items.type === 'text') {
+    throw new UserError(
+      `${what}: kind 'vector' needs a list of ${field.length} numbers a row; use another kind or column`,
+    );
+  }
+  const { offsets, items, valid } = column;
+  const out = new Float32Array(column.rowCount * field.length);
+  for (let row = 0; row < column.rowCount; row++) {
+    if (valid !== undefined && valid[row] === 0) continue;
+    const length = offsets[row + 1] - offsets[row];
+    if (length !== field.length) {
+      throw new UserError(
+        `${what}: expected ${field.length} numbers a row, got ${length} in row ${row}; correct the field's length or the data`,
+      );
+    }
+    for (let i = 0; i < length; i++) {
+      const at = offsets[row] + i;
+      const value = items.valid !== undefined && items.valid[at] === 0 ? Number.NaN : Number(items.values[at]);
+      const known = Number.isFinite(value) ? value : notFinite(value, field, what, row);
+      out[row * field.length + i] = Number.isNaN(known) ? 0 : known;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,166 @@
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { listOf, UserError } from '../core/errors.ts';
+import { columnOf, embeddingSize, isEmbedded, scopeOfField, tableOf } from './fields.ts';
+import { type Field, fieldKinds, type Schema, SchemaFile } from './schema.ts';
+
+/**
+ * Reads a schema file's content; every mistake in it is reported together.
+ *
+ * @param source how messages name it, e.g. the file's path
+ * @throws UserError
+ */
+export function parseSchema(json: unknown, source = 'schema'): Schema {
+  const problems = shapeProblems(json);
+  if (problems.length === 0) problems.push(...meaningProblems(json as Schema));
+  if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
+  const { $schema: _, ...schema } = json as Schema & { $schema?: string };
+  return schema;
+}
+
+/** A file's text as JSON, with the place of a syntax error. */
+export function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${source}: not valid JSON (${(error as Error).message}); correct the file`);
+  }
+}
+
+/** What a compiled typebox check finds wrong, one line each: where, what was expected, what was got. */
+export function problemsOf(check: TSchema, value: unknown, where: (path: string) => string): string[] {
+  const problems: string[] = [];
+  for (const error of Compile(check).Errors(value)) {
+    const at = where(error.instancePath);
+    const params = error.params as Record<string, unknown>;
+    if (error.message === 'schema is false') continue; // said again, better, by additionalProperties
+    if (error.keyword === 'additionalProperties') {
+      problems.push(`${at} has unknown ${listOf((params.additionalProperties as string[]).map((k) => `'${k}'`))}`);
+    } else if (error.keyword === 'required') {
+      problems.push(`${at} lacks ${listOf((params.requiredProperties as string[]).map((k) => `'${k}'`))}`);
+    } else if (error.keyword === 'anyOf') {
+      problems.push(`${at} ${error.message}, got ${shown(valueAt(value, error.instancePath))}`);
+    } else if (error.keyword !== 'const') {
+      problems.push(`${at} ${error.message}, got ${shown(valueAt(value, error.instancePath))}`);
+    }
+  }
+  return problems;
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  let at = value as Record<string, unknown>;
+  for (const key of path.split('/').slice(1)) at = at?.[key] as Record<string, unknown>;
+  return at;
+}
+
+/** A value as messages show it: short. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function shapeProblems(json: unknown): string[] {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return [`expected a JSON object, got ${shown(json)}`];
+  const { fields, ...rest } = json as Record<string, unknown>;
+  // Fields are checked one by one against their own kind: a union's errors would name every kind.
+  const shell =
+    Array.isArray(fields) && fields.length > 0 ? { ...rest, fields: [{ name: 'x', kind: 'id', scope: 'ad' }] } : json;
+  const problems = problemsOf(SchemaFile, shell, (path) =>
+    path === '' ? 'the file' : path.slice(1).replaceAll('/', '.'),
+  );
+  if (!Array.isArray(fields)) return problems;
+  fields.forEach((field: Record<string, unknown>, i) => {
+    const label = typeof field?.name === 'string' ? `field '${field.name}'` : `fields[${i}]`;
+    const kind = field?.kind as keyof typeof fieldKinds;
+    if (!Object.hasOwn(fieldKinds, kind ?? '')) {
+      problems.push(`${label} has kind ${shown(kind)}; use one of ${Object.keys(fieldKinds).join(', ')}`);
+      return;
+    }
+    problems.push(
+      ...problemsOf(fieldKinds[kind], field, (path) => (path === '' ? label : `${label}: ${path.slice(1)}`)),
+    );
+  });
+  return problems;
+}
+
+function meaningProblems(schema: Schema): string[] {
+  const problems: string[] = [];
+  const byName = new Map<string, Field>();
+  for (const field of schema.fields) {
+    if (byName.has(field.name)) problems.push(`field '${field.name}' is named twice; rename one`);
+    byName.set(field.name, field);
+  }
+  const labels = new Map(schema.labels.map((label) => [label.name, label]));
+  if (labels.size < schema.labels.length) problems.push('two labels have the same name; rename one');
+  const labelColumns = new Map(schema.labels.map((label) => [label.column, label.name]));
+  for (const label of schema.labels) {
+    if (label.after === undefined) continue;
+    const chain = new Set([label.name]);
+    for (let at: string | undefined = label.after; at !== undefined; at = labels.get(at)?.after) {
+      if (!labels.has(at))
+        problems.push(
+          `label '${label.name}' comes after '${at}', which is no label; name one of ${listOf([...labels.keys()])}`,
+        );
+      if (chain.has(at)) {
+        problems.push(`label '${label.name}' comes after itself; break the circle`);
+        break;
+      }
+      chain.add(at);
+    }
+  }
+  const tables = new Map<string, Field>();
+  for (const field of schema.fields) {
+    problems.push(...fieldProblems(field, byName, labelColumns));
+    const table = tableOf(field);
+    if (table === undefined) continue;
+    const other = tables.get(table) ?? field;
+    tables.set(table, other);
+    for (const key of ['size', 'minCount', 'buckets'] as const) {
+      const mine = key === 'size' ? embeddingSize(field) : (field as { minCount?: number; buckets?: number })[key];
+      const theirs = key === 'size' ? embeddingSize(other) : (other as { minCount?: number; buckets?: number })[key];
+      if (mine !== theirs) {
+        problems.push(
+          `fields '${other.name}' and '${field.name}' share table '${table}' but differ in ${key} (${theirs} and ${mine}); make them equal`,
+        );
+      }
+    }
+  }
+  for (const slice of schema.slices ?? []) {
+    if (byName.get(slice)?.kind !== 'id')
+      problems.push(`slice '${slice}' is not a field of kind 'id'; name one that is`);
+  }
+  return problems;
+}
+
+function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: Map<string, string>): string[] {
+  const problems: string[] = [];
+  if (field.kind === 'cross') {
+    for (const part of field.of) {
+      const other = byName.get(part);
+      if (other === undefined)
+        problems.push(`cross '${field.name}' is of '${part}', which is no field; name fields of kind id or ids`);
+      else if (other.kind !== 'id' && other.kind !== 'ids') {
+        problems.push(
+          `cross '${field.name}' is of '${part}', which has kind '${other.kind}'; name fields of kind id or ids`,
+        );
+      }
+    }
+    if (problems.length === 0) scopeOfField(field, byName);
+    return problems;
+  }
+  const label = labelColumns.get(columnOf(field));
+  if (label !== undefined) {
+    problems.push(
+      `field '${field.name}' reads column '${columnOf(field)}', which is label '${label}'; a label cannot be a feature: remove the field`,
+    );
+  }
+  if ((field.kind === 'id' || field.kind === 'ids') && field.buckets !== undefined && field.minCount !== undefined) {
+    problems.push(`field '${field.name}' has both minCount and buckets; hashing keeps no counts of ids: remove one`);
+  }
+  if (field.kind === 'number' && field.size !== undefined && !isEmbedded(field)) {
+    problems.push(`field '${field.name}' has a size but no quantiles; add quantiles or remove size`);
+  }
+  return problems;
+}
