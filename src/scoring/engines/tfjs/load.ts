@@ -1,0 +1,190 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import util from 'node:util';
+import { messageOf, UserError } from '../../../core/errors.ts';
+import { type BackendName, backendUnavailable, type LoadedBackend, parseBackendName } from './backend.ts';
+import type { Tf } from './kernels.ts';
+
+export interface LoadOptions {
+  /** Folders in whose `node_modules` (or above) tfjs-node is looked for; the working folder, then our own package. */
+  searchFrom?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+}
+
+const own = createRequire(import.meta.url);
+const PEERS = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
+
+/**
+ * Loads TensorFlow.js and makes a backend ready. `auto` takes tfjs-node-gpu, then tfjs-node, where the user has
+ * installed one that works, else wasm, else plain JavaScript.
+ *
+ * @throws UserError of kind `unsupported` if a backend asked for by name does not load
+ */
+export async function loadBackend(name: string, options: LoadOptions = {}): Promise<LoadedBackend> {
+  const wanted = parseBackendName(name);
+  const env = options.env ?? process.env;
+  const folders = options.searchFrom ?? [process.cwd(), path.dirname(fileURLToPath(import.meta.url))];
+  const failures: string[] = [];
+  for (const backend of wanted === 'auto' ? (['tensorflow', 'wasm', 'cpu'] as const) : [wanted]) {
+    try {
+      const loaded = backend === 'tensorflow' ? await loadTensorflow(folders, env) : await loadBundled(backend);
+      const asked = wanted === 'auto' ? 'the fastest that loads' : 'asked for';
+      const reason = [asked, ...failures, ...(loaded.skipped ?? [])].join('; ');
+      return { tf: loaded.tf, backend, device: loaded.device, reason };
+    } catch (error) {
+      if (wanted !== 'auto') throw backendUnavailable(backend, messageOf(error));
+      failures.push(`${backend}: ${messageOf(error)}`);
+    }
+  }
+  throw new UserError(`no TensorFlow.js backend loads (${failures.join('; ')}); reinstall limelight`, 'unsupported');
+}
+
+interface Candidate {
+  tf: Tf;
+  device: string;
+  skipped?: string[];
+}
+
+/** wasm and cpu come with limelight. */
+async function loadBundled(backend: 'wasm' | 'cpu'): Promise<Candidate> {
+  const entry = own.resolve(`@tensorflow/tfjs-backend-${backend}`);
+  const tf = coreOf(entry);
+  if (backend === 'cpu') {
+    quietly(() => own(entry));
+    await activate(tf, 'cpu');
+    return { tf, device: 'JavaScript, 1 thread' };
+  }
+  const wasm = quietly(() => own(entry)) as typeof import('@tensorflow/tfjs-backend-wasm');
+  // After it has started, new paths are refused, and the first were ours.
+  if (tf.findBackend('wasm') == null) wasm.setWasmPaths(`${path.dirname(entry)}${path.sep}`);
+  await withoutExitHandlers(() => activate(tf, 'wasm'));
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  return { tf, device: `wasm${simd ? ' SIMD' : ''}, 1 thread` };
+}
+
+/** tfjs-node is the user's to install: each place and package is tried until one works. */
+async function loadTensorflow(folders: readonly string[], env: NodeJS.ProcessEnv): Promise<Candidate> {
+  const skipped: string[] = [];
+  for (const peer of PEERS) {
+    const tried = new Set<string>();
+    for (const folder of folders) {
+      const entry = resolveFrom(folder, peer);
+      if (entry === null || tried.has(entry)) continue;
+      tried.add(entry);
+      try {
+        return { ...(await loadPeer(peer, entry, env)), skipped };
+      } catch (error) {
+        skipped.push(`${peer} is broken (${messageOf(error).split('\n')[0].trim()})`);
+      }
+    }
+  }
+  throw new Error(skipped.length > 0 ? skipped.join('; ') : 'neither tfjs-node-gpu nor tfjs-node is installed');
+}
+
+async function loadPeer(peer: string, entry: string, env: NodeJS.ProcessEnv): Promise<Candidate> {
+  restoreUtil();
+  const bf16 = prepareEnv(env);
+  const load = createRequire(entry);
+  quietly(() => load(entry));
+  // The addon has registered itself in the copy of tfjs-core that it depends on, which need not be ours.
+  const tf = coreOf(load.resolve('@tensorflow/tfjs'));
+  if (!tf.version_core.startsWith('4.')) throw new Error(`it brings tfjs-core ${tf.version_core}, 4.x is needed`);
+  await activate(tf, 'tensorflow');
+  const { binding, isUsingGpuDevice } = tf.backend() as unknown as {
+    binding: { TF_Version: string };
+    isUsingGpuDevice: boolean;
+  };
+  const place = isUsingGpuDevice ? ['CUDA', ...gpuName()] : ['CPU', ...(bf16 ? ['bfloat16 products'] : [])];
+  return { tf, device: [`TensorFlow ${binding.TF_Version}`, ...place, peer.split('/')[1]].join(', ') };
+}
+
+/** The tfjs-core that a module gets when it asks for it. */
+function coreOf(entry: string): Tf {
+  const tf = createRequire(entry)('@tensorflow/tfjs-core') as Tf;
+  // Production mode: no banner in Node, no warnings of kernels registered twice, no checks made for browsers.
+  tf.env().set('PROD', true);
+  return tf;
+}
+
+async function activate(tf: Tf, backend: BackendName): Promise<void> {
+  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js refuses backend '${backend}'`);
+  await tf.ready();
+}
+
+function resolveFrom(folder: string, peer: string): string | null {
+  try {
+    return createRequire(path.join(path.resolve(folder), 'package.json')).resolve(peer);
+  } catch {
+    return null;
+  }
+}
+
+/** tfjs-node 4.22 calls two functions that Node 23 removed. */
+function restoreUtil(): void {
+  const legacy = util as unknown as Record<string, unknown>;
+  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  legacy.isArray ??= Array.isArray;
+}
+
+/**
+ * Sets what the C library reads when it loads, where the user has not: no start-up chatter, the same result each run,
+ * and bfloat16 products on a CPU with matrix tiles (AMX), which accumulate in float32.
+ * @returns whether products are in bfloat16
+ */
+function prepareEnv(env: NodeJS.ProcessEnv): boolean {
+  env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  env.TF_DETERMINISTIC_OPS ??= '1';
+  if (cpuHasAmx()) env.ONEDNN_DEFAULT_FPMATH_MODE ??= 'BF16';
+  return env.ONEDNN_DEFAULT_FPMATH_MODE === 'BF16';
+}
+
+function cpuHasAmx(): boolean {
+  try {
+    return /^flags\s*:.*\bamx_bf16\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return false; // not Linux
+  }
+}
+
+/** The first GPU's name, if NVIDIA's tool is at hand. */
+function gpuName(): string[] {
+  try {
+    const output = execFileSync('nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], {
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return output.toString().trim().split('\n').slice(0, 1);
+  } catch {
+    return [];
+  }
+}
+
+/** Runs a synchronous load without its console output; its errors still throw. */
+function quietly<T>(load: () => T): T {
+  const { log, info, warn, error } = console;
+  const mute = () => {};
+  Object.assign(console, { log: mute, info: mute, warn: mute, error: mute });
+  try {
+    return load();
+  } finally {
+    Object.assign(console, { log, info, warn, error });
+  }
+}
+
+/**
+ * The wasm module puts handlers on the process that answer any uncaught error by throwing it again from a
+ * file of one line, which prints all 60 kB of it. They are taken off again.
+ */
+async function withoutExitHandlers(load: () => Promise<void>): Promise<void> {
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = events.map((event) => new Set<unknown>(process.listeners(event as 'uncaughtException')));
+  await load();
+  events.forEach((event, i) => {
+    for (const listener of process.listeners(event as 'uncaughtException')) {
+      if (!before[i].has(listener)) process.removeListener(event, listener);
+    }
+  });
+}

@@ -1,0 +1,215 @@
+import type { NamedAttrMap, Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Activation } from './kernelLoops.ts';
+import { registerKernels, type Tf } from './kernels.ts';
+import { productBce } from './productBce.ts';
+
+export type { Activation } from './kernelLoops.ts';
+
+/**
+ * The ops of a model on TensorFlow.js: functions from tensors [rows, width] to tensors, differentiable by the tape
+ * (`tf.engine().gradients`) at the cost of hand-written gradients. Call them within `tf.tidy`.
+ */
+export type Ops = ReturnType<typeof createOps>;
+
+/** Binds the ops to a loaded TensorFlow.js whose backend is ready, and registers their kernels on that backend. */
+export function createOps(tf: Tf) {
+  registerKernels(tf);
+
+  const run = <T = Tensor2D>(kernel: string, inputs: Record<string, Tensor>, attrs: object = {}): T =>
+    tf.engine().runKernel(`Limelight${kernel}`, inputs, attrs as NamedAttrMap) as T;
+
+  /**
+   * An op with its own gradient. The tape frees intermediate tensors after the forward pass, so what the gradient
+   * needs is saved here: `backward` gets the inputs and the output as they were.
+   */
+  const op = (
+    inputs: Tensor[],
+    forward: () => Tensor2D,
+    backward: (dy: Tensor2D, inputs: Tensor2D[], output: Tensor2D) => Tensor | Tensor[],
+  ): Tensor2D => {
+    const graded = tf.customGrad((...args) => {
+      const value = forward();
+      const save = args[args.length - 1] as unknown as (tensors: Tensor[]) => void;
+      save([value, ...inputs]);
+      const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor | Tensor[] => {
+        const [output, ...rest] = saved as Tensor2D[];
+        return backward(dy as Tensor2D, rest, output);
+      };
+      return { value, gradFunc };
+    });
+    return graded(...inputs) as Tensor2D;
+  };
+
+  /** act(x · W + b). @param x [rows, n] @param weights [n, m] @param bias [m], or none */
+  const dense = (x: Tensor2D, weights: Tensor2D, bias: Tensor | null, activation: Activation = 'linear'): Tensor2D =>
+    op(
+      bias ? [x, weights, bias] : [x, weights],
+      () => run('Dense', bias ? { x, weights, bias } : { x, weights }, { activation }),
+      (dy, [x, weights], y) => run<Tensor[]>('DenseGrad', { dy, y, x, weights }, { activation }).slice(0, bias ? 3 : 2),
+    );
+
+  /** z_f = mean_d x_fd. @param x [rows, Σ sizes] @returns [rows, fields] */
+  const fieldMeans = (x: Tensor2D, sizes: readonly number[]): Tensor2D =>
+    op(
+      [x],
+      () => run('FieldMeans', { x }, { sizes }),
+      (dz) => run('FieldMeansGrad', { dz }, { sizes }),
+    );
+
+  /** y_fd = a_f x_fd. @param x [rows, Σ sizes] @param a [rows, fields] */
+  const scaleFields = (x: Tensor2D, a: Tensor2D, sizes: readonly number[]): Tensor2D =>
+    op(
+      [x, a],
+      () => run('ScaleFields', { x, a }, { sizes }),
+      (dy, [x, a]) => run<Tensor[]>('ScaleFieldsGrad', { dy, x, a }, { sizes }),
+    );
+
+  /** One row repeated to n; a tensor of n rows as it is. Values of request scope have one row when serving. */
+  const broadcastRows = (t: Tensor2D, n: number): Tensor2D =>
+    t.shape[0] === n
+      ? t
+      : op(
+          [t],
+          () => tf.tile(t, [n, 1]),
+          (dy) => tf.sum(dy, 0, true),
+        );
+
+  const alignRows = (inputs: readonly Tensor2D[]): Tensor2D[] => {
+    const rows = Math.max(...inputs.map((input) => input.shape[0]));
+    return inputs.map((input) => broadcastRows(input, rows));
+  };
+
+  const multiply = (left: Tensor2D, right: Tensor2D): Tensor2D => {
+    const [a, b] = alignRows([left, right]);
+    return op(
+      [a, b],
+      () => tf.mul(a, b),
+      (dy, [a, b]) => [tf.mul(dy, b), tf.mul(dy, a)],
+    );
+  };
+
+  const add = (left: Tensor2D, right: Tensor2D): Tensor2D => {
+    const [a, b] = alignRows([left, right]);
+    return op(
+      [a, b],
+      () => tf.add(a, b),
+      (dy) => [tf.clone(dy), tf.clone(dy)],
+    );
+  };
+
+  const concat = (inputs: readonly Tensor2D[]): Tensor2D => {
+    if (inputs.length === 1) return inputs[0];
+    const parts = alignRows(inputs);
+    const widths = parts.map((part) => part.shape[1]);
+    return op(
+      parts,
+      () => tf.concat(parts, 1),
+      (dy) => tf.split(dy, widths, 1),
+    );
+  };
+
+  const crossFull = (x0: Tensor2D, xl: Tensor2D, weights: Tensor2D, bias: Tensor | null): Tensor2D =>
+    add(multiply(x0, dense(xl, weights, bias)), xl);
+
+  return {
+    dense,
+    fieldMeans,
+    scaleFields,
+    multiply,
+    add,
+    broadcastRows,
+
+    /**
+     * Re-weights each field by its learned importance: z = field means, a = relu(W2 relu(W1 z + b1) + b2), y_f = a_f x_f.
+     * @param x [rows, Σ sizes] @returns the re-weighted fields, and a [rows, fields] for reports
+     * @see Huang et al. 2019, "FiBiNET", section 3.2
+     */
+    senet(
+      x: Tensor2D,
+      sizes: readonly number[],
+      w1: Tensor2D,
+      b1: Tensor | null,
+      w2: Tensor2D,
+      b2: Tensor | null,
+      activation: Activation = 'relu',
+    ): { output: Tensor2D; gates: Tensor2D } {
+      const gates = dense(dense(fieldMeans(x, sizes), w1, b1, activation), w2, b2, activation);
+      return { output: scaleFields(x, gates, sizes), gates };
+    },
+
+    /** Every pair's inner product, (0,1), (0,2), …, (1,2), …. @param x [rows, fields · dim] @returns [rows, f(f−1)/2] */
+    inner: (x: Tensor2D, fields: number, dim: number): Tensor2D =>
+      op(
+        [x],
+        () => run('Inner', { x }, { fields, dim }),
+        (dy, [x]) => run('InnerGrad', { dy, x }, { fields, dim }),
+      ),
+
+    /** ½ Σ_d [(Σ_f x_fd)² − Σ_f x_fd²]. @param x [rows, fields · dim] @returns [rows, 1] */
+    fm: (x: Tensor2D, fields: number, dim: number): Tensor2D =>
+      op(
+        [x],
+        () => run('Fm', { x }, { fields, dim }),
+        (dy, [x]) => run('FmGrad', { dy, x }, { fields, dim }),
+      ),
+
+    /** x0 ⊙ (xl W + b) + xl. @param weights [n, n] @see Wang et al. 2021, "DCN V2", equation 1 */
+    crossFull,
+
+    /** x0 ⊙ ((xl V) U + b) + xl. @param v [n, rank] @param u [rank, n] @see Wang et al. 2021, "DCN V2", equation 2 */
+    crossLowRank: (x0: Tensor2D, xl: Tensor2D, v: Tensor2D, u: Tensor2D, bias: Tensor | null): Tensor2D =>
+      add(multiply(x0, dense(dense(xl, v, null), u, bias)), xl),
+
+    /** Side by side; inputs of one row are repeated to the others' rows. */
+    concat,
+
+    /** x as it is, with no gradient. */
+    stopGradient: (x: Tensor2D): Tensor2D =>
+      op(
+        [],
+        () => tf.clone(x),
+        () => [],
+      ),
+
+    /** Σ_j x_ij. @returns [rows, 1] */
+    sumWidth: (x: Tensor2D): Tensor2D =>
+      op(
+        [x],
+        () => run('RowSums', { x }),
+        (dy) => run('SpreadRows', { v: dy }, { width: x.shape[1] }),
+      ),
+
+    /** Over the width of each row. */
+    softmax: (x: Tensor2D): Tensor2D =>
+      op(
+        [x],
+        () => tf.softmax(x),
+        (dy, _, y) => run('SoftmaxGrad', { dy, y }),
+      ),
+
+    /**
+     * The mean over rows of w [−y ln p − (1 − y) ln(1 − p)], p = Π_k σ(z_k): a plain log loss with one column, ESMM's
+     * pCTCVR with two. Computed in float64 from the downloaded logits, so it is exact where float32 would saturate.
+     * @param logits [rows, k] @param labels [rows] in [0, 1] @param weights [rows], or none for 1
+     * @param divisor what the sum is divided by; rows where absent
+     */
+    productBce(logits: Tensor2D, labels: Float32Array, weights: Float32Array | null, divisor?: number): Scalar {
+      const [rows, heads] = logits.shape;
+      return tf.customGrad(() => {
+        const grad = new Float32Array(rows * heads);
+        const loss = productBce(logits.dataSync() as Float32Array, heads, labels, weights, 1 / (divisor ?? rows), grad);
+        return {
+          value: tf.scalar(loss),
+          gradFunc: (dy: Tensor) => tf.mul(tf.tensor2d(grad, [rows, heads]), dy) as Tensor,
+        };
+      })(logits) as Scalar;
+    },
+
+    /** The sum of the losses of a step. */
+    total: (losses: readonly Scalar[]): Scalar =>
+      tf.customGrad(() => ({
+        value: tf.addN([...losses]),
+        gradFunc: (dy: Tensor) => losses.map(() => tf.clone(dy)),
+      }))(...losses) as Scalar,
+  };
+}
