@@ -1,0 +1,84 @@
+import { assert } from '../../../core/errors.ts';
+import { tableWeight } from '../../../model/bundle.ts';
+import type { TypedModel } from '../../../model/checkModel.ts';
+import type { Tensor } from '../../../model/safetensors.ts';
+import type { Op, Step, StepOf } from '../../../model/steps.ts';
+import type { FieldsType, ValueType } from '../../../model/values.ts';
+import type { EncodedColumn, EncodedDense } from '../../../schema/encoded.ts';
+import type { ScoringInput } from '../../scorer.ts';
+import { embed, input } from './embed.ts';
+import { fm, gate, inner, senet } from './fields.ts';
+import { add, concat, cross, dense, multiply, softmax, sum } from './layers.ts';
+import type { Matrix } from './matrix.ts';
+
+/** What one step can see: its inputs, their types, and its parameters by their short names. */
+interface StepInputs {
+  readonly values: readonly Matrix[];
+  readonly types: readonly ValueType[];
+  readonly columns: readonly EncodedColumn[];
+  weights(name: string): Float32Array;
+  table(name: string): { values: Float32Array; size: number };
+}
+
+const sizesOf = (type: ValueType) => (type as FieldsType).sizes;
+const copyOf = (x: Matrix): Matrix => ({ ...x, values: x.values.slice() });
+
+const run: { readonly [O in Op]: (step: StepOf<O>, given: StepInputs) => Matrix } = {
+  embed: (step, { columns, table }) => embed(columns, step.tables.map(table)),
+  input: (_, { columns }) => concat(input(columns as EncodedDense[])),
+  stack: (_, { values }) => concat(values),
+  concat: (_, { values }) => concat(values),
+  senet: (step, { values: [x], types, weights }) =>
+    senet(
+      x,
+      sizesOf(types[0]),
+      { w1: weights('w1'), b1: weights('b1'), w2: weights('w2'), b2: weights('b2') },
+      step.activation,
+    ),
+  gate: (_, { values: [x, gates], types }) => gate(x, gates, sizesOf(types[0])),
+  dense: (step, { values, weights }) =>
+    dense(concat(values), weights('w'), step.bias ? weights('b') : undefined, step.activation),
+  inner: (_, { values: [x], types }) => inner(x, sizesOf(types[0]).length),
+  fm: (_, { values: [x], types }) => fm(x, sizesOf(types[0]).length),
+  cross: (step, { values: [x0, x], weights }) =>
+    cross(x0, x, step.rank === null ? { w: weights('w') } : { v: weights('v'), u: weights('u') }, weights('b')),
+  sum: (step, { values, weights }) => sum(values, step.bias ? weights('b')[0] : 0),
+  add: (_, { values }) => add(values),
+  multiply: (_, { values }) => multiply(values),
+  softmax: (_, { values: [x] }) => softmax(x),
+  stopGradient: (_, { values: [x] }) => copyOf(x),
+  dropout: (_, { values: [x] }) => copyOf(x),
+};
+
+/**
+ * Computes every value of a model, in float64, each with as many rows as what it is made of: one where all of that has
+ * one, as a request's values do in service.
+ *
+ * @param input checked, as `createInputCheck` does
+ * @returns by the value's name
+ */
+export function runSteps(
+  typed: TypedModel,
+  weights: ReadonlyMap<string, Tensor<Float32Array>>,
+  input: ScoringInput,
+): Map<string, Matrix> {
+  const values = new Map<string, Matrix>();
+  const weight = (name: string): Float32Array => {
+    const tensor = weights.get(name);
+    assert(tensor !== undefined, `no weights '${name}'`);
+    return tensor.values;
+  };
+  for (const step of typed.model.steps) {
+    const readsFields = step.op === 'embed' || step.op === 'input';
+    const execute = run[step.op] as (step: Step, given: StepInputs) => Matrix;
+    const result = execute(step, {
+      values: readsFields ? [] : step.inputs.map((name) => values.get(name) as Matrix),
+      types: readsFields ? [] : step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
+      columns: readsFields ? step.inputs.map((name) => input.fields.get(name) as EncodedColumn) : [],
+      weights: (name) => weight(`${step.output}.${name}`),
+      table: (name) => ({ values: weight(tableWeight(name)), size: typed.tables.get(name)?.size as number }),
+    });
+    values.set(step.output, result);
+  }
+  return values;
+}

@@ -1,0 +1,121 @@
+import { listOf, UserError } from '../core/errors.ts';
+import type { TypedModel } from '../model/checkModel.ts';
+import type { EncodedColumn } from '../schema/encoded.ts';
+import { denseWidth, isEmbedded, tableOf } from '../schema/fields.ts';
+import type { ScoringInput } from './scorer.ts';
+
+/** A field as some step of the model takes it. */
+interface UsedField {
+  readonly name: string;
+  /** Rows of its tables, which all share one vocabulary; 0 for a dense field. */
+  readonly tableRows: number;
+  /** Numbers a row of a dense field; 0 for an embedded one. */
+  readonly width: number;
+}
+
+/**
+ * Makes the check every engine applies to its input before it touches memory: each field the model takes is there, of
+ * the right kind and number of rows, and each id lies inside its table. Costs one pass over the ids.
+ *
+ * @param rowsOf rows of a vocabulary's tables
+ */
+export function createInputCheck(
+  typed: TypedModel,
+  rowsOf: (vocabulary: string) => number,
+): (input: ScoringInput) => void {
+  const used = fieldsOf(typed, rowsOf);
+  return (input) => {
+    if (!Number.isSafeInteger(input.rowCount) || input.rowCount < 0)
+      throw new UserError(`scoring input: expected a row count of 0 or more, got ${input.rowCount}; count the rows`);
+    for (const field of used) checkField(field, input);
+  };
+}
+
+/** The names of the fields a model takes, in the order it takes them: what must be encoded. */
+export function fieldNames(typed: TypedModel): string[] {
+  return fieldsOf(typed, () => 0).map((field) => field.name);
+}
+
+function fieldsOf(typed: TypedModel, rowsOf: (vocabulary: string) => number): UsedField[] {
+  const used = new Map<string, UsedField>();
+  for (const step of typed.model.steps) {
+    if (step.op !== 'embed' && step.op !== 'input') continue;
+    for (const name of step.inputs) {
+      const field = typed.schema.fields.find((candidate) => candidate.name === name);
+      if (field === undefined || used.has(name)) continue;
+      const embedded = isEmbedded(field);
+      used.set(name, {
+        name,
+        tableRows: embedded ? rowsOf(tableOf(field) as string) : 0,
+        width: embedded ? 0 : denseWidth(field),
+      });
+    }
+  }
+  return [...used.values()];
+}
+
+function checkField({ name, tableRows, width }: UsedField, { fields, rowCount }: ScoringInput): void {
+  const column = fields.get(name);
+  if (column === undefined) {
+    throw new UserError(
+      `scoring input: field '${name}' is missing; the model takes it, the input has ${listOf([...fields.keys()]) || 'no field'}`,
+      'missing',
+    );
+  }
+  if ((column.kind === 'dense') !== width > 0) {
+    throw new UserError(
+      `scoring input: field '${name}' is ${column.kind === 'dense' ? 'dense' : 'of ids'}, the model takes it ${width > 0 ? 'dense' : 'as ids'}; encode it with the bundle's own schema`,
+    );
+  }
+  if (column.kind === 'dense' && column.width !== width) {
+    throw new UserError(
+      `scoring input: field '${name}' has ${column.width} numbers a row, the model takes ${width}; encode it with the bundle's own schema`,
+    );
+  }
+  const rows = rowsIn(column);
+  if (rows !== rowCount && rows !== 1) {
+    throw new UserError(
+      `scoring input: field '${name}' has ${rows} rows, expected ${rowCount} or 1; give every field one value a row`,
+    );
+  }
+  if (column.kind === 'dense') return;
+  if (column.kind === 'ids') checkOffsets(name, column.offsets, column.ids.length);
+  checkIds(name, column.ids, tableRows);
+}
+
+function checkOffsets(name: string, offsets: Int32Array, items: number): void {
+  let ordered = offsets[0] >= 0 && offsets[offsets.length - 1] <= items;
+  for (let row = 1; row < offsets.length; row++) ordered &&= offsets[row] >= offsets[row - 1];
+  if (!ordered)
+    throw new UserError(
+      `scoring input: field '${name}' has offsets that do not ascend within its ${items} ids; encode it anew`,
+    );
+}
+
+/**
+ * Checks that ids are rows of their table.
+ *
+ * @throws UserError naming the first that is not
+ */
+export function checkIds(name: string, ids: Int32Array, tableRows: number): void {
+  for (let i = 0; i < ids.length; i++) {
+    // Compared without sign, a negative id is a large one.
+    if (ids[i] >>> 0 >= tableRows) {
+      throw new UserError(
+        `scoring input: field '${name}' has id ${ids[i]} at ${i}, outside its table of ${tableRows} rows; encode it with the bundle's own vocabulary`,
+      );
+    }
+  }
+}
+
+/** How many rows a column has. */
+export function rowsIn(column: EncodedColumn): number {
+  switch (column.kind) {
+    case 'id':
+      return column.ids.length;
+    case 'ids':
+      return column.offsets.length - 1;
+    case 'dense':
+      return column.values.length / column.width;
+  }
+}
