@@ -27,21 +27,38 @@ export function parseJson(text: string, source: string): unknown {
   }
 }
 
-/** What a compiled typebox check finds wrong, one line each: where, what was expected, what was got. */
-export function problemsOf(check: TSchema, value: unknown, where: (path: string) => string): string[] {
+/** What a typebox shape finds wrong with a value, one line each: where, what was expected, what was got. */
+export function problemsOf(shape: TSchema, value: unknown, where: (path: string) => string): string[] {
+  const errors = Compile(shape).Errors(value);
+  // A union of constants fails once for each and once as a whole: said once, with the choices.
+  const choices = new Map<string, unknown[]>();
+  for (const { keyword, instancePath, params } of errors) {
+    if (keyword !== 'const') continue;
+    choices.set(instancePath, [
+      ...(choices.get(instancePath) ?? []),
+      (params as { allowedValue: unknown }).allowedValue,
+    ]);
+  }
   const problems: string[] = [];
-  for (const error of Compile(check).Errors(value)) {
+  for (const error of errors) {
     const at = where(error.instancePath);
     const params = error.params as Record<string, unknown>;
-    if (error.message === 'schema is false') continue; // said again, better, by additionalProperties
+    const got = shown(valueAt(value, error.instancePath));
+    const allowed = choices.get(error.instancePath);
     if (error.keyword === 'additionalProperties') {
-      problems.push(`${at} has unknown ${listOf((params.additionalProperties as string[]).map((k) => `'${k}'`))}`);
+      problems.push(
+        `${at} has unknown ${listOf((params.additionalProperties as string[]).map((key) => `'${key}'`))}; remove or correct it`,
+      );
     } else if (error.keyword === 'required') {
-      problems.push(`${at} lacks ${listOf((params.requiredProperties as string[]).map((k) => `'${k}'`))}`);
-    } else if (error.keyword === 'anyOf') {
-      problems.push(`${at} ${error.message}, got ${shown(valueAt(value, error.instancePath))}`);
-    } else if (error.keyword !== 'const') {
-      problems.push(`${at} ${error.message}, got ${shown(valueAt(value, error.instancePath))}`);
+      problems.push(`${at} lacks ${listOf((params.requiredProperties as string[]).map((key) => `'${key}'`))}`);
+    } else if (allowed !== undefined) {
+      if (choices.delete(error.instancePath)) problems.push(`${at} must be one of ${allowed.join(', ')}, got ${got}`);
+    } else if (
+      error.message !== 'schema is false' &&
+      !problems.some((problem) => problem.startsWith(`${at} must be one of`))
+    ) {
+      // An unknown key is also reported as failing `false`; additionalProperties says it better.
+      problems.push(`${at} ${error.message}, got ${got}`);
     }
   }
   return problems;

@@ -1,0 +1,156 @@
+import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
+import { adamStep } from '../../../core/adam.ts';
+import { assert } from '../../../core/errors.ts';
+import { createRandom, type Random } from '../../../core/random.ts';
+import type { TypedModel } from '../../../model/checkModel.ts';
+import type { Tensor } from '../../../model/safetensors.ts';
+import { widthOf } from '../../../model/values.ts';
+import type { Learner, LearnerBatch, LearnerOptions, LearnerState, StepResult } from '../../learner.ts';
+import { type GraphInputs, runGraph } from './graph.ts';
+import type { LoadedBackend } from './load.ts';
+import { createOps, type Ops } from './ops.ts';
+
+/**
+ * Gradients by TensorFlow.js's tape, Adam in plain JavaScript: the parameters of a ranking model are small beside a
+ * step's arithmetic, and one loop over them is faster than ten element-wise kernels.
+ */
+export function createTfjsLearner(typed: TypedModel, backend: LoadedBackend, options: LearnerOptions): Learner {
+  return new TfjsLearner(typed, backend, options);
+}
+
+class TfjsLearner implements Learner {
+  readonly device: string;
+  private readonly typed: TypedModel;
+  private readonly tf: LoadedBackend['tf'];
+  private readonly ops: Ops;
+  private readonly random: Random;
+  private readonly embedSteps: string[];
+  private readonly parameters: Map<string, Tensor<Float32Array>>;
+  private means: Map<string, Float32Array>;
+  private squares: Map<string, Float32Array>;
+  private stepCount = 0;
+
+  constructor(typed: TypedModel, backend: LoadedBackend, { parameters, seed }: LearnerOptions) {
+    this.typed = typed;
+    this.device = backend.device;
+    this.tf = backend.tf;
+    this.ops = createOps(backend.tf);
+    this.random = createRandom(seed).fork('dropout');
+    this.embedSteps = typed.model.steps.filter((step) => step.op === 'embed').map((step) => step.output);
+    this.parameters = new Map(
+      [...parameters].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]),
+    );
+    this.means = zerosLike(this.parameters);
+    this.squares = zerosLike(this.parameters);
+  }
+
+  step(batch: LearnerBatch, rate: number): StepResult {
+    const { tf } = this;
+    const names = [...this.parameters.keys()];
+    this.stepCount++;
+    return tf.tidy(() => {
+      const { inputs, parameters } = this.tensorsOf(batch);
+      const wanted: TfTensor[] = [
+        ...this.embedSteps.map((name) => inputs.get(name) as TfTensor),
+        ...names.map((name) => parameters.get(name) as TfTensor),
+      ];
+      const { value, grads } = tf
+        .engine()
+        .gradients(() => this.loss(batch, { inputs, parameters }), wanted, undefined, true);
+      const gradients = new Map<string, Float32Array>();
+      this.embedSteps.forEach((name, i) => {
+        const width = batch.rowCount * widthOf(this.typed.values.get(name)!.type);
+        gradients.set(name, grads[i] === null ? new Float32Array(width) : (grads[i].dataSync() as Float32Array));
+      });
+      names.forEach((name, i) => {
+        const gradient = grads[this.embedSteps.length + i];
+        if (gradient !== null) this.update(name, gradient.dataSync() as Float32Array, rate);
+      });
+      return { loss: value.dataSync()[0], gradients };
+    });
+  }
+
+  private update(name: string, gradient: Float32Array, rate: number): void {
+    const { values } = this.parameters.get(name)!;
+    adamStep(
+      values,
+      this.means.get(name)!,
+      this.squares.get(name)!,
+      0,
+      gradient,
+      0,
+      values.length,
+      rate,
+      this.stepCount,
+    );
+  }
+
+  private loss(batch: LearnerBatch, graph: GraphInputs) {
+    const { tf, typed } = this;
+    const values = runGraph(tf, this.ops, typed, graph, (x, keep) => this.dropout(x, keep));
+    const weightSum =
+      batch.weights === undefined ? batch.rowCount : batch.weights.reduce((sum, weight) => sum + weight, 0);
+    const terms = typed.model.losses.map((loss, i) => {
+      const task = typed.model.tasks.find((task) => task.name === loss.task);
+      assert(task !== undefined, `no task '${loss.task}'`);
+      const logits = this.ops.concat(task.logits.map((name) => values.get(name) as Tensor2D));
+      return this.ops.productBce(logits, batch.labels[i], batch.weights ?? null, weightSum / loss.weight);
+    });
+    return terms.reduce((sum, term) => tf.add(sum, term));
+  }
+
+  /** x scaled by 1/keep where kept, 0 elsewhere; the mask is drawn here so that every backend draws the same. */
+  private dropout(x: Tensor2D, keep: number): Tensor2D {
+    const mask = new Float32Array(x.size);
+    const scale = 1 / keep;
+    for (let i = 0; i < mask.length; i++) if (this.random.next() < keep) mask[i] = scale;
+    return this.ops.multiply(x, this.tf.tensor2d(mask, x.shape));
+  }
+
+  logits(batch: Omit<LearnerBatch, 'labels' | 'weights'>): Map<string, Float32Array> {
+    return this.tf.tidy(() => {
+      const values = runGraph(this.tf, this.ops, this.typed, this.tensorsOf(batch), (x) => x);
+      const names = new Set(this.typed.model.tasks.flatMap((task) => task.logits));
+      return new Map([...names].map((name) => [name, (values.get(name) as Tensor2D).dataSync() as Float32Array]));
+    });
+  }
+
+  private tensorsOf(batch: Omit<LearnerBatch, 'labels' | 'weights'>): GraphInputs {
+    const inputs = new Map<string, Tensor2D>();
+    for (const [name, values] of batch.inputs)
+      inputs.set(name, this.tf.tensor2d(values, [batch.rowCount, values.length / batch.rowCount]));
+    const parameters = new Map<string, TfTensor>();
+    for (const [name, { shape, values }] of this.parameters)
+      parameters.set(name, this.tf.tensor(values.slice(), shape as number[]));
+    return { inputs, parameters };
+  }
+
+  state(): LearnerState {
+    const copied = (arrays: Map<string, Float32Array>) =>
+      new Map([...arrays].map(([name, values]) => [name, values.slice()]));
+    return {
+      stepCount: this.stepCount,
+      parameters: new Map(
+        [...this.parameters].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]),
+      ),
+      means: copied(this.means),
+      squares: copied(this.squares),
+    };
+  }
+
+  restore(state: LearnerState): void {
+    this.stepCount = state.stepCount;
+    for (const [name, { values }] of state.parameters) this.parameters.get(name)?.values.set(values);
+    for (const [name, values] of state.means) this.means.get(name)?.set(values);
+    for (const [name, values] of state.squares) this.squares.get(name)?.set(values);
+  }
+
+  dispose(): void {
+    this.means = new Map();
+    this.squares = new Map();
+  }
+}
+
+function zerosLike(parameters: ReadonlyMap<string, Tensor<Float32Array>>): Map<string, Float32Array> {
+  return new Map([...parameters].map(([name, { values }]) => [name, new Float32Array(values.length)]));
+}

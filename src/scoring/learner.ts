@@ -1,0 +1,53 @@
+import type { Tensor } from '../model/safetensors.ts';
+
+/**
+ * What an engine offers to training: the gradients of the dense part of a model. Embedding tables stay outside; the
+ * trainer feeds gathered rows in and takes the gradient with respect to them.
+ */
+export interface Learner {
+  /** The backend and what it runs on, for people. */
+  readonly device: string;
+  /**
+   * One step of Adam on the dense parameters.
+   *
+   * @param rate the learning rate of this step
+   */
+  step(batch: LearnerBatch, rate: number): StepResult;
+  /** The logits of every row, by the value's name, without dropout. */
+  logits(batch: Omit<LearnerBatch, 'labels' | 'weights'>): ReadonlyMap<string, Float32Array>;
+  /** Copies of the parameters, and what Adam remembers, so that training can go on from them. */
+  state(): LearnerState;
+  restore(state: LearnerState): void;
+  dispose(): void;
+}
+
+export interface LearnerBatch {
+  readonly rowCount: number;
+  /** By the output of each `embed` and `input` step: [rows, width], row-major. */
+  readonly inputs: ReadonlyMap<string, Float32Array>;
+  /** By loss, in the model's order; 0 or 1. */
+  readonly labels: readonly Float32Array[];
+  readonly weights?: Float32Array;
+}
+
+export interface StepResult {
+  /** Σ_losses weight · mean over rows of the cross entropy. */
+  readonly loss: number;
+  /** Of the loss, by the output of each `embed` step: [rows, width]. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+export interface LearnerState {
+  /** Steps taken. */
+  readonly stepCount: number;
+  readonly parameters: ReadonlyMap<string, Tensor<Float32Array>>;
+  readonly means: ReadonlyMap<string, Float32Array>;
+  readonly squares: ReadonlyMap<string, Float32Array>;
+}
+
+/** How a learner begins. */
+export interface LearnerOptions {
+  readonly parameters: ReadonlyMap<string, Tensor<Float32Array>>;
+  /** Seed of the dropout masks. */
+  readonly seed: number;
+}

@@ -1,0 +1,106 @@
+import { UserError } from '../../src/core/errors.ts';
+import type { Random } from '../../src/core/random.ts';
+import type { ColumnBatch } from '../../src/schema/columns.ts';
+import { createEncoder, type Encoder } from '../../src/schema/encoder.ts';
+import { Fitter } from '../../src/schema/fit.ts';
+import type { Fitted } from '../../src/schema/fitted.ts';
+import type { Schema } from '../../src/schema/schema.ts';
+import { selectRows } from '../../src/schema/selectRows.ts';
+import type { Table } from '../../src/tables/parquetReader.ts';
+import { type EncodedChunk, EncodedStore } from './encodedStore.ts';
+import { columnsOfSchema, rowColumnsOf, timesOf } from './rowColumns.ts';
+
+/** Which rows of a table are meant: all, or those served before or from a time on. */
+export interface TimeRange {
+  readonly fromMs?: number;
+  readonly beforeMs?: number;
+}
+
+/** A table's batches, only the rows of a time range, only the columns a schema reads. */
+export async function* rowsOf(
+  table: Table,
+  schema: Schema,
+  range: TimeRange,
+  extraColumns: readonly string[] = [],
+): AsyncGenerator<ColumnBatch> {
+  const has = new Set(table.columns.map((column) => column.name));
+  const wanted = new Set([...columnsOfSchema(schema), ...extraColumns]);
+  for (const name of wanted) {
+    if (!has.has(name)) {
+      const files = table.files.length === 1 ? table.files[0] : `${table.files[0]} and ${table.files.length - 1} more`;
+      throw new UserError(
+        `column '${name}', which schema '${schema.name}' reads, is not in ${files}; it has ${[...has].join(', ')}`,
+        'missing',
+      );
+    }
+  }
+  for await (const batch of table.scan({ columns: [...wanted] })) {
+    const kept = rowsInRange(batch, schema, range);
+    if (kept.rowCount > 0) yield kept;
+  }
+}
+
+function rowsInRange(batch: ColumnBatch, schema: Schema, { fromMs, beforeMs }: TimeRange): ColumnBatch {
+  if (fromMs === undefined && beforeMs === undefined) return batch;
+  if (schema.time === undefined)
+    throw new UserError(
+      `splitting by time needs the schema to name its time column: add "time" to schema '${schema.name}'`,
+    );
+  const times = timesOf(batch, schema.time);
+  const low = fromMs ?? Number.NEGATIVE_INFINITY;
+  const high = beforeMs ?? Number.POSITIVE_INFINITY;
+  const rows = new Int32Array(times.length);
+  let count = 0;
+  for (let row = 0; row < times.length; row++) if (times[row] >= low && times[row] < high) rows[count++] = row;
+  return count === batch.rowCount ? batch : selectRows(batch, rows.subarray(0, count));
+}
+
+export function encodeBatch(batch: ColumnBatch, encoder: Encoder): EncodedChunk {
+  const { fields, rowCount } = encoder.encode(batch);
+  return { rowCount, fields, ...rowColumnsOf(batch, encoder.schema) };
+}
+
+/** First pass: vocabularies and statistics of the training rows. */
+export async function fitSchema(
+  table: Table,
+  schema: Schema,
+  range: TimeRange,
+  random: Random,
+  onRows?: (rows: number) => void,
+): Promise<{ fitted: Fitted; rowCount: number }> {
+  const fitter = new Fitter(schema, random);
+  let rowCount = 0;
+  for await (const batch of rowsOf(table, schema, range)) {
+    fitter.observe(batch);
+    rowCount += batch.rowCount;
+    onRows?.(rowCount);
+  }
+  return { fitted: fitter.finish(), rowCount };
+}
+
+/**
+ * Second pass: encodes rows into a store.
+ *
+ * @param onBatch sees each raw batch with its encoding, e.g. to keep some rows as golden examples
+ */
+export async function encodeTable(
+  table: Table,
+  schema: Schema,
+  fitted: Fitted,
+  range: TimeRange,
+  onBatch?: (batch: ColumnBatch, chunk: EncodedChunk) => void,
+): Promise<EncodedStore> {
+  const store = new EncodedStore();
+  try {
+    const encoder = createEncoder(schema, fitted);
+    for await (const batch of rowsOf(table, schema, range)) {
+      const chunk = encodeBatch(batch, encoder);
+      onBatch?.(batch, chunk);
+      store.append(chunk);
+    }
+    return store;
+  } catch (error) {
+    store.dispose();
+    throw error;
+  }
+}

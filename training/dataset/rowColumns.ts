@@ -1,0 +1,108 @@
+import { UserError } from '../../src/core/errors.ts';
+import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
+import { columnOf } from '../../src/schema/fields.ts';
+import { keysOf } from '../../src/schema/keys.ts';
+import type { Field, Schema } from '../../src/schema/schema.ts';
+
+/** What training needs of a row beside its fields. */
+export interface RowColumns {
+  /** 0 or 1, by label. */
+  readonly labels: ReadonlyMap<string, Float32Array>;
+  /** True probabilities of simulated data, by label. */
+  readonly truths: ReadonlyMap<string, Float32Array>;
+  readonly weights?: Float32Array;
+  /** The user's 64-bit key, two halves a row. */
+  readonly users?: Int32Array;
+}
+
+/** The columns a schema reads, each once. */
+export function columnsOfSchema(schema: Schema, fields: readonly Field[] = schema.fields): string[] {
+  const names = new Set(fields.filter((field) => field.kind !== 'cross').map(columnOf));
+  for (const label of schema.labels) {
+    names.add(label.column);
+    if (label.truth !== undefined) names.add(label.truth);
+  }
+  for (const name of [schema.time, schema.user, schema.weight]) if (name !== undefined) names.add(name);
+  return [...names];
+}
+
+/** @throws UserError if a label is not 0 or 1, or a weight is negative */
+export function rowColumnsOf(batch: ColumnBatch, schema: Schema): RowColumns {
+  const labels = new Map<string, Float32Array>();
+  const truths = new Map<string, Float32Array>();
+  for (const label of schema.labels) {
+    labels.set(label.name, labelsOf(required(batch, label.column, `label '${label.name}'`), label.name, label.column));
+    if (label.truth !== undefined) {
+      const truth = numbers(
+        required(batch, label.truth, `the truth of label '${label.name}'`),
+        `column '${label.truth}'`,
+      );
+      truths.set(label.name, Float32Array.from(truth));
+    }
+  }
+  return {
+    labels,
+    truths,
+    weights:
+      schema.weight === undefined ? undefined : weightsOf(required(batch, schema.weight, 'weight'), schema.weight),
+    users:
+      schema.user === undefined
+        ? undefined
+        : keysOf(required(batch, schema.user, 'user'), `user column '${schema.user}'`).words,
+  };
+}
+
+/** When each row was served, in milliseconds since 1970. */
+export function timesOf(batch: ColumnBatch, column: string): Float64Array {
+  const times = numbers(required(batch, column, 'time'), `time column '${column}'`);
+  const row = times.findIndex((time) => Number.isNaN(time));
+  if (row >= 0)
+    throw new UserError(
+      `time column '${column}': expected a time in every row, got none in row ${row}; fill it or drop the row`,
+    );
+  return times;
+}
+
+function required(batch: ColumnBatch, name: string, wantedBy: string): Column {
+  const column = batch.columns.get(name);
+  if (column === undefined) {
+    throw new UserError(
+      `${wantedBy} needs column '${name}', which the data lacks; correct the schema or the data`,
+      'missing',
+    );
+  }
+  return column;
+}
+
+/** A column of numbers as float64, NaN where null. */
+function numbers(column: Column, what: string): Float64Array {
+  if (column.type === 'text' || column.type === 'list')
+    throw new UserError(`${what}: expected numbers, got ${column.type}; name another column`);
+  const out = new Float64Array(column.rowCount);
+  for (let row = 0; row < out.length; row++) {
+    out[row] = column.valid !== undefined && column.valid[row] === 0 ? Number.NaN : Number(column.values[row]);
+  }
+  return out;
+}
+
+function labelsOf(column: Column, label: string, name: string): Float32Array {
+  const values = numbers(column, `label '${label}' (column '${name}')`);
+  for (let row = 0; row < values.length; row++) {
+    if (values[row] === 0 || values[row] === 1) continue;
+    const got = Number.isNaN(values[row]) ? 'no value' : values[row];
+    throw new UserError(
+      `label '${label}' (column '${name}'): expected 0 or 1, got ${got} in row ${row}; name another column or clean it`,
+    );
+  }
+  return Float32Array.from(values);
+}
+
+function weightsOf(column: Column, name: string): Float32Array {
+  const values = numbers(column, `weight column '${name}'`);
+  const row = values.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
+  if (row >= 0)
+    throw new UserError(
+      `weight column '${name}': expected finite numbers of 0 or more, got ${values[row]} in row ${row}; clean it`,
+    );
+  return Float32Array.from(values);
+}
