@@ -1,23 +1,25 @@
-/**
+import type { Activation } from '../../../model/steps.ts';
+
+/*
  * The loops behind our kernels where tensors live in memory that JavaScript can see (backends `wasm` and `cpu`).
  * Every matrix is row-major float32; each output is written in full, so it need not be cleared before.
  */
 
-export type Activation = 'linear' | 'relu' | 'sigmoid' | 'tanh';
-
-/** out = xᵀ, in blocks that fit the first-level cache. @param x [rows, cols] @param out [cols, rows] */
+/** out = xᵀ, in strips of rows that fit the first-level cache. @param x [rows, cols] @param out [cols, rows] */
 export function transpose(x: Float32Array, out: Float32Array, rows: number, cols: number): void {
-  const block = 16;
-  for (let rowStart = 0; rowStart < rows; rowStart += block) {
-    const rowEnd = Math.min(rowStart + block, rows);
-    for (let colStart = 0; colStart < cols; colStart += block) {
-      const colEnd = Math.min(colStart + block, cols);
-      for (let col = colStart; col < colEnd; col++) {
-        const to = col * rows;
-        for (let row = rowStart; row < rowEnd; row++) out[to + row] = x[row * cols + col];
-      }
+  const strip = 16;
+  for (let start = 0; start < rows; start += strip) {
+    const end = Math.min(start + strip, rows);
+    for (let col = 0; col < cols; col++) {
+      let from = start * cols + col;
+      for (let to = col * rows + start; to < col * rows + end; to++, from += cols) out[to] = x[from];
     }
   }
+}
+
+/** x = 2x */
+export function double(x: Float32Array): void {
+  for (let i = 0; i < x.length; i++) x[i] *= 2;
 }
 
 /** dz = dy ⊙ act'(z), told from y = act(z) alone. All [rows · width]. */
@@ -25,7 +27,7 @@ export function activationGrad(activation: Activation, dy: Float32Array, y: Floa
   const length = dz.length;
   if (activation === 'relu') for (let i = 0; i < length; i++) dz[i] = y[i] > 0 ? dy[i] : 0;
   else if (activation === 'sigmoid') for (let i = 0; i < length; i++) dz[i] = dy[i] * y[i] * (1 - y[i]);
-  else if (activation === 'tanh') for (let i = 0; i < length; i++) dz[i] = dy[i] * (1 - y[i] * y[i]);
+  else if (activation === 'doubleSigmoid') for (let i = 0; i < length; i++) dz[i] = dy[i] * y[i] * (1 - y[i] / 2);
   else dz.set(dy);
 }
 

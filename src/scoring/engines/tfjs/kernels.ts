@@ -63,6 +63,7 @@ function wasmMemory(backend: WasmBackend): HostMemory {
   return {
     make: (shape) => backend.makeOutput(shape, 'float32'),
     view: (info) => backend.typedArrayFromHeap(info),
+    share: (info) => shared(backend, info),
     dispose: (info) => void backend.disposeData(info.dataId),
   };
 }
@@ -72,8 +73,14 @@ function cpuMemory(backend: CpuBackend): HostMemory {
     make: (shape) =>
       backend.makeTensorInfo(shape, 'float32', new Float32Array(shape.reduce((product, size) => product * size, 1))),
     view: (info) => backend.data.get(info.dataId).values,
+    share: (info) => shared(backend, info),
     dispose: (info) => void backend.disposeData(info.dataId),
   };
+}
+
+function shared(backend: KernelBackend, info: TensorInfo): TensorInfo {
+  backend.incRef(info.dataId);
+  return { dataId: info.dataId, shape: info.shape, dtype: info.dtype };
 }
 
 /** TensorFlow's own ReluGrad: one pass, where tfjs builds it from `Step`, which is seven. */

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Activation } from './kernelLoops.ts';
+import type { Activation } from '../../../model/steps.ts';
 import { type Kernel, setKernel, type Tf } from './kernels.ts';
 
 type ReluGrad = (dy: Tensor, y: Tensor) => Tensor;
@@ -53,13 +53,13 @@ function registerDense(tf: Tf, set: SetKernel, reluGrad: ReluGrad): void {
     linear: (z) => z,
     relu: (z) => tf.relu(z),
     sigmoid: (z) => tf.sigmoid(z),
-    tanh: (z) => tf.tanh(z),
+    doubleSigmoid: (z) => tf.mul(tf.sigmoid(z), 2),
   };
   const backward: Record<Activation, ReluGrad> = {
     linear: (dy) => dy,
     relu: reluGrad,
     sigmoid: (dy, y) => tf.mul(dy, tf.mul(y, tf.sub(1, y))),
-    tanh: (dy, y) => tf.mul(dy, tf.sub(1, tf.square(y))),
+    doubleSigmoid: (dy, y) => tf.mul(dy, tf.mul(y, tf.sub(1, tf.mul(y, 0.5)))),
   };
   set('Dense', ({ x, weights, bias }, { activation }) => {
     const product = tf.matMul(x, weights);

@@ -1,4 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Activation } from '../../../model/steps.ts';
 import * as loops from './kernelLoops.ts';
 import { type Kernel, kernelOf, setKernel, type Tf } from './kernels.ts';
 
@@ -7,6 +8,8 @@ export interface HostMemory {
   make(shape: number[]): TensorInfo;
   /** A view of the tensor's values. The next `make` may move memory: make all outputs first, then view. */
   view(info: TensorInfo): Float32Array;
+  /** The same values under one more owner. */
+  share(info: TensorInfo): TensorInfo;
   dispose(info: TensorInfo): void;
 }
 
@@ -17,7 +20,11 @@ type MatMul = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: bo
  * one pass over memory is a plain loop, which beats the chain of stock kernels it stands for.
  */
 export function registerHostKernels(tf: Tf, backendName: string, memory: HostMemory): void {
-  if (backendName === 'wasm') replaceWasmMatMul(tf, memory);
+  if (backendName === 'wasm') {
+    replaceWasmMatMul(tf, memory);
+    // Stock `Identity` copies the values; the tape clones every tensor that it saves.
+    setKernel(tf, 'wasm', 'Identity', ({ inputs: { x } }) => memory.share(x));
+  }
   registerDense(tf, backendName, memory);
   registerFields(tf, backendName, memory);
   registerRows(tf, backendName, memory);
@@ -53,32 +60,33 @@ function replaceWasmMatMul(tf: Tf, memory: HostMemory): void {
 function registerDense(tf: Tf, backendName: string, memory: HostMemory): void {
   const fused = kernelOf(tf, backendName, '_FusedMatMul');
   const product = kernelOf(tf, backendName, 'BatchMatMul');
-  const tanh = kernelOf(tf, backendName, 'Tanh');
-  const flat = (info: TensorInfo): TensorInfo => ({ ...info, shape: [1, ...info.shape] });
+  const flat = (info: TensorInfo): TensorInfo => ({
+    dataId: info.dataId,
+    dtype: info.dtype,
+    shape: [1, ...info.shape],
+  });
 
   setKernel(tf, backendName, 'LimelightDense', ({ inputs, backend, attrs }) => {
     const { x, weights, bias } = inputs;
-    const activation = attrs.activation as loops.Activation;
-    const out = fused({
-      inputs: { a: { ...flat(x), dataId: x.dataId }, b: flat(weights), ...(bias ? { bias } : {}) },
+    const activation = attrs.activation as Activation;
+    const y = fused({
+      inputs: { a: flat(x), b: flat(weights), ...(bias ? { bias } : {}) },
       backend,
       attrs: {
         transposeA: false,
         transposeB: false,
-        activation: activation === 'tanh' ? 'linear' : activation,
+        activation: activation === 'doubleSigmoid' ? 'sigmoid' : activation,
         leakyreluAlpha: 0,
       },
     }) as TensorInfo;
-    out.shape = [x.shape[0], weights.shape[1]];
-    if (activation !== 'tanh') return out;
-    const activated = tanh({ inputs: { x: out }, backend, attrs: {} });
-    memory.dispose(out);
-    return activated;
+    y.shape = [x.shape[0], weights.shape[1]];
+    if (activation === 'doubleSigmoid') loops.double(memory.view(y));
+    return y;
   });
 
   setKernel(tf, backendName, 'LimelightDenseGrad', ({ inputs, backend, attrs }) => {
     const { dy, y, x, weights } = inputs;
-    const activation = attrs.activation as loops.Activation;
+    const activation = attrs.activation as Activation;
     const [rows, width] = dy.shape;
     const matMul: MatMul = (a, b, transposeA, transposeB) =>
       product({ inputs: { a, b }, backend, attrs: { transposeA, transposeB } }) as TensorInfo;

@@ -11,7 +11,11 @@ import type { Tf } from './kernels.ts';
 export interface LoadOptions {
   /** Folders in whose `node_modules` (or above) tfjs-node is looked for; the working folder, then our own package. */
   searchFrom?: readonly string[];
-  env?: NodeJS.ProcessEnv;
+  /**
+   * For training: on a CPU with matrix tiles (AMX) `tensorflow` multiplies in bfloat16 and adds up in float32, a tenth
+   * faster and good to three digits. ONEDNN_DEFAULT_FPMATH_MODE, where the user has set it, decides instead.
+   */
+  bfloat16?: boolean;
 }
 
 const own = createRequire(import.meta.url);
@@ -25,12 +29,14 @@ const PEERS = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
  */
 export async function loadBackend(name: string, options: LoadOptions = {}): Promise<LoadedBackend> {
   const wanted = parseBackendName(name);
-  const env = options.env ?? process.env;
   const folders = options.searchFrom ?? [process.cwd(), path.dirname(fileURLToPath(import.meta.url))];
   const failures: string[] = [];
   for (const backend of wanted === 'auto' ? (['tensorflow', 'wasm', 'cpu'] as const) : [wanted]) {
     try {
-      const loaded = backend === 'tensorflow' ? await loadTensorflow(folders, env) : await loadBundled(backend);
+      const loaded =
+        backend === 'tensorflow'
+          ? await loadTensorflow(folders, options.bfloat16 === true)
+          : await loadBundled(backend);
       const asked = wanted === 'auto' ? 'the fastest that loads' : 'asked for';
       const reason = [asked, ...failures, ...(loaded.skipped ?? [])].join('; ');
       return { tf: loaded.tf, backend, device: loaded.device, reason };
@@ -66,7 +72,7 @@ async function loadBundled(backend: 'wasm' | 'cpu'): Promise<Candidate> {
 }
 
 /** tfjs-node is the user's to install: each place and package is tried until one works. */
-async function loadTensorflow(folders: readonly string[], env: NodeJS.ProcessEnv): Promise<Candidate> {
+async function loadTensorflow(folders: readonly string[], bfloat16: boolean): Promise<Candidate> {
   const skipped: string[] = [];
   for (const peer of PEERS) {
     const tried = new Set<string>();
@@ -75,7 +81,7 @@ async function loadTensorflow(folders: readonly string[], env: NodeJS.ProcessEnv
       if (entry === null || tried.has(entry)) continue;
       tried.add(entry);
       try {
-        return { ...(await loadPeer(peer, entry, env)), skipped };
+        return { ...(await loadPeer(peer, entry, bfloat16)), skipped };
       } catch (error) {
         skipped.push(`${peer} is broken (${messageOf(error).split('\n')[0].trim()})`);
       }
@@ -84,9 +90,9 @@ async function loadTensorflow(folders: readonly string[], env: NodeJS.ProcessEnv
   throw new Error(skipped.length > 0 ? skipped.join('; ') : 'neither tfjs-node-gpu nor tfjs-node is installed');
 }
 
-async function loadPeer(peer: string, entry: string, env: NodeJS.ProcessEnv): Promise<Candidate> {
+async function loadPeer(peer: string, entry: string, bfloat16: boolean): Promise<Candidate> {
   restoreUtil();
-  const bf16 = prepareEnv(env);
+  prepareEnv(bfloat16);
   const load = createRequire(entry);
   quietly(() => load(entry));
   // The addon has registered itself in the copy of tfjs-core that it depends on, which need not be ours.
@@ -97,7 +103,7 @@ async function loadPeer(peer: string, entry: string, env: NodeJS.ProcessEnv): Pr
     binding: { TF_Version: string };
     isUsingGpuDevice: boolean;
   };
-  const place = isUsingGpuDevice ? ['CUDA', ...gpuName()] : ['CPU', ...(bf16 ? ['bfloat16 products'] : [])];
+  const place = isUsingGpuDevice ? ['CUDA', ...gpuName()] : ['CPU', ...(usesBfloat16() ? ['bfloat16 products'] : [])];
   return { tf, device: [`TensorFlow ${binding.TF_Version}`, ...place, peer.split('/')[1]].join(', ') };
 }
 
@@ -129,16 +135,15 @@ function restoreUtil(): void {
   legacy.isArray ??= Array.isArray;
 }
 
-/**
- * Sets what the C library reads when it loads, where the user has not: no start-up chatter, the same result each run,
- * and bfloat16 products on a CPU with matrix tiles (AMX), which accumulate in float32.
- * @returns whether products are in bfloat16
- */
-function prepareEnv(env: NodeJS.ProcessEnv): boolean {
-  env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  env.TF_DETERMINISTIC_OPS ??= '1';
-  if (cpuHasAmx()) env.ONEDNN_DEFAULT_FPMATH_MODE ??= 'BF16';
-  return env.ONEDNN_DEFAULT_FPMATH_MODE === 'BF16';
+/** Sets what the C library reads once, when it loads, where the user has not: no start-up chatter, and the same result each run. */
+function prepareEnv(bfloat16: boolean): void {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  process.env.TF_DETERMINISTIC_OPS ??= '1';
+  if (bfloat16 && cpuHasAmx()) process.env.ONEDNN_DEFAULT_FPMATH_MODE ??= 'BF16';
+}
+
+function usesBfloat16(): boolean {
+  return process.env.ONEDNN_DEFAULT_FPMATH_MODE?.toUpperCase() === 'BF16';
 }
 
 function cpuHasAmx(): boolean {

@@ -1,9 +1,7 @@
 import type { NamedAttrMap, Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import type { Activation } from './kernelLoops.ts';
+import type { Activation } from '../../../model/steps.ts';
 import { registerKernels, type Tf } from './kernels.ts';
 import { productBce } from './productBce.ts';
-
-export type { Activation } from './kernelLoops.ts';
 
 /**
  * The ops of a model on TensorFlow.js: functions from tensors [rows, width] to tensors, differentiable by the tape
@@ -46,22 +44,6 @@ export function createOps(tf: Tf) {
       bias ? [x, weights, bias] : [x, weights],
       () => run('Dense', bias ? { x, weights, bias } : { x, weights }, { activation }),
       (dy, [x, weights], y) => run<Tensor[]>('DenseGrad', { dy, y, x, weights }, { activation }).slice(0, bias ? 3 : 2),
-    );
-
-  /** z_f = mean_d x_fd. @param x [rows, Σ sizes] @returns [rows, fields] */
-  const fieldMeans = (x: Tensor2D, sizes: readonly number[]): Tensor2D =>
-    op(
-      [x],
-      () => run('FieldMeans', { x }, { sizes }),
-      (dz) => run('FieldMeansGrad', { dz }, { sizes }),
-    );
-
-  /** y_fd = a_f x_fd. @param x [rows, Σ sizes] @param a [rows, fields] */
-  const scaleFields = (x: Tensor2D, a: Tensor2D, sizes: readonly number[]): Tensor2D =>
-    op(
-      [x, a],
-      () => run('ScaleFields', { x, a }, { sizes }),
-      (dy, [x, a]) => run<Tensor[]>('ScaleFieldsGrad', { dy, x, a }, { sizes }),
     );
 
   /** One row repeated to n; a tensor of n rows as it is. Values of request scope have one row when serving. */
@@ -113,15 +95,13 @@ export function createOps(tf: Tf) {
 
   return {
     dense,
-    fieldMeans,
-    scaleFields,
     multiply,
     add,
     broadcastRows,
 
     /**
-     * Re-weights each field by its learned importance: z = field means, a = relu(W2 relu(W1 z + b1) + b2), y_f = a_f x_f.
-     * @param x [rows, Σ sizes] @returns the re-weighted fields, and a [rows, fields] for reports
+     * SENet's gates, each field's importance for a row: z_f = mean_d x_fd, gates = act(relu(z W1 + b1) W2 + b2).
+     * @param x [rows, Σ sizes] @returns [rows, fields]
      * @see Huang et al. 2019, "FiBiNET", section 3.2
      */
     senet(
@@ -131,10 +111,24 @@ export function createOps(tf: Tf) {
       b1: Tensor | null,
       w2: Tensor2D,
       b2: Tensor | null,
-      activation: Activation = 'relu',
-    ): { output: Tensor2D; gates: Tensor2D } {
-      const gates = dense(dense(fieldMeans(x, sizes), w1, b1, activation), w2, b2, activation);
-      return { output: scaleFields(x, gates, sizes), gates };
+      activation: Activation,
+    ): Tensor2D {
+      const z = op(
+        [x],
+        () => run('FieldMeans', { x }, { sizes }),
+        (dz) => run('FieldMeansGrad', { dz }, { sizes }),
+      );
+      return dense(dense(z, w1, b1, 'relu'), w2, b2, activation);
+    },
+
+    /** y_fd = gates_f x_fd. @param fields [rows, Σ sizes] @param gates [rows, fields] */
+    gate(fields: Tensor2D, gates: Tensor2D, sizes: readonly number[]): Tensor2D {
+      const [x, a] = alignRows([fields, gates]);
+      return op(
+        [x, a],
+        () => run('ScaleFields', { x, a }, { sizes }),
+        (dy, [x, a]) => run<Tensor[]>('ScaleFieldsGrad', { dy, x, a }, { sizes }),
+      );
     },
 
     /** Every pair's inner product, (0,1), (0,2), …, (1,2), …. @param x [rows, fields · dim] @returns [rows, f(f−1)/2] */
@@ -177,6 +171,22 @@ export function createOps(tf: Tf) {
         [x],
         () => run('RowSums', { x }),
         (dy) => run('SpreadRows', { v: dy }, { width: x.shape[1] }),
+      ),
+
+    /** x_ij + b_j. @param bias [width] */
+    addBias: (x: Tensor2D, bias: Tensor): Tensor2D =>
+      op(
+        [x, bias],
+        () => tf.add(x, bias),
+        (dy) => [tf.clone(dy), tf.sum(dy, 0)],
+      ),
+
+    /** x ⊙ mask where the mask is no variable, as in dropout; no gradient flows to it. */
+    mask: (x: Tensor2D, mask: Tensor2D): Tensor2D =>
+      op(
+        [x, mask],
+        () => tf.mul(x, mask),
+        (dy, [, mask]) => [tf.mul(dy, mask), tf.zerosLike(mask)],
       ),
 
     /** Over the width of each row. */

@@ -1,0 +1,109 @@
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { sigmoid } from '../../../core/numerics.ts';
+import type { Bundle } from '../../../model/bundle.ts';
+import type { Step } from '../../../model/steps.ts';
+import type { EncodedDense } from '../../../schema/encoded.ts';
+import { type EmbedPlan, gather, gatherDense, planEmbed, rowsOfFields } from '../../gather.ts';
+import { createInputCheck } from '../../input.ts';
+import type { Scorer, ScoringInput } from '../../scorer.ts';
+import type { LoadedBackend } from './backend.ts';
+import { runGraph } from './graph.ts';
+import { createOps } from './ops.ts';
+
+/**
+ * Scores on a TensorFlow.js backend: embeddings are gathered here, the rest runs there. A value made of the request
+ * alone is computed for one row.
+ */
+export function createTfjsScorer(
+  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted'>,
+  { tf, backend }: LoadedBackend,
+): Scorer {
+  const { typed, weights, fitted } = bundle;
+  use(tf, backend);
+  const ops = createOps(tf);
+  const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
+  const leafSteps = typed.model.steps.filter((step) => step.op === 'embed' || step.op === 'input');
+  const leaves = leafSteps.map((step) => createLeaf(step, bundle));
+  const parameters = uploadParameters(tf, bundle);
+  const logitNames = [...new Set(typed.model.tasks.flatMap((task) => task.logits))];
+
+  /** The logits of all rows, [rows or 1] each. */
+  const logitsOf = (input: ScoringInput): Map<string, Float32Array> => {
+    const tensors = tf.tidy(() => {
+      const inputs = new Map(leaves.map((leaf) => [leaf.output, leaf.upload(tf, input)]));
+      const values = runGraph({ tf, ops }, typed, inputs, (name) => parameters.get(name) as Tensor);
+      return logitNames.map((name) => values.get(name) as Tensor2D);
+    });
+    const logits = new Map(logitNames.map((name, i) => [name, tensors[i].dataSync<'float32'>().slice()]));
+    tf.dispose(tensors);
+    return logits;
+  };
+
+  return {
+    engine: `tfjs (${backend})`,
+    score(input) {
+      check(input);
+      const { rowCount } = input;
+      use(tf, backend);
+      const logits = rowCount === 0 ? undefined : logitsOf(input);
+      return new Map(
+        typed.model.tasks.map((task) => {
+          const p = new Float32Array(rowCount).fill(1);
+          if (logits !== undefined)
+            for (const name of task.logits) multiplySigmoid(p, logits.get(name) as Float32Array);
+          return [task.name, p];
+        }),
+      );
+    },
+    dispose() {
+      tf.dispose([...parameters.values()]);
+      parameters.clear();
+    },
+  };
+}
+
+/** One TensorFlow.js serves all; switching to a backend that is ready takes effect at once. */
+function use(tf: LoadedBackend['tf'], backend: LoadedBackend['backend']): void {
+  if (tf.getBackend() !== backend) void tf.setBackend(backend);
+}
+
+function uploadParameters(tf: LoadedBackend['tf'], { typed, weights }: Pick<Bundle, 'typed' | 'weights'>) {
+  const parameters = new Map<string, Tensor>();
+  for (const [output, specs] of typed.parameters) {
+    for (const { name, shape } of specs) {
+      const full = `${output}.${name}`;
+      // A copy: the backend may keep the array it is given.
+      const values = (weights.get(full)?.values as Float32Array).slice();
+      parameters.set(full, tf.tensor(values, [...shape], 'float32'));
+    }
+  }
+  return parameters;
+}
+
+/** An embed or input step: gathers its rows and hands them to the backend. */
+interface Leaf {
+  readonly output: string;
+  upload(tf: LoadedBackend['tf'], input: ScoringInput): Tensor2D;
+}
+
+function createLeaf(step: Step, { typed, weights }: Pick<Bundle, 'typed' | 'weights'>): Leaf {
+  const plan: EmbedPlan | undefined = step.op === 'embed' ? planEmbed(step, typed, weights) : undefined;
+  return {
+    output: step.output,
+    upload(tf, { fields }) {
+      const rows = rowsOfFields(fields, step.inputs);
+      const dense = plan === undefined ? step.inputs.map((name) => fields.get(name) as EncodedDense) : [];
+      const width = plan?.width ?? dense.reduce((sum, column) => sum + column.width, 0);
+      // A new array each time, since a backend may keep it.
+      const values = new Float32Array(rows * width);
+      if (plan === undefined) gatherDense(dense, rows, values);
+      else gather(plan, fields, rows, values);
+      return tf.tensor2d(values, [rows, width], 'float32');
+    },
+  };
+}
+
+function multiplySigmoid(p: Float32Array, logits: Float32Array): void {
+  const single = logits.length === 1;
+  for (let row = 0; row < p.length; row++) p[row] *= sigmoid(logits[single ? 0 : row]);
+}
