@@ -87,10 +87,15 @@ export function toArrowStream(
     return new RecordBatch(schema, makeData({ type, length: columns[0].rowCount, nullCount: 0, children }));
   });
   if (records.length === 0) {
-    const children = schema.fields.map((field) => makeData({ type: field.type, length: 0 }));
+    const children = schema.fields.map((field) => emptyData(field.type));
     records.push(new RecordBatch(schema, makeData({ type, length: 0, nullCount: 0, children })));
   }
   return RecordBatchStreamWriter.writeAll(records).toUint8Array(true);
+}
+
+function emptyData(type: DataType): Data {
+  if (!(type instanceof List)) return makeData({ type, length: 0 } as Parameters<typeof makeData>[0]);
+  return makeData({ type, length: 0, valueOffsets: new Int32Array(1), child: emptyData(type.valueType) });
 }
 
 function toData(column: Column, type: WriteType, who: string): Data {
