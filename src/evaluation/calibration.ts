@@ -10,9 +10,9 @@ import { logit, sigmoid } from '../core/numerics.ts';
  */
 export interface CalibrationCurve {
   /** Logits of raw probabilities, strictly increasing, within ±28. */
-  x: number[];
+  readonly x: readonly number[];
   /** Logits of calibrated probabilities, strictly increasing, within ±30. */
-  y: number[];
+  readonly y: readonly number[];
 }
 
 /** Where the curve meets the diagonal at either end, in logits. */
@@ -24,29 +24,47 @@ export const CLOSEST = 1e-12;
 /** The largest float32 below 1. */
 const BELOW_ONE = 1 - 2 ** -24;
 
-/**
- * The calibrated probability of a raw one, in (0, 1); strictly increasing in `p` from 1e-12 to 1 − 1e-12.
- * Time: a binary search of the knots, a logarithm and an exponential.
- */
-export function calibrate(curve: CalibrationCurve, p: number): number {
-  const { x, y } = curve;
-  const raw = p < CLOSEST ? CLOSEST : p > 1 - CLOSEST ? 1 - CLOSEST : p;
-  const knots = x.length;
-  if (knots === 0) return raw;
-  const z = logit(raw);
-  // The first knot right of z.
-  let low = 0;
-  let high = knots;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (x[middle] <= z) low = middle + 1;
-    else high = middle;
+/** Cells of the guide that finds a logit's segment without a search. */
+const CELLS = 480;
+
+/** A curve ready for use: its knots with both ends, the slope right of each, and the segment at which each cell begins. */
+interface PreparedCurve {
+  x: Float64Array;
+  y: Float64Array;
+  slope: Float64Array;
+  guide: Uint16Array;
+}
+
+const prepared = new WeakMap<CalibrationCurve, PreparedCurve>();
+
+/** Made once for a curve, which must not change after its first use. */
+function prepare(curve: CalibrationCurve): PreparedCurve {
+  const x = Float64Array.from([-END, ...curve.x, END]);
+  const y = Float64Array.from([-END, ...curve.y, END]);
+  const slope = new Float64Array(x.length - 1);
+  for (let i = 0; i < slope.length; i++) slope[i] = (y[i + 1] - y[i]) / (x[i + 1] - x[i]);
+  const guide = new Uint16Array(CELLS);
+  for (let cell = 0, segment = 0; cell < CELLS; cell++) {
+    const start = (cell * 2 * END) / CELLS - END;
+    while (x[segment + 1] <= start) segment++;
+    guide[cell] = segment;
   }
-  const x0 = low > 0 ? x[low - 1] : -END;
-  const y0 = low > 0 ? y[low - 1] : -END;
-  const x1 = low < knots ? x[low] : END;
-  const y1 = low < knots ? y[low] : END;
-  return sigmoid(y0 + ((z - x0) * (y1 - y0)) / (x1 - x0));
+  const ready = { x, y, slope, guide };
+  prepared.set(curve, ready);
+  return ready;
+}
+
+/** The calibrated probability of a raw one, in (0, 1); strictly increasing in `p` from 1e-12 to 1 − 1e-12. */
+export function calibrate(curve: CalibrationCurve, p: number): number {
+  const raw = p < CLOSEST ? CLOSEST : p > 1 - CLOSEST ? 1 - CLOSEST : p;
+  return curve.x.length === 0 ? raw : along(prepared.get(curve) ?? prepare(curve), raw);
+}
+
+function along({ x, y, slope, guide }: PreparedCurve, p: number): number {
+  const z = logit(p);
+  let segment = guide[((z + END) * (CELLS / (2 * END))) | 0];
+  while (z >= x[segment + 1]) segment++;
+  return sigmoid(y[segment] + (z - x[segment]) * slope[segment]);
 }
 
 /**
@@ -59,9 +77,13 @@ export function calibrateInto(
   length = values.length,
 ): void {
   const most = values instanceof Float32Array ? BELOW_ONE : 1 - CLOSEST / 2;
+  const identity = curve.x.length === 0;
+  const ready = prepared.get(curve) ?? prepare(curve);
   for (let i = 0; i < length; i++) {
-    const p = calibrate(curve, values[i]);
-    values[i] = p > most ? most : p;
+    const p = values[i];
+    const raw = p < CLOSEST ? CLOSEST : p > 1 - CLOSEST ? 1 - CLOSEST : p;
+    const out = identity ? raw : along(ready, raw);
+    values[i] = out > most ? most : out;
   }
 }
 

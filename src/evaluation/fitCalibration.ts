@@ -28,6 +28,12 @@ const SLOPE_LEAST = 0.02;
 /** Rates are kept this far from 0 and 1, so that float64 can still tell neighbours apart. */
 const RATE_LEAST = 1e-7;
 
+/** A curve in the making. */
+interface Knots {
+  x: number[];
+  y: number[];
+}
+
 /** Equal-frequency bins as columns: logit of the mean prediction, observed rate, rows, weight. */
 interface Bins {
   x: number[];
@@ -155,9 +161,9 @@ function priorRates({ x, observed, rows, weight }: Bins): number[] {
 }
 
 /** Steps 3 and 4: in logits, strictly increasing in x, non-decreasing in y. */
-function isotonicKnots(x: readonly number[], rates: readonly number[], weight: readonly number[]): CalibrationCurve {
+function isotonicKnots(x: readonly number[], rates: readonly number[], weight: readonly number[]): Knots {
   const { starts, levels } = poolAdjacentViolators(rates, weight);
-  const knots: CalibrationCurve = { x: [], y: [] };
+  const knots: Knots = { x: [], y: [] };
   const add = (atX: number, rate: number) => {
     // Two bins can have the same mean prediction to the last bit; one knot then speaks for both.
     if (knots.x.length > 0 && !(atX > knots.x[knots.x.length - 1])) return;
@@ -176,7 +182,7 @@ function isotonicKnots(x: readonly number[], rates: readonly number[], weight: r
 }
 
 /** Step 6; by at most 1, so that hostile data cannot push the knots to where float64 no longer tells them apart. */
-function matchMean(curve: CalibrationCurve, p: Values, weights: Values | undefined, target: number): CalibrationCurve {
+function matchMean(curve: Knots, p: Values, weights: Values | undefined, target: number): CalibrationCurve {
   const moved = (by: number) => ({ x: curve.x, y: curve.y.map((y) => y + by) });
   const excess = (by: number) => {
     const candidate = moved(by);
