@@ -49,6 +49,7 @@ export function registerKernels(tf: Tf): void {
   const backend = tf.backend();
   if (registered.has(backend)) return;
   registered.add(backend);
+  registerGradients(tf);
   const name = tf.getBackend();
   if (name === 'wasm') {
     registerHostKernels(tf, name, wasmMemory(backend as WasmBackend));
@@ -57,6 +58,34 @@ export function registerKernels(tf: Tf): void {
   } else {
     registerComposedKernels(tf, name, name === 'tensorflow' ? tensorflowReluGrad(backend as TensorflowBackend) : null);
   }
+}
+
+/** tfjs-core on its own knows no gradients; these are what may stand between two of our ops, which bring theirs. */
+function registerGradients(tf: Tf): void {
+  const missing = (name: string) => tf.getGradient(name) === undefined;
+  if (missing('Identity')) {
+    tf.registerGradient({ kernelName: 'Identity', gradFunc: (dy) => ({ x: () => tf.clone(dy as Tensor) }) });
+  }
+  if (missing('Reshape')) {
+    tf.registerGradient({
+      kernelName: 'Reshape',
+      inputsToSave: ['x'],
+      gradFunc: (dy, [x]) => ({ x: () => tf.reshape(dy as Tensor, x.shape) }),
+    });
+  }
+  if (missing('Add')) {
+    tf.registerGradient({
+      kernelName: 'Add',
+      inputsToSave: ['a', 'b'],
+      gradFunc: (dy, [a, b]) => ({ a: () => summedTo(tf, dy as Tensor, a), b: () => summedTo(tf, dy as Tensor, b) }),
+    });
+  }
+}
+
+/** dy summed over the axes along which `to` was broadcast. */
+function summedTo(tf: Tf, dy: Tensor, to: Tensor): Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(to.shape, dy.shape);
+  return tf.reshape(axes.length > 0 ? tf.sum(dy, axes) : dy, to.shape);
 }
 
 function wasmMemory(backend: WasmBackend): HostMemory {

@@ -8,6 +8,8 @@ import { messageOf, UserError } from '../../../core/errors.ts';
 import { type BackendName, backendUnavailable, type LoadedBackend, parseBackendName } from './backend.ts';
 import type { Tf } from './kernels.ts';
 
+export type { LoadedBackend } from './backend.ts';
+
 export interface LoadOptions {
   /** Folders in whose `node_modules` (or above) tfjs-node is looked for; the working folder, then our own package. */
   searchFrom?: readonly string[];

@@ -100,29 +100,18 @@ export function createOps(tf: Tf) {
     broadcastRows,
 
     /**
-     * SENet's gates, each field's importance for a row: z_f = mean_d x_fd, gates = act(relu(z W1 + b1) W2 + b2).
-     * @param x [rows, Σ sizes] @returns [rows, fields]
+     * SENet's squeeze, z_f = mean_d x_fd; the gates are two `dense` of it. @param x [rows, Σ sizes] @returns [rows, fields]
      * @see Huang et al. 2019, "FiBiNET", section 3.2
      */
-    senet(
-      x: Tensor2D,
-      sizes: readonly number[],
-      w1: Tensor2D,
-      b1: Tensor | null,
-      w2: Tensor2D,
-      b2: Tensor | null,
-      activation: Activation,
-    ): Tensor2D {
-      const z = op(
+    fieldMeans: (x: Tensor2D, sizes: readonly number[]): Tensor2D =>
+      op(
         [x],
         () => run('FieldMeans', { x }, { sizes }),
         (dz) => run('FieldMeansGrad', { dz }, { sizes }),
-      );
-      return dense(dense(z, w1, b1, 'relu'), w2, b2, activation);
-    },
+      ),
 
     /** y_fd = gates_f x_fd. @param fields [rows, Σ sizes] @param gates [rows, fields] */
-    gate(fields: Tensor2D, gates: Tensor2D, sizes: readonly number[]): Tensor2D {
+    scaleFields(fields: Tensor2D, gates: Tensor2D, sizes: readonly number[]): Tensor2D {
       const [x, a] = alignRows([fields, gates]);
       return op(
         [x, a],
