@@ -92,6 +92,7 @@ export function isCalibrationCurve(value: unknown): value is CalibrationCurve {
   const { x, y } = (value ?? {}) as { x?: unknown; y?: unknown };
   if (!Array.isArray(x) || !Array.isArray(y) || x.length !== y.length) return false;
   for (let i = 0; i < x.length; i++) {
+    if (typeof x[i] !== 'number' || typeof y[i] !== 'number') return false;
     if (!(Math.abs(x[i]) <= 28 && Math.abs(y[i]) < END)) return false;
     if (i > 0 && !(x[i] > x[i - 1] && y[i] > y[i - 1])) return false;
   }

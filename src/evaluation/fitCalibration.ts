@@ -2,6 +2,7 @@ import { clamp, logit, sigmoid } from '../core/numerics.ts';
 import { type CalibrationCurve, CLOSEST, calibrate } from './calibration.ts';
 import { poolAdjacentViolators } from './pav.ts';
 import { reliabilityBins } from './reliability.ts';
+import { rootOf } from './root.ts';
 import { checkRows, type Labels, type Values } from './rows.ts';
 
 export interface CalibrationOptions {
@@ -24,6 +25,9 @@ const STRENGTH_MOST = 10;
 
 /** The share of a line of slope 1 in the curve: its least slope between knots, in logits. */
 const SLOPE_LEAST = 0.02;
+
+/** Knots are this far apart in logits, or more, so that the least slope is not lost in rounding. */
+const KNOT_GAP_LEAST = 1e-6;
 
 /** Rates are kept this far from 0 and 1, so that float64 can still tell neighbours apart. */
 const RATE_LEAST = 1e-7;
@@ -165,8 +169,8 @@ function isotonicKnots(x: readonly number[], rates: readonly number[], weight: r
   const { starts, levels } = poolAdjacentViolators(rates, weight);
   const knots: Knots = { x: [], y: [] };
   const add = (atX: number, rate: number) => {
-    // Two bins can have the same mean prediction to the last bit; one knot then speaks for both.
-    if (knots.x.length > 0 && !(atX > knots.x[knots.x.length - 1])) return;
+    // Bins, or a block's centre and its end, may be nearly at one place; one knot then speaks for both.
+    if (knots.x.length > 0 && atX < knots.x[knots.x.length - 1] + KNOT_GAP_LEAST) return;
     knots.x.push(atX);
     knots.y.push(logit(clamp(rate, RATE_LEAST, 1 - RATE_LEAST)));
   };
@@ -196,27 +200,4 @@ function matchMean(curve: Knots, p: Values, weights: Values | undefined, target:
     return sum / total - target;
   };
   return moved(rootOf(excess, -1, 1));
-}
-
-/** The root in [low, high] of a non-decreasing function, to 1e-9, or the nearer end (regula falsi, Illinois). */
-function rootOf(excess: (at: number) => number, low: number, high: number): number {
-  let [atLow, atHigh] = [excess(low), excess(high)];
-  if (atLow >= 0) return low;
-  if (atHigh <= 0) return high;
-  let side = 0;
-  for (let step = 0; step < 100 && high - low > 1e-9; step++) {
-    const middle = (low * atHigh - high * atLow) / (atHigh - atLow);
-    const atMiddle = excess(middle);
-    if (Math.abs(atMiddle) < 1e-12) return middle;
-    if (atMiddle > 0) {
-      [high, atHigh] = [middle, atMiddle];
-      if (side === 1) atLow /= 2;
-      side = 1;
-    } else {
-      [low, atLow] = [middle, atMiddle];
-      if (side === -1) atHigh /= 2;
-      side = -1;
-    }
-  }
-  return (low + high) / 2;
 }
