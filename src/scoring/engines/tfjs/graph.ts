@@ -1,8 +1,7 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { TypedModel } from '../../../model/checkModel.ts';
-import type { Activation, Op, Step, StepOf } from '../../../model/steps.ts';
+import type { Op, Step, StepOf } from '../../../model/steps.ts';
 import type { FieldsType, ValueType } from '../../../model/values.ts';
-import type { Tf } from './kernels.ts';
 import type { Ops } from './ops.ts';
 
 /** What some steps do in training only; where absent they pass their input on. */
@@ -11,50 +10,38 @@ export interface TrainingSteps {
   stopGradient?(x: Tensor2D): Tensor2D;
 }
 
-interface Graph {
-  readonly tf: Tf;
+/** What one step can see. */
+interface StepInputs {
   readonly ops: Ops;
   readonly training: TrainingSteps;
-}
-
-/** What one step can see. */
-interface StepInputs extends Graph {
   readonly values: readonly Tensor2D[];
   readonly types: readonly ValueType[];
-  weights<T extends Tensor = Tensor2D>(name: string): T;
+  weights(name: string): Tensor2D;
 }
 
 const sizesOf = (type: ValueType) => (type as FieldsType).sizes;
 const fieldsAndSize = (type: ValueType) => [sizesOf(type).length, sizesOf(type)[0]] as const;
-
-function dense(ops: Ops, x: Tensor2D, w: Tensor2D, b: Tensor | null, activation: Activation): Tensor2D {
-  if (activation !== 'doubleSigmoid') return ops.dense(x, w, b, activation);
-  const half = ops.dense(x, w, b, 'sigmoid');
-  return ops.add(half, half);
-}
 
 const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, given: StepInputs) => Tensor2D } = {
   stack: (_, { ops, values }) => ops.concat(values),
   concat: (_, { ops, values }) => ops.concat(values),
   senet(step, { ops, values: [x], types, weights }) {
     const hidden = ops.dense(ops.fieldMeans(x, sizesOf(types[0])), weights('w1'), weights('b1'), 'relu');
-    return dense(ops, hidden, weights('w2'), weights('b2'), step.activation);
+    return ops.dense(hidden, weights('w2'), weights('b2'), step.activation);
   },
-  gate(_, { ops, values: [x, gates], types }) {
-    const rows = joinedRows([x, gates]);
-    return ops.scaleFields(ops.broadcastRows(x, rows), ops.broadcastRows(gates, rows), sizesOf(types[0]));
-  },
+  gate: (_, { ops, values: [x, gates], types }) => ops.scaleFields(x, gates, sizesOf(types[0])),
   dense: (step, { ops, values, weights }) =>
-    dense(ops, ops.concat(values), weights('w'), step.bias ? weights('b') : null, step.activation),
+    ops.dense(ops.concat(values), weights('w'), step.bias ? weights('b') : null, step.activation),
   inner: (_, { ops, values: [x], types }) => ops.inner(x, ...fieldsAndSize(types[0])),
   fm: (_, { ops, values: [x], types }) => ops.fm(x, ...fieldsAndSize(types[0])),
   cross: (step, { ops, values: [x0, x], weights }) =>
     step.rank === null
       ? ops.crossFull(x0, x, weights('w'), weights('b'))
       : ops.crossLowRank(x0, x, weights('v'), weights('u'), weights('b')),
-  sum(step, { tf, ops, values, weights }) {
+  // Each input's sum by itself, so that a request's stays one row.
+  sum(step, { ops, values, weights }) {
     const total = values.map((value) => ops.sumWidth(value)).reduce((a, b) => ops.add(a, b));
-    return step.bias ? ops.add(total, tf.reshape(weights<Tensor>('b'), [1, 1])) : total;
+    return step.bias ? ops.addBias(total, weights('b')) : total;
   },
   add: (_, { ops, values }) => values.reduce((a, b) => ops.add(a, b)),
   multiply: (_, { ops, values }) => values.reduce((a, b) => ops.multiply(a, b)),
@@ -68,10 +55,10 @@ const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, g
  *
  * @param leaves the outputs of the embed and input steps, which are made outside: [rows, width] or [1, width]
  * @param parameter a learned tensor by its full name, `<step output>.<name>`
- * @returns every value by name; some names may share one tensor
+ * @returns every value by name; several names may share one tensor
  */
 export function runGraph(
-  { tf, ops, training = {} }: { tf: Tf; ops: Ops; training?: TrainingSteps },
+  { ops, training = {} }: { ops: Ops; training?: TrainingSteps },
   typed: TypedModel,
   leaves: ReadonlyMap<string, Tensor2D>,
   parameter: (name: string) => Tensor,
@@ -81,18 +68,13 @@ export function runGraph(
     if (step.op === 'embed' || step.op === 'input') continue;
     const execute = run[step.op] as (step: Step, given: StepInputs) => Tensor2D;
     const result = execute(step, {
-      tf,
       ops,
       training,
       values: step.inputs.map((name) => values.get(name) as Tensor2D),
       types: step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
-      weights: <T extends Tensor>(name: string) => parameter(`${step.output}.${name}`) as T,
+      weights: (name) => parameter(`${step.output}.${name}`) as Tensor2D,
     });
     values.set(step.output, result);
   }
   return values;
-}
-
-function joinedRows(inputs: readonly Tensor2D[]): number {
-  return Math.max(...inputs.map((input) => input.shape[0]));
 }

@@ -6,8 +6,8 @@ import type { TypedModel } from '../../../model/checkModel.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
 import { widthOf } from '../../../model/values.ts';
 import type { Learner, LearnerBatch, LearnerOptions, LearnerState, StepResult } from '../../learner.ts';
-import { type GraphInputs, runGraph } from './graph.ts';
-import type { LoadedBackend } from './load.ts';
+import type { LoadedBackend } from './backend.ts';
+import { runGraph } from './graph.ts';
 import { createOps, type Ops } from './ops.ts';
 
 /**
@@ -16,6 +16,11 @@ import { createOps, type Ops } from './ops.ts';
  */
 export function createTfjsLearner(typed: TypedModel, backend: LoadedBackend, options: LearnerOptions): Learner {
   return new TfjsLearner(typed, backend, options);
+}
+
+interface GraphTensors {
+  readonly inputs: ReadonlyMap<string, Tensor2D>;
+  readonly parameters: ReadonlyMap<string, TfTensor>;
 }
 
 class TfjsLearner implements Learner {
@@ -48,7 +53,9 @@ class TfjsLearner implements Learner {
     const { tf } = this;
     const names = [...this.parameters.keys()];
     this.stepCount++;
-    return tf.tidy(() => {
+    const gradients = new Map<string, Float32Array>();
+    let loss = 0;
+    tf.tidy(() => {
       const { inputs, parameters } = this.tensorsOf(batch);
       const wanted: TfTensor[] = [
         ...this.embedSteps.map((name) => inputs.get(name) as TfTensor),
@@ -57,7 +64,6 @@ class TfjsLearner implements Learner {
       const { value, grads } = tf
         .engine()
         .gradients(() => this.loss(batch, { inputs, parameters }), wanted, undefined, true);
-      const gradients = new Map<string, Float32Array>();
       this.embedSteps.forEach((name, i) => {
         const width = batch.rowCount * widthOf(this.typed.values.get(name)!.type);
         gradients.set(name, grads[i] === null ? new Float32Array(width) : (grads[i].dataSync() as Float32Array));
@@ -66,8 +72,9 @@ class TfjsLearner implements Learner {
         const gradient = grads[this.embedSteps.length + i];
         if (gradient !== null) this.update(name, gradient.dataSync() as Float32Array, rate);
       });
-      return { loss: value.dataSync()[0], gradients };
+      loss = value.dataSync()[0];
     });
+    return { loss, gradients };
   }
 
   private update(name: string, gradient: Float32Array, rate: number): void {
@@ -85,9 +92,18 @@ class TfjsLearner implements Learner {
     );
   }
 
-  private loss(batch: LearnerBatch, graph: GraphInputs) {
-    const { tf, typed } = this;
-    const values = runGraph(tf, this.ops, typed, graph, (x, keep) => this.dropout(x, keep));
+  private loss(batch: LearnerBatch, graph: GraphTensors) {
+    const { typed } = this;
+    const training = {
+      dropout: (x: Tensor2D, { rate }: { rate: number }) => this.dropout(x, 1 - rate),
+      stopGradient: this.ops.stopGradient,
+    };
+    const values = runGraph(
+      { ops: this.ops, training },
+      typed,
+      graph.inputs,
+      (name) => graph.parameters.get(name) as TfTensor,
+    );
     const weightSum =
       batch.weights === undefined ? batch.rowCount : batch.weights.reduce((sum, weight) => sum + weight, 0);
     const terms = typed.model.losses.map((loss, i) => {
@@ -96,7 +112,7 @@ class TfjsLearner implements Learner {
       const logits = this.ops.concat(task.logits.map((name) => values.get(name) as Tensor2D));
       return this.ops.productBce(logits, batch.labels[i], batch.weights ?? null, weightSum / loss.weight);
     });
-    return terms.reduce((sum, term) => tf.add(sum, term));
+    return this.ops.total(terms);
   }
 
   /** x scaled by 1/keep where kept, 0 elsewhere; the mask is drawn here so that every backend draws the same. */
@@ -104,18 +120,22 @@ class TfjsLearner implements Learner {
     const mask = new Float32Array(x.size);
     const scale = 1 / keep;
     for (let i = 0; i < mask.length; i++) if (this.random.next() < keep) mask[i] = scale;
-    return this.ops.multiply(x, this.tf.tensor2d(mask, x.shape));
+    return this.ops.mask(x, this.tf.tensor2d(mask, x.shape));
   }
 
   logits(batch: Omit<LearnerBatch, 'labels' | 'weights'>): Map<string, Float32Array> {
-    return this.tf.tidy(() => {
-      const values = runGraph(this.tf, this.ops, this.typed, this.tensorsOf(batch), (x) => x);
-      const names = new Set(this.typed.model.tasks.flatMap((task) => task.logits));
-      return new Map([...names].map((name) => [name, (values.get(name) as Tensor2D).dataSync() as Float32Array]));
+    const names = new Set(this.typed.model.tasks.flatMap((task) => task.logits));
+    const logits = new Map<string, Float32Array>();
+    this.tf.tidy(() => {
+      const { inputs, parameters } = this.tensorsOf(batch);
+      const graph = { ops: this.ops };
+      const values = runGraph(graph, this.typed, inputs, (name) => parameters.get(name) as TfTensor);
+      for (const name of names) logits.set(name, (values.get(name) as Tensor2D).dataSync() as Float32Array);
     });
+    return logits;
   }
 
-  private tensorsOf(batch: Omit<LearnerBatch, 'labels' | 'weights'>): GraphInputs {
+  private tensorsOf(batch: Omit<LearnerBatch, 'labels' | 'weights'>): GraphTensors {
     const inputs = new Map<string, Tensor2D>();
     for (const [name, values] of batch.inputs)
       inputs.set(name, this.tf.tensor2d(values, [batch.rowCount, values.length / batch.rowCount]));

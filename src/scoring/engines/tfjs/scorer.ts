@@ -1,4 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { assert } from '../../../core/errors.ts';
 import { sigmoid } from '../../../core/numerics.ts';
 import type { Bundle } from '../../../model/bundle.ts';
 import type { Step } from '../../../model/steps.ts';
@@ -18,7 +19,7 @@ export function createTfjsScorer(
   bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted'>,
   { tf, backend }: LoadedBackend,
 ): Scorer {
-  const { typed, weights, fitted } = bundle;
+  const { typed, fitted } = bundle;
   use(tf, backend);
   const ops = createOps(tf);
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
@@ -31,7 +32,7 @@ export function createTfjsScorer(
   const logitsOf = (input: ScoringInput): Map<string, Float32Array> => {
     const tensors = tf.tidy(() => {
       const inputs = new Map(leaves.map((leaf) => [leaf.output, leaf.upload(tf, input)]));
-      const values = runGraph({ tf, ops }, typed, inputs, (name) => parameters.get(name) as Tensor);
+      const values = runGraph({ ops }, typed, inputs, (name) => parameters.get(name) as Tensor);
       return logitNames.map((name) => values.get(name) as Tensor2D);
     });
     const logits = new Map(logitNames.map((name, i) => [name, tensors[i].dataSync<'float32'>().slice()]));
@@ -72,9 +73,10 @@ function uploadParameters(tf: LoadedBackend['tf'], { typed, weights }: Pick<Bund
   for (const [output, specs] of typed.parameters) {
     for (const { name, shape } of specs) {
       const full = `${output}.${name}`;
+      const tensor = weights.get(full);
+      assert(tensor !== undefined, `no weights '${full}'`);
       // A copy: the backend may keep the array it is given.
-      const values = (weights.get(full)?.values as Float32Array).slice();
-      parameters.set(full, tf.tensor(values, [...shape], 'float32'));
+      parameters.set(full, tf.tensor(tensor.values.slice(), [...shape], 'float32'));
     }
   }
   return parameters;
