@@ -11,7 +11,10 @@ import type { Tf } from './kernels.ts';
 export type { LoadedBackend } from './backend.ts';
 
 export interface LoadOptions {
-  /** Folders in whose `node_modules` (or above) tfjs-node is looked for; the working folder, then our own package. */
+  /**
+   * Folders in whose `node_modules` (or above) tfjs-node is looked for. Where absent: $LIMELIGHT_TFJS_NODE if set, the
+   * working folder, our own package.
+   */
   searchFrom?: readonly string[];
   /**
    * For training: on a CPU with matrix tiles (AMX) `tensorflow` multiplies in bfloat16 and adds up in float32, a tenth
@@ -31,7 +34,7 @@ const PEERS = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
  */
 export async function loadBackend(name: string, options: LoadOptions = {}): Promise<LoadedBackend> {
   const wanted = parseBackendName(name);
-  const folders = options.searchFrom ?? [process.cwd(), path.dirname(fileURLToPath(import.meta.url))];
+  const folders = options.searchFrom ?? defaultFolders();
   const failures: string[] = [];
   for (const backend of wanted === 'auto' ? (['tensorflow', 'wasm', 'cpu'] as const) : [wanted]) {
     try {
@@ -48,6 +51,11 @@ export async function loadBackend(name: string, options: LoadOptions = {}): Prom
     }
   }
   throw new UserError(`no TensorFlow.js backend loads (${failures.join('; ')}); reinstall limelight`, 'unsupported');
+}
+
+function defaultFolders(): string[] {
+  const named = process.env.LIMELIGHT_TFJS_NODE;
+  return [...(named ? [named] : []), process.cwd(), path.dirname(fileURLToPath(import.meta.url))];
 }
 
 interface Candidate {
