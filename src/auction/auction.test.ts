@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bidTypeCode, bidTypes, isBidMicros, mostBidMicros, OCPM } from './bidTypes.ts';
+import { bidTypeCode, bidTypes, isBidMicros, mostBidMicros, OCPM } from '../core/bids.ts';
 import { eCpmInto, eventsPerMilleInto, scoreInto } from './eCpm.ts';
 import { type AuctionColumns, secondPricesInto } from './pricing.ts';
 import { chooseTop } from './slots.ts';

@@ -1,5 +1,5 @@
+import { CPA, CPC, CPE, CPM, OCPM } from '../core/bids.ts';
 import { assert } from '../core/errors.ts';
-import { CPA, CPC, CPE, CPM, OCPM } from './bidTypes.ts';
 
 /** Calibrated probabilities of the candidates, [count] each; a column may be absent where no bid needs it. */
 export interface Probabilities {

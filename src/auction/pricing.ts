@@ -1,4 +1,4 @@
-import { OCPM } from './bidTypes.ts';
+import { OCPM } from '../core/bids.ts';
 
 /**
  * What a winner pays under the quality-adjusted second price: the lowest whole price per charge event at which it would still have

@@ -1,4 +1,4 @@
-/** What a bid is for and what is charged. Columns hold the index into this list. */
+/** What an advertiser bids for and is charged for. Columns hold the index into this list. */
 export const bidTypes = ['cpm', 'cpc', 'cpe', 'cpa', 'ocpm'] as const;
 export type BidType = (typeof bidTypes)[number];
 
@@ -7,14 +7,6 @@ export const CPC = 1;
 export const CPE = 2;
 export const CPA = 3;
 export const OCPM = 4;
-
-export type AdEvent = 'impression' | 'click' | 'engagement' | 'conversion';
-
-/** The event an advertiser's bid values. */
-export const optimisedEvents: readonly AdEvent[] = ['impression', 'click', 'engagement', 'conversion', 'conversion'];
-
-/** The event the advertiser pays for; a price is per mille where it is an impression. oCPM optimises one, charges another. */
-export const chargeEvents: readonly AdEvent[] = ['impression', 'click', 'engagement', 'conversion', 'impression'];
 
 const codes = new Map<unknown, number>(bidTypes.map((name, code) => [name, code]));
 
