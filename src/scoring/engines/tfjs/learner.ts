@@ -28,7 +28,8 @@ class TfjsLearner implements Learner {
   private readonly typed: TypedModel;
   private readonly tf: LoadedBackend['tf'];
   private readonly ops: Ops;
-  private readonly random: Random;
+  private readonly seed: number;
+  private random: Random;
   private readonly embedSteps: string[];
   private readonly parameters: Map<string, Tensor<Float32Array>>;
   private means: Map<string, Float32Array>;
@@ -40,7 +41,8 @@ class TfjsLearner implements Learner {
     this.device = backend.device;
     this.tf = backend.tf;
     this.ops = createOps(backend.tf);
-    this.random = createRandom(seed).fork('dropout');
+    this.seed = seed;
+    this.random = createRandom(seed);
     this.embedSteps = typed.model.steps.filter((step) => step.op === 'embed').map((step) => step.output);
     this.parameters = new Map(
       [...parameters].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]),
@@ -53,6 +55,8 @@ class TfjsLearner implements Learner {
     const { tf } = this;
     const names = [...this.parameters.keys()];
     this.stepCount++;
+    // Seeded by the step, so that a resumed training draws the same.
+    this.random = createRandom(this.seed + this.stepCount).fork('dropout');
     const gradients = new Map<string, Float32Array>();
     let loss = 0;
     tf.tidy(() => {

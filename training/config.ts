@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import Type, { type Static } from 'typebox';
+import { messageOf, UserError } from '../src/core/errors.ts';
+import { parseJson, problemsOf } from '../src/schema/parseSchema.ts';
+
+const strict = { additionalProperties: false };
+const optional = Type.Optional;
+const Rate = (description: string) => Type.Number({ exclusiveMinimum: 0, maximum: 10, description });
+
+/** The `training` part of a configuration file. */
+export const TrainingOptions = Type.Object(
+  {
+    batchSize: optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: '512 where absent.' })),
+    epochs: optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'Passes over the data; 1 where absent: embeddings over-fit in the second.',
+      }),
+    ),
+    learningRate: optional(Rate('Adam’s on the dense parameters; 0.001 where absent.')),
+    embeddingLearningRate: optional(Rate('0.002 where absent.')),
+    embeddingOptimizer: optional(
+      Type.Union([Type.Literal('adam'), Type.Literal('adagrad')], {
+        description: 'Lazy Adam, the default, or row-wise Adagrad.',
+      }),
+    ),
+    embeddingScale: optional(Rate('Standard deviation embeddings begin with; 0.01 where absent.')),
+    decayTo: optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: 'What is left of the learning rates at the end; 0.05 where absent.',
+      }),
+    ),
+    warmupSteps: optional(
+      Type.Integer({ minimum: 0, description: 'Steps over which the learning rates rise; 0 where absent.' }),
+    ),
+    embeddingL2: optional(
+      Type.Number({ minimum: 0, description: 'Penalty on embeddings, divided by the id’s count; 0 where absent.' }),
+    ),
+    idDropout: optional(
+      Type.Object(
+        { max: Type.Number({ minimum: 0, maximum: 1 }), scale: Type.Number({ exclusiveMinimum: 0 }) },
+        { ...strict, description: 'Replaces an id by the unknown one with probability max·e^(−count/scale).' },
+      ),
+    ),
+    negativeSampling: optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'Share of rows without a click kept; predictions are corrected. 1 where absent.',
+      }),
+    ),
+    validationsPerEpoch: optional(Type.Integer({ minimum: 1, maximum: 1000, description: '4 where absent.' })),
+    patience: optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Validations without a better log loss before training stops; 3 where absent.',
+      }),
+    ),
+  },
+  strict,
+);
+
+/** A configuration file: hyper-parameters beside a schema. */
+export const ConfigFile = Type.Object(
+  {
+    $schema: optional(Type.String()),
+    description: optional(Type.String()),
+    architecture: optional(Type.String({ description: 'Used where --arch is absent.' })),
+    model: optional(Type.Unknown({ description: 'Options of the architecture.' })),
+    training: optional(TrainingOptions),
+  },
+  strict,
+);
+
+export type TrainingOptions = Required<Omit<Static<typeof TrainingOptions>, 'idDropout'>> &
+  Pick<Static<typeof TrainingOptions>, 'idDropout'>;
+
+export interface Config {
+  readonly architecture?: string;
+  readonly model: unknown;
+  readonly training: TrainingOptions;
+}
+
+export const trainingDefaults: TrainingOptions = {
+  batchSize: 512,
+  epochs: 1,
+  learningRate: 0.001,
+  embeddingLearningRate: 0.002,
+  embeddingOptimizer: 'adam',
+  embeddingScale: 0.01,
+  decayTo: 0.05,
+  warmupSteps: 0,
+  embeddingL2: 0,
+  negativeSampling: 1,
+  validationsPerEpoch: 4,
+  patience: 3,
+};
+
+/** @throws UserError with every mistake of the file together */
+export function parseConfig(json: unknown, source = 'configuration'): Config {
+  const problems = problemsOf(ConfigFile, json, (path) =>
+    path === '' ? 'the file' : path.slice(1).replaceAll('/', '.'),
+  );
+  if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
+  const { architecture, model = {}, training } = json as Static<typeof ConfigFile>;
+  return { architecture, model, training: { ...trainingDefaults, ...training } };
+}
+
+export function readConfig(path: string | undefined): Config {
+  if (path === undefined) return parseConfig({});
+  return parseConfig(readJson(path, 'configuration'), path);
+}
+
+/** A JSON file the user named. */
+export function readJson(path: string, what: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`${what} '${path}' cannot be read (${messageOf(error)}); correct the path`, 'missing');
+  }
+  return parseJson(text, path);
+}

@@ -1,0 +1,192 @@
+import { assert } from '../src/core/errors.ts';
+import { logSigmoid } from '../src/core/numerics.ts';
+import { createRandom } from '../src/core/random.ts';
+import { tableWeight } from '../src/model/bundle.ts';
+import type { TypedModel } from '../src/model/checkModel.ts';
+import type { StepOf } from '../src/model/steps.ts';
+import { widthOf } from '../src/model/values.ts';
+import type { EncodedColumn, EncodedDense } from '../src/schema/encoded.ts';
+import { tableOf, unknownId } from '../src/schema/fields.ts';
+import type { Fitted } from '../src/schema/fitted.ts';
+import { type EmbedPlan, gather, gatherDense, planEmbed } from '../src/scoring/gather.ts';
+import type { Learner, LearnerOptions, LearnerState } from '../src/scoring/learner.ts';
+import type { TrainingOptions } from './config.ts';
+import type { EncodedChunk } from './dataset/encodedStore.ts';
+import { dropIds, dropProbabilities, scatter, type TableState, TrainedTable } from './embeddings.ts';
+import { copyWeights, initialWeights, type Weights } from './parameters.ts';
+
+/** What it takes to go on as if training had not stopped. */
+export interface TrainerState {
+  readonly tables: ReadonlyMap<string, TableState>;
+  readonly learner: LearnerState;
+}
+
+export interface TrainerInputs {
+  readonly typed: TypedModel;
+  readonly fitted: Fitted;
+  readonly options: TrainingOptions;
+  readonly seed: number;
+  readonly createLearner: (options: LearnerOptions) => Learner;
+  /** To start from; drawn from the seed where absent. */
+  readonly weights?: Weights;
+}
+
+/** A model in training: embedding tables here, the dense graph in the learner. */
+export class Trainer {
+  readonly learner: Learner;
+  private readonly inputs: TrainerInputs;
+  private readonly tables = new Map<string, TrainedTable>();
+  private readonly plans = new Map<string, EmbedPlan>();
+  private readonly dropout = new Map<string, Float32Array>();
+  private stepCount = 0;
+
+  constructor(inputs: TrainerInputs) {
+    this.inputs = inputs;
+    const { typed, fitted, options, seed, createLearner } = inputs;
+    const weights = inputs.weights ?? initialWeights(typed, fitted, options.embeddingScale, seed);
+    const parameters: Weights = new Map([...weights].filter(([name]) => !name.startsWith('tables/')));
+    this.learner = createLearner({ parameters, seed });
+    for (const { name, vocabulary } of typed.model.tables) {
+      const tensor = weights.get(tableWeight(name));
+      const counts = fitted.vocabularies.get(vocabulary)?.counts;
+      assert(tensor !== undefined && counts !== undefined, `table '${name}' has no weights or counts`);
+      this.tables.set(
+        name,
+        new TrainedTable(tensor, counts, { optimizer: options.embeddingOptimizer, l2: options.embeddingL2 }),
+      );
+    }
+    for (const step of this.stepsOf('embed')) this.plans.set(step.output, planEmbed(step, typed, weights));
+    const { idDropout } = options;
+    if (idDropout === undefined || idDropout.max === 0) return;
+    for (const field of typed.schema.fields) {
+      const counts = fitted.vocabularies.get(tableOf(field) ?? '')?.counts;
+      if (counts !== undefined && field.kind !== 'number')
+        this.dropout.set(field.name, dropProbabilities(counts, idDropout));
+    }
+  }
+
+  private stepsOf<O extends 'embed' | 'input'>(op: O): StepOf<O>[] {
+    return this.inputs.typed.model.steps.filter((step) => step.op === op) as StepOf<O>[];
+  }
+
+  /**
+   * Takes one step on a batch.
+   *
+   * @param decay what is left of the learning rates
+   * @returns the batch's loss before the step
+   */
+  step(chunk: EncodedChunk, decay: number): number {
+    const { typed, options } = this.inputs;
+    this.stepCount++;
+    const fields = this.withDropout(chunk.fields);
+    const labels = typed.model.losses.map((loss) => chunk.labels.get(loss.label) as Float32Array);
+    const batch = {
+      rowCount: chunk.rowCount,
+      inputs: this.gathered(chunk.rowCount, fields),
+      labels,
+      weights: chunk.weights,
+    };
+    const { loss, gradients } = this.learner.step(batch, options.learningRate * decay);
+    for (const [output, gradient] of gradients) {
+      scatter(this.plans.get(output) as EmbedPlan, fields, chunk.rowCount, gradient, this.tables);
+    }
+    for (const table of this.tables.values()) table.update(options.embeddingLearningRate * decay, this.stepCount);
+    return loss;
+  }
+
+  private withDropout(fields: ReadonlyMap<string, EncodedColumn>): ReadonlyMap<string, EncodedColumn> {
+    if (this.dropout.size === 0) return fields;
+    // Seeded by the step, so that a resumed training draws the same.
+    const random = createRandom(this.inputs.seed + this.stepCount).fork('id dropout');
+    const dropped = new Map(fields);
+    for (const [name, probabilities] of this.dropout) {
+      dropped.set(name, dropIds(fields.get(name) as EncodedColumn, probabilities, unknownId, random.next));
+    }
+    return dropped;
+  }
+
+  private gathered(rows: number, fields: ReadonlyMap<string, EncodedColumn>): Map<string, Float32Array> {
+    const inputs = new Map<string, Float32Array>();
+    for (const [output, plan] of this.plans) {
+      const out = new Float32Array(rows * plan.width);
+      gather(plan, fields, rows, out);
+      inputs.set(output, out);
+    }
+    for (const step of this.stepsOf('input')) {
+      const type = this.inputs.typed.values.get(step.output)?.type;
+      assert(type !== undefined, `no type for '${step.output}'`);
+      const out = new Float32Array(rows * widthOf(type));
+      gatherDense(
+        step.inputs.map((name) => fields.get(name) as EncodedDense),
+        rows,
+        out,
+      );
+      inputs.set(step.output, out);
+    }
+    return inputs;
+  }
+
+  /**
+   * p(task) of each row, by task, in float64 from the logits.
+   *
+   * Rows without a click kept with probability w make the odds of a click 1/w too high; the first logit of every task
+   * is lowered by −ln w to undo it.
+   */
+  predict(chunk: EncodedChunk): Map<string, Float64Array> {
+    const { typed } = this.inputs;
+    const logits = this.learner.logits({
+      rowCount: chunk.rowCount,
+      inputs: this.gathered(chunk.rowCount, chunk.fields),
+    });
+    const offset = Math.log(this.inputs.options.negativeSampling);
+    const probabilities = new Map<string, Float64Array>();
+    for (const task of typed.model.tasks) {
+      const p = new Float64Array(chunk.rowCount);
+      task.logits.forEach((name, i) => {
+        const values = logits.get(name) as Float32Array;
+        for (let row = 0; row < p.length; row++) p[row] += logSigmoid(values[row] + (i === 0 ? offset : 0));
+      });
+      for (let row = 0; row < p.length; row++) p[row] = Math.exp(p[row]);
+      probabilities.set(task.name, p);
+    }
+    return probabilities;
+  }
+
+  /** A copy of all weights, corrected for negative down-sampling: what a bundle holds. */
+  weights(): Weights {
+    const { typed, options } = this.inputs;
+    const weights = copyWeights(this.learner.state().parameters);
+    for (const [name, table] of this.tables)
+      weights.set(tableWeight(name), { shape: table.tensor.shape, values: table.tensor.values.slice() });
+    if (options.negativeSampling < 1) {
+      for (const logit of new Set(typed.model.tasks.map((task) => task.logits[0]))) {
+        const bias = weights.get(`${logit}.b`);
+        assert(bias !== undefined, `logit '${logit}' has no bias to correct for negative sampling`);
+        bias.values[0] += Math.log(options.negativeSampling);
+      }
+    }
+    return weights;
+  }
+
+  state(): TrainerState {
+    return {
+      tables: new Map([...this.tables].map(([name, table]) => [name, table.state])),
+      learner: this.learner.state(),
+    };
+  }
+
+  /** Goes on from a state; the weights were given to the constructor. */
+  restore(state: TrainerState): void {
+    this.stepCount = state.learner.stepCount;
+    this.learner.restore(state.learner);
+    for (const [name, { means, squares }] of state.tables) {
+      const table = this.tables.get(name);
+      table?.state.squares.set(squares);
+      if (means !== undefined) table?.state.means?.set(means);
+    }
+  }
+
+  dispose(): void {
+    this.learner.dispose();
+  }
+}
