@@ -1,8 +1,9 @@
 import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import { buildModel } from '../../model/architectures.ts';
-import { type Bundle, bundleFormat, tableWeight } from '../../model/bundle.ts';
+import { type Bundle, tableWeight } from '../../model/bundle.ts';
 import { checkModel, type TypedModel } from '../../model/checkModel.ts';
+import { createManifest } from '../../model/manifest.ts';
 import type { Tensor } from '../../model/safetensors.ts';
 import type { Model } from '../../model/steps.ts';
 import { createEncoder } from '../../schema/encoder.ts';
@@ -64,42 +65,24 @@ export function randomBundle(given: RandomBundleOptions): Bundle {
     : buildModel(given.architecture ?? 'senet-dnn', schema, given.options ?? smallOptions(given.architecture));
   const weights = randomWeights(typed, fitted, random.fork('weights'));
   const golden = makeGolden({ typed, fitted, weights }, randomColumns(schema, 4, random.fork('golden')), 4);
-  return { manifest: manifestOf(schema, typed, fitted), typed, fitted, weights, golden };
+  return { manifest: manifestOf(typed, fitted), typed, fitted, weights, golden };
 }
 
 function smallOptions(architecture = 'senet-dnn'): unknown {
   return architecture === 'lr' || architecture === 'fm' ? {} : { hidden: [8] };
 }
 
-function manifestOf(schema: Schema, typed: TypedModel, fitted: Fitted): Bundle['manifest'] {
-  const kindOf = (table: string) => {
-    if (fitted.vocabularies.get(table)?.words !== undefined) return 'listed';
-    return fitted.numbers.has(table) ? 'quantiles' : 'hashed';
-  };
-  return {
-    format: bundleFormat,
+function manifestOf(typed: TypedModel, fitted: Fitted): Bundle['manifest'] {
+  const facts = {
     name: 'sample',
     version: '1',
     createdAt: '2026-01-01T00:00:00.000Z',
     createdBy: 'limelight tests',
-    schema,
-    model: { ...typed.model, tables: [...typed.model.tables], steps: [...typed.model.steps] } as never,
-    fitted: {
-      vocabularies: Object.fromEntries(
-        [...fitted.vocabularies].map(([table, { rows }]) => [table, { kind: kindOf(table), rows }]),
-      ),
-      numbers: Object.fromEntries(
-        [...fitted.numbers].map(([name, { mean, deviation, boundaries }]) => [
-          name,
-          boundaries === undefined ? { mean, deviation } : { mean, deviation, boundaries: [...boundaries] },
-        ]),
-      ),
-      columnTypes: Object.fromEntries(fitted.columnTypes),
-    },
     calibration: Object.fromEntries(typed.model.tasks.map(({ name }) => [name, { x: [-2, 0, 2], y: [-2.5, -0.5, 1] }])),
     metrics: { testHalf: { click: { auc: 0.75, logLoss: 0.5 } } },
     training: { seed: 1, rows: 200 },
   };
+  return createManifest(facts, typed, fitted);
 }
 
 /** Weights whose values stay near 1 through any number of layers: deviations of √(1/inputs). */

@@ -1,0 +1,123 @@
+import Type from 'typebox';
+import { UserError } from '../core/errors.ts';
+import { firstId } from '../schema/fields.ts';
+import type { ColumnType, Fitted } from '../schema/fitted.ts';
+import { parseJson, parseSchema, problemsOf } from '../schema/parseSchema.ts';
+import { hashedVocabulary, listedVocabulary, type Vocabulary } from '../schema/vocabulary.ts';
+import { type Bundle, bundleFormat, type Golden, type Manifest, ManifestShape } from './bundle.ts';
+import { checkBundle } from './checkBundle.ts';
+import { checkModel } from './checkModel.ts';
+import { decodeSafetensors, encodeSafetensors, type Tensor } from './safetensors.ts';
+
+/** The files every bundle has, their checksums apart. */
+export const bundleFiles = ['manifest.json', 'weights.safetensors', 'vocabularies.safetensors', 'golden.json'] as const;
+
+export type BundleFile = (typeof bundleFiles)[number];
+
+const GoldenShape = Type.Object(
+  {
+    rowCount: Type.Integer({ minimum: 0 }),
+    columns: Type.Record(Type.String(), Type.Array(Type.Unknown())),
+    probabilities: Type.Record(Type.String(), Type.Array(Type.Number())),
+  },
+  { additionalProperties: false },
+);
+
+/** A bundle as the content of its files. */
+export function encodeBundle(bundle: Bundle): Map<BundleFile, string | Uint8Array> {
+  const vocabularies = new Map<string, Tensor>();
+  for (const [table, { counts, words }] of bundle.fitted.vocabularies) {
+    vocabularies.set(`${table}.counts`, { shape: [counts.length], values: counts });
+    if (words === undefined) continue;
+    const keys = new BigInt64Array(words.slice().buffer);
+    vocabularies.set(`${table}.keys`, { shape: [keys.length], values: keys });
+  }
+  return new Map<BundleFile, string | Uint8Array>([
+    ['manifest.json', `${JSON.stringify(bundle.manifest, null, 2)}\n`],
+    ['weights.safetensors', encodeSafetensors(bundle.weights)],
+    ['vocabularies.safetensors', encodeSafetensors(vocabularies)],
+    ['golden.json', `${JSON.stringify(bundle.golden)}\n`],
+  ]);
+}
+
+/**
+ * Reads `manifest.json` as far as its format, which says whether the rest can be understood.
+ *
+ * @throws UserError of kind `unsupported` for a newer format
+ */
+export function parseManifestFormat(text: string, source: string): unknown {
+  const json = parseJson(text, source) as { format?: unknown } | null;
+  const format = json?.format;
+  if (typeof format !== 'number' || !Number.isInteger(format) || format < 1)
+    throw new UserError(
+      `${source}: expected a bundle's manifest with a format, got none; name a folder that holds a bundle`,
+    );
+  if (format > bundleFormat) {
+    throw new UserError(
+      `${source}: bundle format ${format} is newer than ${bundleFormat}, the newest this limelight reads; upgrade limelight`,
+      'unsupported',
+    );
+  }
+  return json;
+}
+
+/**
+ * Puts a bundle together from its files; nothing in them is taken on trust.
+ *
+ * @param json the manifest, as `parseManifestFormat` returned it
+ * @param source how messages name the bundle, e.g. its folder
+ * @throws UserError at the first thing wrong
+ */
+export function decodeBundle(json: unknown, file: (name: BundleFile) => Uint8Array, source: string): Bundle {
+  const at = (name: string) => `${source}/${name}`;
+  const problems = problemsOf(ManifestShape, json, (path) => (path === '' ? 'it' : path.slice(1).replaceAll('/', '.')));
+  if (problems.length > 0) throw new UserError(`${at('manifest.json')}: ${problems.join('; ')}`);
+  const manifest = json as Manifest;
+  const schema = parseSchema(manifest.schema, `${at('manifest.json')}: schema`);
+  const typed = checkModel(manifest.model, schema, `${at('manifest.json')}: model`);
+  const fitted = decodeFitted(manifest, file('vocabularies.safetensors'), at('vocabularies.safetensors'));
+  const weights = new Map<string, Tensor<Float32Array>>();
+  for (const [name, tensor] of decodeSafetensors(file('weights.safetensors'), at('weights.safetensors'))) {
+    if (!(tensor.values instanceof Float32Array))
+      throw new UserError(`${at('weights.safetensors')}: '${name}' is not of float32; export the bundle anew`);
+    weights.set(name, tensor as Tensor<Float32Array>);
+  }
+  const golden = parseJson(new TextDecoder().decode(file('golden.json')), at('golden.json'));
+  const goldenProblems = problemsOf(GoldenShape, golden, (path) => path.slice(1).replaceAll('/', '.') || 'it');
+  if (goldenProblems.length > 0) throw new UserError(`${at('golden.json')}: ${goldenProblems.slice(0, 3).join('; ')}`);
+  const bundle: Bundle = { manifest, typed, fitted, weights, golden: golden as Golden };
+  checkBundle(bundle, source);
+  return bundle;
+}
+
+function decodeFitted({ fitted }: Manifest, bytes: Uint8Array, source: string): Fitted {
+  const tensors = decodeSafetensors(bytes, source);
+  const fail: (what: string) => never = (what) => {
+    throw new UserError(`${source}: ${what}; restore the bundle or train it anew`);
+  };
+  const vocabularies = new Map<string, Vocabulary>();
+  for (const [table, { kind, rows }] of Object.entries(fitted.vocabularies)) {
+    const counts = tensors.get(`${table}.counts`)?.values;
+    if (!(counts instanceof Float64Array) || counts.length !== rows)
+      fail(`expected ${rows} float64 counts of '${table}', got ${counts?.length ?? 'none'}`);
+    if (kind === 'quantiles') vocabularies.set(table, { rows, counts, lookup: (lo) => lo });
+    else if (kind === 'hashed') vocabularies.set(table, hashedVocabulary(rows - firstId, counts));
+    else {
+      const keys = tensors.get(`${table}.keys`)?.values;
+      if (!(keys instanceof BigInt64Array) || keys.length !== rows - firstId)
+        fail(`expected ${rows - firstId} int64 keys of '${table}', got ${keys?.length ?? 'none'}`);
+      const words = new Int32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+      const vocabulary = listedVocabulary(words, counts);
+      for (let i = 0; i < keys.length; i++) {
+        if (vocabulary.lookup(words[2 * i], words[2 * i + 1]) !== firstId + i)
+          fail(`'${table}' lists key ${keys[i]} twice`);
+      }
+      vocabularies.set(table, vocabulary);
+    }
+  }
+  return {
+    vocabularies,
+    numbers: new Map(Object.entries(fitted.numbers)),
+    columnTypes: new Map(Object.entries(fitted.columnTypes)) as Map<string, ColumnType>,
+  };
+}

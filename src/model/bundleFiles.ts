@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { assert, listOf, messageOf, UserError } from '../core/errors.ts';
+import type { Bundle } from './bundle.ts';
+import { type BundleFile, bundleFiles, decodeBundle, encodeBundle, parseManifestFormat } from './bundleContent.ts';
+import { checkBundle } from './checkBundle.ts';
+
+const sumsFile = 'SHA256SUMS';
+
+/** Files are read, written and hashed in pieces of so many bytes: neither Node nor a hash takes more than 2 GiB at once. */
+const chunkBytes = 1 << 26;
+
+export interface WriteBundleOptions {
+  /** More files to keep with it, by plain name: `report.html`. */
+  readonly extraFiles?: ReadonlyMap<string, string | Uint8Array>;
+}
+
+/**
+ * Writes a bundle as a new folder. All of it is written and synced beside the folder first and then renamed, so that
+ * a reader sees a whole bundle or none, whatever happens meanwhile.
+ *
+ * @throws UserError of kind `conflict` if the folder exists; of kind `input` if it cannot be written or the bundle is
+ * not sound (weights that are not finite, say), in which case nothing is left behind
+ */
+export async function writeBundle(folder: string, bundle: Bundle, options: WriteBundleOptions = {}): Promise<void> {
+  await refuseExisting(folder);
+  checkBundle(bundle, `bundle '${bundle.manifest.name}'`);
+  const files = new Map<string, string | Uint8Array>([...(options.extraFiles ?? []), ...encodeBundle(bundle)]);
+  for (const name of files.keys()) assert(/^[^/\\\n]+$/.test(name) && name !== sumsFile, `extra file '${name}'`);
+  const parent = path.dirname(path.resolve(folder));
+  const temporary = path.join(parent, `.${path.basename(folder)}.${process.pid}.tmp`);
+  try {
+    await mkdir(parent, { recursive: true });
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    let sums = '';
+    for (const [name, content] of files)
+      sums += `${await writeFile(path.join(temporary, name), bytesOf(content))}  ${name}\n`;
+    await writeFile(path.join(temporary, sumsFile), bytesOf(sums));
+    await syncFolder(temporary);
+    await refuseExisting(folder);
+    await rename(temporary, folder);
+    await syncFolder(parent);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw error instanceof UserError ? error : writeError(folder, error as NodeJS.ErrnoException);
+  }
+}
+
+async function refuseExisting(folder: string): Promise<void> {
+  if ((await stat(folder).catch(() => undefined)) === undefined) return;
+  throw new UserError(
+    `cannot write bundle '${folder}': it exists, and a bundle is never overwritten; name another folder, or remove this one`,
+    'conflict',
+  );
+}
+
+function writeError(folder: string, error: NodeJS.ErrnoException): UserError {
+  const reasons: Record<string, string> = {
+    ENOSPC: 'the disk is full; free some space, or name a folder on another disk',
+    EDQUOT: 'your disk quota is used up; free some space, or name a folder on another disk',
+    EACCES: 'permission denied; name a folder you may write to',
+    EPERM: 'permission denied; name a folder you may write to',
+    EROFS: 'the file system is read-only; name a folder on another one',
+    ENOTDIR: 'part of its path is a file; name another folder',
+    EEXIST: 'part of its path is a file; name another folder',
+    ENOTEMPTY: 'it was written by someone else meanwhile; name another folder',
+  };
+  const reason = reasons[error.code ?? ''] ?? `${messageOf(error)}; correct this or name another folder`;
+  return new UserError(`cannot write bundle '${folder}': ${reason}`);
+}
+
+const bytesOf = (content: string | Uint8Array) =>
+  typeof content === 'string' ? new TextEncoder().encode(content) : content;
+
+/** Writes and syncs a file; returns its SHA-256. */
+async function writeFile(file: string, bytes: Uint8Array): Promise<string> {
+  const hash = createHash('sha256');
+  await using(await open(file, 'wx'), async (handle) => {
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const chunk = bytes.subarray(at, at + chunkBytes);
+      hash.update(chunk);
+      await handle.appendFile(chunk);
+    }
+    await handle.sync();
+  });
+  return hash.digest('hex');
+}
+
+/** Makes a rename last; where folders cannot be synced (Windows), the system does as it likes. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  if (handle !== undefined) await using(handle, (it) => it.sync().catch(() => {}));
+}
+
+async function using<T>(handle: FileHandle, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    return await work(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Reads a bundle and proves it whole: its format, then every checksum, then that its parts fit each other.
+ *
+ * @throws UserError of kind `missing` if there is none, `unsupported` if a newer limelight wrote it, else `input`
+ */
+export async function readBundle(folder: string): Promise<Bundle> {
+  const entry = await stat(folder).catch(() => undefined);
+  if (entry === undefined) throw new UserError(`no bundle at '${folder}'; name a folder that holds one`, 'missing');
+  if (!entry.isDirectory()) throw new UserError(`'${folder}' is a file, expected a bundle's folder; name that`);
+  const manifest = await readFile(folder, 'manifest.json').catch((error) => {
+    throw isMissing(error) ? notABundle(folder) : error;
+  });
+  const json = parseManifestFormat(new TextDecoder().decode(manifest.bytes), path.join(folder, 'manifest.json'));
+  const sums = parseSums(await readSums(folder), path.join(folder, sumsFile));
+  const contents = new Map<string, Uint8Array>();
+  for (const [name, expected] of sums) {
+    const { bytes, sha256 } = name === 'manifest.json' ? manifest : await readListed(folder, name);
+    if (sha256 !== expected) {
+      throw new UserError(
+        `bundle '${folder}': file '${name}' was changed: expected SHA-256 ${expected}, got ${sha256}; restore it from where the bundle came from`,
+      );
+    }
+    if (bundleFiles.includes(name as BundleFile)) contents.set(name, bytes);
+  }
+  return decodeBundle(json, (name) => contents.get(name) as Uint8Array, folder);
+}
+
+function notABundle(folder: string): UserError {
+  return new UserError(
+    `'${folder}' holds no bundle: it has no manifest.json; name a folder that 'limelight train' wrote`,
+    'missing',
+  );
+}
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+async function readListed(folder: string, name: string) {
+  return readFile(folder, name).catch((error) => {
+    if (!isMissing(error)) throw error;
+    throw new UserError(`bundle '${folder}': file '${name}' is missing; restore it from where the bundle came from`);
+  });
+}
+
+async function readSums(folder: string): Promise<string> {
+  return new TextDecoder().decode((await readListed(folder, sumsFile)).bytes);
+}
+
+/** Reads lines of `<sha256>  <name>`, as `sha256sum` writes and checks them. */
+function parseSums(text: string, source: string): Map<string, string> {
+  const sums = new Map<string, string>();
+  for (const line of text.split('\n').filter((line) => line !== '')) {
+    // A name with a slash could point outside the folder.
+    const match = /^([0-9a-f]{64}) [ *]([^/\\]+)$/.exec(line);
+    if (match === null)
+      throw new UserError(
+        `${source}: expected lines of a SHA-256 and a file name, got '${line.slice(0, 80)}'; restore it`,
+      );
+    sums.set(match[2], match[1]);
+  }
+  const lacking = bundleFiles.filter((name) => !sums.has(name));
+  if (lacking.length > 0)
+    throw new UserError(`${source}: lacks the checksum of ${listOf(lacking)}; restore the bundle`);
+  return sums;
+}
+
+async function readFile(folder: string, name: string): Promise<{ bytes: Uint8Array; sha256: string }> {
+  const file = path.join(folder, name);
+  return using(await open(file, 'r'), async (handle) => {
+    const hash = createHash('sha256');
+    // Its own memory, aligned, so that tensors can be views into it.
+    const bytes = new Uint8Array((await handle.stat()).size);
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, at, Math.min(chunkBytes, bytes.length - at), at);
+      if (bytesRead === 0) throw new UserError(`'${file}' shrank while it was read; read the bundle again`);
+      hash.update(bytes.subarray(at, at + bytesRead));
+      at += bytesRead;
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  }).catch((error) => {
+    if (error instanceof UserError || isMissing(error)) throw error;
+    throw new UserError(`cannot read '${file}': ${messageOf(error)}; correct this and try again`);
+  });
+}
+
+/**
+ * The bundle a path means: the path itself, or, where it is a model's folder `<model>/` of versions `<model>/<version>/`,
+ * the highest version in it (`10` is above `9`).
+ *
+ * @throws UserError of kind `missing` if there is none
+ */
+export async function resolveBundleFolder(folder: string): Promise<string> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT')
+      throw new UserError(`no bundle at '${folder}'; name a folder that holds one`, 'missing');
+    if (error.code === 'ENOTDIR') throw new UserError(`'${folder}' is a file, expected a bundle's folder; name that`);
+    throw new UserError(`cannot read '${folder}': ${messageOf(error)}; correct this and try again`);
+  });
+  if (names.includes('manifest.json')) return folder;
+  const versions: string[] = [];
+  for (const name of names) {
+    // Hidden ones are bundles still being written.
+    if (name.startsWith('.')) continue;
+    if ((await stat(path.join(folder, name, 'manifest.json')).catch(() => undefined))?.isFile()) versions.push(name);
+  }
+  versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const newest = versions.pop();
+  if (newest === undefined) throw notABundle(folder);
+  return path.join(folder, newest);
+}

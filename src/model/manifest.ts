@@ -1,0 +1,35 @@
+import type { Fitted } from '../schema/fitted.ts';
+import { bundleFormat, type Manifest } from './bundle.ts';
+import type { TypedModel } from './checkModel.ts';
+
+/** What a manifest says that does not follow from the model and the encoder. */
+export type ManifestFacts = Pick<
+  Manifest,
+  'name' | 'version' | 'createdAt' | 'createdBy' | 'calibration' | 'metrics' | 'training'
+>;
+
+/** Puts a manifest together, in the newest format. */
+export function createManifest(facts: ManifestFacts, typed: TypedModel, fitted: Fitted): Manifest {
+  const { architecture, tables, steps, tasks, losses } = typed.model;
+  return {
+    format: bundleFormat,
+    ...facts,
+    schema: typed.schema,
+    model: { architecture, tables: [...tables], steps: [...steps], tasks: [...tasks], losses: [...losses] },
+    fitted: {
+      vocabularies: Object.fromEntries(
+        [...fitted.vocabularies].map(([table, { rows, words }]) => [
+          table,
+          { kind: words !== undefined ? 'listed' : fitted.numbers.has(table) ? 'quantiles' : 'hashed', rows },
+        ]),
+      ),
+      numbers: Object.fromEntries(
+        [...fitted.numbers].map(([field, { mean, deviation, boundaries }]) => [
+          field,
+          boundaries === undefined ? { mean, deviation } : { mean, deviation, boundaries: [...boundaries] },
+        ]),
+      ),
+      columnTypes: Object.fromEntries(fitted.columnTypes),
+    },
+  };
+}
