@@ -73,9 +73,9 @@ export class Trainer {
    * Takes one step on a batch.
    *
    * @param decay what is left of the learning rates
-   * @returns the batch's loss before the step
+   * @returns the batch's mean cross entropy before the step, by loss
    */
-  step(chunk: EncodedChunk, decay: number): number {
+  step(chunk: EncodedChunk, decay: number): readonly number[] {
     const { typed, options } = this.inputs;
     this.stepCount++;
     const fields = this.withDropout(chunk.fields);
@@ -86,12 +86,12 @@ export class Trainer {
       labels,
       weights: chunk.weights,
     };
-    const { loss, gradients } = this.learner.step(batch, options.learningRate * decay);
+    const { losses, gradients } = this.learner.step(batch, options.learningRate * decay);
     for (const [output, gradient] of gradients) {
       scatter(this.plans.get(output) as EmbedPlan, fields, chunk.rowCount, gradient, this.tables);
     }
     for (const table of this.tables.values()) table.update(options.embeddingLearningRate * decay, this.stepCount);
-    return loss;
+    return losses;
   }
 
   private withDropout(fields: ReadonlyMap<string, EncodedColumn>): ReadonlyMap<string, EncodedColumn> {
@@ -129,8 +129,8 @@ export class Trainer {
   /**
    * p(task) of each row, by task, in float64 from the logits.
    *
-   * Rows without a click kept with probability w make the odds of a click 1/w too high; the first logit of every task
-   * is lowered by −ln w to undo it.
+   * Rows without a click kept with probability w make the odds of a click 1/w too high; adding ln w to the first logit
+   * of every task undoes it: p = q/(q + (1−q)/w).
    */
   predict(chunk: EncodedChunk): Map<string, Float64Array> {
     const { typed } = this.inputs;
@@ -152,20 +152,23 @@ export class Trainer {
     return probabilities;
   }
 
-  /** A copy of all weights, corrected for negative down-sampling: what a bundle holds. */
+  /** A copy of all weights as they are trained. */
   weights(): Weights {
-    const { typed, options } = this.inputs;
     const weights = copyWeights(this.learner.state().parameters);
-    for (const [name, table] of this.tables)
-      weights.set(tableWeight(name), { shape: table.tensor.shape, values: table.tensor.values.slice() });
-    if (options.negativeSampling < 1) {
-      for (const logit of new Set(typed.model.tasks.map((task) => task.logits[0]))) {
-        const bias = weights.get(`${logit}.b`);
-        assert(bias !== undefined, `logit '${logit}' has no bias to correct for negative sampling`);
-        bias.values[0] += Math.log(options.negativeSampling);
-      }
+    for (const [name, { tensor }] of this.tables) {
+      weights.set(tableWeight(name), { shape: tensor.shape, values: tensor.values.slice() });
     }
     return weights;
+  }
+
+  /** Puts weights that `weights` gave back in place. */
+  load(weights: Weights): void {
+    for (const [name, { tensor }] of this.tables) tensor.values.set(weights.get(tableWeight(name))!.values);
+    const state = this.learner.state();
+    this.learner.restore({
+      ...state,
+      parameters: new Map([...state.parameters.keys()].map((name) => [name, weights.get(name)!])),
+    });
   }
 
   state(): TrainerState {
@@ -189,4 +192,22 @@ export class Trainer {
   dispose(): void {
     this.learner.dispose();
   }
+}
+
+/**
+ * The weights a bundle holds: the correction of sampled negatives, which `predict` adds to the logits, moved into their
+ * biases.
+ */
+export function exportedWeights(weights: Weights, typed: TypedModel, negativeSampling: number): Weights {
+  if (negativeSampling === 1) return weights;
+  const exported = new Map(weights);
+  for (const logit of new Set(typed.model.tasks.map((task) => task.logits[0]))) {
+    const bias = weights.get(`${logit}.b`);
+    assert(bias !== undefined, `logit '${logit}' has no bias to correct for negative sampling`);
+    exported.set(`${logit}.b`, {
+      shape: bias.shape,
+      values: bias.values.map((value) => value + Math.log(negativeSampling)),
+    });
+  }
+  return exported;
 }

@@ -9,7 +9,7 @@ export const bundleFormat = 1;
 
 const strict = { additionalProperties: false };
 
-/** Piecewise-linear map from raw to calibrated probability: (x[i], y[i]), both strictly increasing. */
+/** Map from raw to calibrated probability, linear in logits between the knots (x[i], y[i]), both strictly increasing. */
 const Calibration = Type.Object({ x: Type.Array(Type.Number()), y: Type.Array(Type.Number()) }, strict);
 
 const VocabularyShape = Type.Object(

@@ -31,8 +31,8 @@ export interface LearnerBatch {
 }
 
 export interface StepResult {
-  /** Σ_losses weight · mean over rows of the cross entropy. */
-  readonly loss: number;
+  /** Mean cross entropy over the rows before the step, by loss, in the model's order; the step follows their weighted sum. */
+  readonly losses: readonly number[];
   /** Of the loss, by the output of each `embed` step: [rows, width]. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }

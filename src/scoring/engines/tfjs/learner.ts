@@ -58,16 +58,16 @@ class TfjsLearner implements Learner {
     // Seeded by the step, so that a resumed training draws the same.
     this.random = createRandom(this.seed + this.stepCount).fork('dropout');
     const gradients = new Map<string, Float32Array>();
-    let loss = 0;
+    const losses: number[] = [];
     tf.tidy(() => {
       const { inputs, parameters } = this.tensorsOf(batch);
       const wanted: TfTensor[] = [
         ...this.embedSteps.map((name) => inputs.get(name) as TfTensor),
         ...names.map((name) => parameters.get(name) as TfTensor),
       ];
-      const { value, grads } = tf
+      const { grads } = tf
         .engine()
-        .gradients(() => this.loss(batch, { inputs, parameters }), wanted, undefined, true);
+        .gradients(() => this.loss(batch, { inputs, parameters }, losses), wanted, undefined, true);
       this.embedSteps.forEach((name, i) => {
         const width = batch.rowCount * widthOf(this.typed.values.get(name)!.type);
         gradients.set(name, grads[i] === null ? new Float32Array(width) : (grads[i].dataSync() as Float32Array));
@@ -76,9 +76,8 @@ class TfjsLearner implements Learner {
         const gradient = grads[this.embedSteps.length + i];
         if (gradient !== null) this.update(name, gradient.dataSync() as Float32Array, rate);
       });
-      loss = value.dataSync()[0];
     });
-    return { loss, gradients };
+    return { losses, gradients };
   }
 
   private update(name: string, gradient: Float32Array, rate: number): void {
@@ -96,7 +95,8 @@ class TfjsLearner implements Learner {
     );
   }
 
-  private loss(batch: LearnerBatch, graph: GraphTensors) {
+  /** @param losses receives each loss before its weight */
+  private loss(batch: LearnerBatch, graph: GraphTensors, losses: number[]) {
     const { typed } = this;
     const training = {
       dropout: (x: Tensor2D, { rate }: { rate: number }) => this.dropout(x, 1 - rate),
@@ -108,13 +108,15 @@ class TfjsLearner implements Learner {
       graph.inputs,
       (name) => graph.parameters.get(name) as TfTensor,
     );
-    const weightSum =
-      batch.weights === undefined ? batch.rowCount : batch.weights.reduce((sum, weight) => sum + weight, 0);
+    // A batch whose weights are all 0 has no loss and no gradient.
+    const weightSum = batch.weights?.reduce((sum, weight) => sum + weight, 0) ?? batch.rowCount;
     const terms = typed.model.losses.map((loss, i) => {
       const task = typed.model.tasks.find((task) => task.name === loss.task);
       assert(task !== undefined, `no task '${loss.task}'`);
       const logits = this.ops.concat(task.logits.map((name) => values.get(name) as Tensor2D));
-      return this.ops.productBce(logits, batch.labels[i], batch.weights ?? null, weightSum / loss.weight);
+      const term = this.ops.productBce(logits, batch.labels[i], batch.weights ?? null, (weightSum || 1) / loss.weight);
+      losses.push(term.dataSync()[0] / loss.weight);
+      return term;
     });
     return this.ops.total(terms);
   }

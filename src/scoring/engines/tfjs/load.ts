@@ -138,11 +138,11 @@ function resolveFrom(folder: string, peer: string): string | null {
   }
 }
 
-/** tfjs-node 4.22 calls two functions that Node 23 removed. */
+/** tfjs-node 4.22 calls two functions that Node 22 warns of and Node 23 removed. */
 function restoreUtil(): void {
   const legacy = util as unknown as Record<string, unknown>;
-  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  legacy.isArray ??= Array.isArray;
+  legacy.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
 }
 
 /** Sets what the C library reads once, when it loads, where the user has not: no start-up chatter, and the same result each run. */

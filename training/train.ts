@@ -1,0 +1,369 @@
+import { existsSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import { UserError } from '../src/core/errors.ts';
+import { createRandom } from '../src/core/random.ts';
+import { buildModel } from '../src/model/architectures.ts';
+import type { Bundle, CalibrationCurve } from '../src/model/bundle.ts';
+import { readBundle, writeBundle } from '../src/model/bundleFiles.ts';
+import type { TypedModel } from '../src/model/checkModel.ts';
+import { createManifest } from '../src/model/manifest.ts';
+import type { ColumnBatch } from '../src/schema/columns.ts';
+import { columnOf } from '../src/schema/fields.ts';
+import type { Fitted } from '../src/schema/fitted.ts';
+import { columnToJson } from '../src/schema/jsonColumns.ts';
+import type { Schema } from '../src/schema/schema.ts';
+import { makeGolden } from '../src/scoring/golden.ts';
+import type { Learner, LearnerOptions } from '../src/scoring/learner.ts';
+import { openTable } from '../src/tables/parquetReader.ts';
+import { checkpointFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import type { Config } from './config.ts';
+import { orderedBatches } from './dataset/batches.ts';
+import type { EncodedChunk, EncodedStore } from './dataset/encodedStore.ts';
+import { encodeTable, fitSchema, type TimeRange } from './dataset/prepare.ts';
+import { RowCollector, SliceNames } from './evaluationRows.ts';
+import { type FitResult, fitModel, type Progress } from './fitLoop.ts';
+import { judge } from './judge.ts';
+import type { Weights } from './parameters.ts';
+import type { Reporter } from './reporter.ts';
+import { exportedWeights, Trainer } from './trainer.ts';
+
+export interface TrainInputs {
+  readonly schema: Schema;
+  readonly config: Config;
+  /** An architecture's name; the configuration's, else `senet-dnn`, where absent. */
+  readonly architecture?: string;
+  /** Files, folders or globs of Parquet. */
+  readonly train: string | readonly string[];
+  /** Rows to validate on: a table of their own, or those of `train` from a time on. */
+  readonly valid: { readonly data: string | readonly string[] } | { readonly fromMs: number };
+  /** The bundle's folder; must not exist. */
+  readonly out: string;
+  /** A bundle to start from, or a checkpoint to resume. */
+  readonly from?: string;
+  readonly seed: number;
+  /** Gives the learner of a TensorFlow.js backend, say. */
+  readonly loadLearner: () => Promise<(typed: TypedModel, options: LearnerOptions) => Learner>;
+  readonly reporter: Reporter;
+  readonly isInterrupted?: () => boolean;
+  readonly nowMs: () => number;
+  readonly createdBy: string;
+}
+
+export interface TrainSummary {
+  readonly out: string;
+  readonly interrupted: boolean;
+  readonly metrics: Bundle['manifest']['metrics'];
+  readonly trainRows: number;
+  readonly validRows: number;
+  readonly examplesPerSecond: number;
+}
+
+/** Golden requests a bundle carries. */
+const goldenRows = 16;
+
+/** Trains a model on a table and writes it as a bundle. A failed or interrupted training leaves `out` as it was. */
+export async function train(inputs: TrainInputs): Promise<TrainSummary> {
+  refuseExisting(inputs.out);
+  const startMs = inputs.nowMs();
+  const data = await prepare(inputs);
+  try {
+    const fitStartMs = inputs.nowMs();
+    const { trainer, progress } = await createTrainer(inputs, data);
+    const checkpoint = checkpointFolder(inputs.out);
+    const keep = (at: Progress) =>
+      writeCheckpoint(checkpoint, bundleOf(inputs, data, trainer.weights(), {}, {}, at, trainer.learner.device), {
+        state: trainer.state(),
+        progress: at,
+      });
+    const result = await fitModel({
+      trainer,
+      typed: data.typed,
+      options: inputs.config.training,
+      train: data.train,
+      valid: data.valid,
+      expectedRows: data.expectedRows,
+      seed: inputs.seed,
+      reporter: inputs.reporter,
+      from: progress,
+      isInterrupted: inputs.isInterrupted ?? (() => false),
+      onValidated: keep,
+      breathe: () => new Promise((resolve) => setImmediate(resolve)),
+    });
+    const seconds = (inputs.nowMs() - fitStartMs) / 1000;
+    const summary = {
+      out: inputs.out,
+      interrupted: result.interrupted,
+      metrics: {},
+      trainRows: data.train.rowCount,
+      validRows: data.valid.rowCount,
+      examplesPerSecond: (result.progress.examples - (progress?.examples ?? 0)) / seconds,
+    };
+    if (result.interrupted) {
+      await keep(result.progress);
+      inputs.reporter.line(
+        `stopped after ${result.progress.examples} examples; resume with the same command and --from ${checkpoint}`,
+      );
+      trainer.dispose();
+      return { ...summary, out: checkpoint };
+    }
+    const device = trainer.learner.device;
+    const judged = judgeResult(inputs, data, result, trainer, startMs);
+    trainer.dispose();
+    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, result.progress, device);
+    await writeBundle(inputs.out, bundle, { extraFiles: new Map([['report.html', judged.report]]) });
+    rmSync(checkpoint, { recursive: true, force: true });
+    return { ...summary, metrics: judged.metrics };
+  } finally {
+    data.train.dispose();
+    data.valid.dispose();
+  }
+}
+
+function refuseExisting(out: string): void {
+  if (existsSync(out))
+    throw new UserError(
+      `output folder '${out}' exists; name another, such as the next version, or remove it`,
+      'conflict',
+    );
+}
+
+/** Everything read from the tables. */
+interface Prepared {
+  readonly typed: TypedModel;
+  readonly fitted: Fitted;
+  readonly train: EncodedStore;
+  readonly valid: EncodedStore;
+  readonly expectedRows: number;
+  readonly golden: { rowCount: number; columns: Record<string, unknown[]> };
+  readonly sliceNames: SliceNames;
+  readonly files: readonly string[];
+  readonly warnings: string[];
+  readonly from?: Bundle;
+}
+
+async function prepare(inputs: TrainInputs): Promise<Prepared> {
+  const { schema, config, reporter, seed } = inputs;
+  const architecture = inputs.architecture ?? config.architecture ?? 'senet-dnn';
+  const typed = buildModel(architecture, schema, config.model);
+  checkSampling(schema, config);
+  const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
+  if (from !== undefined) checkFrom(inputs.from as string, from, typed);
+  const table = await openTable(inputs.train);
+  const splits = 'fromMs' in inputs.valid;
+  const trainRange: TimeRange = 'fromMs' in inputs.valid ? { beforeMs: inputs.valid.fromMs } : {};
+  const validRange: TimeRange = 'fromMs' in inputs.valid ? { fromMs: inputs.valid.fromMs } : {};
+  const validTable = 'fromMs' in inputs.valid ? table : await openTable(inputs.valid.data);
+  if (table.rowCount === 0) throw new UserError(`${inputs.train}: the table has no rows; name files that have some`);
+
+  const onRows = (phase: string) => (rows: number) => reporter.progress(phase, rows, table.rowCount);
+  const fitted =
+    from?.fitted ??
+    (await fitSchema(table, schema, trainRange, createRandom(seed).fork('fit'), onRows('vocabularies'))).fitted;
+  const counts = new LabelCounts(schema);
+  const train = await encodeTable(table, schema, fitted, trainRange, (_, chunk) => {
+    counts.add(chunk);
+    onRows('encoding')(counts.rows);
+  });
+  if (train.rowCount === 0)
+    throw new UserError(
+      `no rows to train on${splits ? ' before the validation’s first time' : ''}; name another time or other files`,
+    );
+  const sliceNames = new SliceNames(schema);
+  const golden = { rowCount: 0, columns: {} as Record<string, unknown[]> };
+  const valid = await encodeTable(validTable, schema, fitted, validRange, (batch, chunk) => {
+    sliceNames.observe(batch, chunk);
+    if (golden.rowCount === 0) Object.assign(golden, goldenOf(batch, schema));
+  });
+  if (valid.rowCount === 0)
+    throw new UserError(
+      `no rows to validate on${splits ? ' from that time on' : ''}; name another time or other files`,
+    );
+  const warnings = counts.warnings();
+  for (const warning of warnings) reporter.warn(warning);
+  reporter.line(`${train.rowCount} rows to train on, ${valid.rowCount} to validate on`);
+  const files = [...new Set([...table.files, ...validTable.files])];
+  const expectedRows = counts.expectedRows(config.training.negativeSampling);
+  return { typed, fitted, train, valid, expectedRows, golden, sliceNames, files, warnings, from };
+}
+
+/** The correction of sampled negatives is exact for one label that all others come after. */
+function checkSampling(schema: Schema, config: Config): void {
+  const roots = schema.labels.filter((label) => label.after === undefined);
+  if (config.training.negativeSampling < 1 && (roots.length > 1 || schema.labels[0].after !== undefined)) {
+    throw new UserError(
+      `configuration: negativeSampling needs the first label to be the one all others come after, got ${roots.map((label) => label.name).join(' and ')} beside each other; remove it, or set "after"`,
+    );
+  }
+}
+
+function checkFrom(path: string, from: Bundle, typed: TypedModel): void {
+  const differs =
+    JSON.stringify(from.typed.schema) !== JSON.stringify(typed.schema)
+      ? 'schema'
+      : JSON.stringify(from.typed.model) !== JSON.stringify(typed.model)
+        ? 'architecture or its options'
+        : undefined;
+  if (differs !== undefined)
+    throw new UserError(
+      `--from ${path}: its ${differs} differs from the one given; use the same, or train anew without --from`,
+    );
+}
+
+function goldenOf(batch: ColumnBatch, schema: Schema) {
+  const rows = Array.from({ length: Math.min(goldenRows, batch.rowCount) }, (_, i) =>
+    Math.floor((i * batch.rowCount) / goldenRows),
+  );
+  const columns: Record<string, unknown[]> = {};
+  for (const field of schema.fields) {
+    if (field.kind === 'cross') continue;
+    const name = columnOf(field);
+    columns[name] = columnToJson(batch.columns.get(name) as never, [...new Set(rows)]);
+  }
+  return { rowCount: new Set(rows).size, columns };
+}
+
+/** Label counts of the training rows: what sampling keeps, and labels that contradict each other. */
+class LabelCounts {
+  rows = 0;
+  private positives = 0;
+  private readonly orphans = new Map<string, number>();
+  private readonly schema: Schema;
+
+  constructor(schema: Schema) {
+    this.schema = schema;
+  }
+
+  add(chunk: EncodedChunk): void {
+    this.rows += chunk.rowCount;
+    const root = chunk.labels.get(this.schema.labels[0].name) as Float32Array;
+    for (let row = 0; row < chunk.rowCount; row++) this.positives += root[row];
+    for (const { name, after } of this.schema.labels) {
+      if (after === undefined) continue;
+      const label = chunk.labels.get(name) as Float32Array;
+      const before = chunk.labels.get(after) as Float32Array;
+      let count = 0;
+      for (let row = 0; row < chunk.rowCount; row++) if (label[row] === 1 && before[row] === 0) count++;
+      this.orphans.set(name, (this.orphans.get(name) ?? 0) + count);
+    }
+  }
+
+  expectedRows(keptShare: number): number {
+    return this.positives + (this.rows - this.positives) * keptShare;
+  }
+
+  warnings(): string[] {
+    const warnings: string[] = [];
+    for (const { name, after } of this.schema.labels) {
+      const count = this.orphans.get(name) ?? 0;
+      if (count > 0)
+        warnings.push(
+          `${count} rows have ${name} = 1 but ${after} = 0, though ${name} should come after ${after}; they are kept`,
+        );
+    }
+    if (this.positives === 0 || this.positives === this.rows) {
+      warnings.push(
+        `label '${this.schema.labels[0].name}' is ${this.positives === 0 ? 0 : 1} in every training row: there is nothing to learn`,
+      );
+    }
+    return warnings;
+  }
+}
+
+/** A new trainer, or one that goes on from a bundle (its weights) or a checkpoint (all of its state). */
+async function createTrainer(inputs: TrainInputs, data: Prepared): Promise<{ trainer: Trainer; progress?: Progress }> {
+  const createLearner = await inputs.loadLearner();
+  const { typed, fitted, from } = data;
+  const weights =
+    from === undefined
+      ? undefined
+      : new Map([...from.weights].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]));
+  const options = inputs.config.training;
+  const trainer = new Trainer({
+    typed,
+    fitted,
+    options,
+    seed: inputs.seed,
+    weights,
+    createLearner: (o) => createLearner(typed, o),
+  });
+  inputs.reporter.line(`training ${typed.model.architecture} on ${trainer.learner.device}`);
+  const checkpoint = inputs.from === undefined ? undefined : readCheckpoint(inputs.from);
+  if (checkpoint === undefined || from === undefined) return { trainer };
+  if (
+    from.manifest.training.config !== undefined &&
+    JSON.stringify(from.manifest.training.config) !== JSON.stringify(options)
+  ) {
+    inputs.reporter.warn(
+      `--from ${inputs.from}: its configuration differs; starting from its weights, from the first epoch on`,
+    );
+    return { trainer };
+  }
+  trainer.restore(checkpoint.state);
+  inputs.reporter.line(`resuming after ${checkpoint.progress.examples} examples`);
+  return { trainer, progress: checkpoint.progress };
+}
+
+function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, trainer: Trainer, startMs: number) {
+  const collector = new RowCollector(data.typed);
+  trainer.load(result.weights);
+  for (const chunk of orderedBatches(data.valid, 4096)) collector.add(chunk, trainer.predict(chunk));
+  return judge({
+    rows: collector.finish(),
+    typed: data.typed,
+    weights: result.weights,
+    sample: data.valid.chunk(0),
+    sliceNames: data.sliceNames,
+    curve: result.curve,
+    keptAtExamples: result.keptAtExamples,
+    warnings: data.warnings,
+    data: [inputs.train].flat().join(', '),
+    date: new Date(inputs.nowMs()).toISOString().slice(0, 10),
+    trainRows: data.train.rowCount,
+    durationS: (inputs.nowMs() - startMs) / 1000,
+    facts: [
+      { name: 'backend', value: trainer.learner.device },
+      { name: 'seed', value: String(inputs.seed) },
+      { name: 'configuration', value: JSON.stringify(inputs.config.training) },
+    ],
+  });
+}
+
+function bundleOf(
+  inputs: TrainInputs,
+  data: Prepared,
+  weights: Weights,
+  calibration: Record<string, CalibrationCurve>,
+  metrics: Bundle['manifest']['metrics'],
+  progress: Progress,
+  device: string,
+): Bundle {
+  const { typed, fitted, golden } = data;
+  const exported = exportedWeights(weights, typed, inputs.config.training.negativeSampling);
+  const facts = {
+    name: inputs.schema.name,
+    version: basename(inputs.out),
+    createdAt: new Date(inputs.nowMs()).toISOString(),
+    createdBy: inputs.createdBy,
+    calibration,
+    metrics,
+    training: {
+      config: inputs.config.training,
+      model: inputs.config.model,
+      seed: inputs.seed,
+      device,
+      from: inputs.from,
+      files: data.files,
+      trainRows: data.train.rowCount,
+      validRows: data.valid.rowCount,
+      progress,
+    },
+  };
+  const manifest = JSON.parse(JSON.stringify(createManifest(facts, typed, fitted)));
+  return {
+    manifest,
+    typed,
+    fitted,
+    weights: exported,
+    golden: makeGolden({ typed, fitted, weights: exported }, golden.columns, golden.rowCount),
+  };
+}
