@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
+import { openTable } from '../../src/tables/parquetReader.ts';
+import { importKuairand } from './importKuairand.ts';
+
+const REAL = new URL('../../../shared/data/kuairand', import.meta.url).pathname;
+
+let folder: string;
+let out: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kuairand-'));
+  out = join(folder, 'out');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const LOG = 'user_id,video_id,date,hourmin,time_ms,tab,is_click,long_view,play_time_ms,duration_ms';
+const USERS = 'user_id,user_active_degree,onehot_feat4,tab\n7,full_active,1.0,9\n8,UNKNOWN,,8\n';
+const VIDEOS =
+  'video_id,author_id,upload_dt,video_duration,tag\n1,70,2022-04-20,1000.0,"3,12"\n2,71,,,39\n3,72,2022-04-26,2.5,\n';
+
+async function write(name: string, content: string): Promise<void> {
+  await writeFile(join(folder, name), name.endsWith('.gz') ? gzipSync(content) : content);
+}
+
+async function rowsOf(path: string): Promise<Record<string, Value>[]> {
+  const rows: Record<string, Value>[] = [];
+  for await (const batch of (await openTable(path)).scan()) {
+    for (let row = 0; row < batch.rowCount; row++) {
+      rows.push(Object.fromEntries([...batch.columns].map(([name, column]) => [name, columnValue(column, row)])));
+    }
+  }
+  return rows;
+}
+
+describe('importing KuaiRand', () => {
+  it('joins users and videos to every log of the folder, one folder a day', async () => {
+    await write('user_features.csv.gz', USERS);
+    await write('video_features_basic.csv.gz', VIDEOS);
+    await write('impressions_b.csv.gz', `${LOG}\n9,2,20220426,2359,1650988799000,1,0,1,5,6\n`);
+    await write(
+      'impressions_a.csv.gz',
+      `${LOG}\n7,1,20220425,0,1650812741436,1,1,1,61802,49866\n8,3,20220425,1305,1650862741436,0,1,0,0,0\n`,
+    );
+    const result = await importKuairand(folder, out);
+    expect(result).toEqual({
+      rowCount: 3,
+      files: [join(out, 'date=2022-04-25', 'part-0.parquet'), join(out, 'date=2022-04-26', 'part-0.parquet')],
+      days: ['2022-04-25', '2022-04-26'],
+      warnings: [
+        '1 rows have a long_view without a click; they are kept as they are',
+        expect.stringMatching(/^1 rows have a user that .*user_features.csv.gz lacks; their user columns are null$/),
+      ],
+    });
+    const log = { user_id: 7, video_id: 1, hourmin: 0, time_ms: 1650812741436, tab: 1, is_click: 1, long_view: 1 };
+    expect(await rowsOf(out)).toEqual([
+      {
+        ...log,
+        ...{ play_time_ms: 61802, duration_ms: 49866, hour: 0, weekday: 0, date: '2022-04-25' },
+        ...{ user_active_degree: 'full_active', onehot_feat4: 1, user_tab: 9 },
+        ...{ author_id: 70, upload_dt: '2022-04-20', video_duration: 1000, tag: '3,12', tags: [3, 12] },
+        video_upload_age_days: 5,
+      },
+      {
+        ...{ user_id: 8, video_id: 3, hourmin: 1305, time_ms: 1650862741436, tab: 0, is_click: 1, long_view: 0 },
+        ...{ play_time_ms: 0, duration_ms: 0, hour: 13, weekday: 0, date: '2022-04-25' },
+        ...{ user_active_degree: 'UNKNOWN', onehot_feat4: null, user_tab: 8 },
+        ...{ author_id: 72, upload_dt: '2022-04-26', video_duration: 2.5, tag: null, tags: null },
+        video_upload_age_days: -1,
+      },
+      {
+        ...{ user_id: 9, video_id: 2, hourmin: 2359, time_ms: 1650988799000, tab: 1, is_click: 0, long_view: 1 },
+        ...{ play_time_ms: 5, duration_ms: 6, hour: 23, weekday: 1, date: '2022-04-26' },
+        ...{ user_active_degree: null, onehot_feat4: null, user_tab: null },
+        ...{ author_id: 71, upload_dt: null, video_duration: null, tag: '39', tags: [39] },
+        video_upload_age_days: null,
+      },
+    ]);
+  });
+
+  it('refuses a folder without logs or side tables, and a log without its columns', async () => {
+    await expect(importKuairand(join(folder, 'none'), out)).rejects.toMatchObject({ kind: 'missing' });
+    await expect(importKuairand(folder, out)).rejects.toThrow(/has no impressions_\*\.csv\.gz/);
+    await write('impressions_a.csv', 'user_id,video_id\n1,2\n');
+    await expect(importKuairand(folder, out)).rejects.toThrow(/user_features\.csv\.gz: no such file/);
+    await write('user_features.csv', USERS);
+    await write('video_features_basic.csv', VIDEOS);
+    await expect(importKuairand(folder, out)).rejects.toThrow(/impressions_a\.csv: has no column 'date', 'hourmin'/);
+    await write('user_features.csv', `${USERS}7,low,2.0,1\n`);
+    await expect(importKuairand(folder, out)).rejects.toThrow(/has user_id 7 twice/);
+    expect(await readdir(folder)).not.toContain('out');
+  });
+
+  it.skipIf(!existsSync(REAL))('imports the real log (skipped where ../shared/data/kuairand is absent)', async () => {
+    const result = await importKuairand(REAL, out);
+    expect(result.rowCount).toBe(193_583);
+    expect(result.days[0]).toBe('2022-04-25');
+    expect(result.days).toHaveLength(12);
+    expect(result.warnings).toEqual(['196 rows have a long_view without a click; they are kept as they are']);
+    const table = await openTable(out);
+    expect(table.rowCount).toBe(193_583);
+    let clicks = 0;
+    let ageNulls = 0;
+    for await (const { columns, rowCount } of table.scan({ columns: ['is_click', 'video_upload_age_days'] })) {
+      for (let row = 0; row < rowCount; row++) {
+        clicks += Number(columnValue(columns.get('is_click')!, row));
+        if (columnValue(columns.get('video_upload_age_days')!, row) === null) ageNulls++;
+      }
+    }
+    // Counted by awk over the CSV.
+    expect(clicks).toBe(86_968);
+    expect(ageNulls).toBe(0);
+  });
+});
