@@ -145,10 +145,14 @@ function restoreUtil(): void {
   legacy.isArray = Array.isArray;
 }
 
-/** Sets what the C library reads once, when it loads, where the user has not: no start-up chatter, and the same result each run. */
+/**
+ * Sets what the C library reads once, when it loads, where the user has not: no start-up chatter, the same result each
+ * run, and no more of the GPU's memory than is in use.
+ */
 function prepareEnv(bfloat16: boolean): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   process.env.TF_DETERMINISTIC_OPS ??= '1';
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   if (bfloat16 && cpuHasAmx()) process.env.ONEDNN_DEFAULT_FPMATH_MODE ??= 'BF16';
 }
 
