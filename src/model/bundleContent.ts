@@ -78,6 +78,7 @@ export function decodeBundle(json: unknown, file: (name: BundleFile) => Uint8Arr
   const fitted = decodeFitted(manifest, file('vocabularies.safetensors'), at('vocabularies.safetensors'));
   const weights = new Map<string, Tensor<Float32Array>>();
   for (const [name, tensor] of decodeSafetensors(file('weights.safetensors'), at('weights.safetensors'))) {
+    if (name.endsWith('.filler')) continue; // keeps the next tensor aligned
     if (!(tensor.values instanceof Float32Array))
       throw new UserError(`${at('weights.safetensors')}: '${name}' is not of float32; export the bundle anew`);
     weights.set(name, tensor as Tensor<Float32Array>);

@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createRandom } from '../core/random.ts';
+import { writeBundle } from '../model/bundleFiles.ts';
+import { randomBundle } from '../scoring/conformance/randomBundle.ts';
+import { addInspect } from './inspect.ts';
+
+const bundle = randomBundle({ random: createRandom(1), architecture: 'senet-dnn', options: { hidden: [8, 4] } });
+let root: string;
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'limelight-inspect-'));
+  await writeBundle(path.join(root, 'sample', '1'), bundle);
+});
+afterAll(() => rm(root, { recursive: true }));
+
+async function inspect(...args: string[]): Promise<string> {
+  const program = new Command().exitOverride();
+  addInspect(program);
+  let printed = '';
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += text;
+    return true;
+  });
+  try {
+    await program.parseAsync(['node', 'limelight', 'inspect', ...args]);
+  } finally {
+    spy.mockRestore();
+  }
+  return printed;
+}
+
+describe('limelight inspect', () => {
+  it('shows steps with scopes, types and costs, tables, metrics and lineage', async () => {
+    const text = await inspect(path.join(root, 'sample'));
+    expect(text).toMatch(/^sample, version 1\n/);
+    expect(text).toContain('click = σ(click.logit), calibrated at 3 knots');
+    expect(text).toContain('conversion = σ(click.logit)·σ(conversion.logit)');
+    expect(text).toMatch(/embeddings\.request +embed +request +fields\[3, 8\] +0 +0 +userId, clickedAds, age/);
+    expect(text).toMatch(
+      /hidden\.0 +dense units 8 relu bias +variant +vector\[8\] +560 +552 +gated, dense\.request, dense\.ad/,
+    );
+    expect(text).toMatch(/testHalf +click +0\.75 +0\.5/);
+    expect(text).toMatch(/seed +1/);
+    const rows = bundle.fitted.vocabularies.get('adId')?.rows as number;
+    expect(text).toMatch(new RegExp(`adId +adId +${rows} +8 +${rows * 8} `));
+    expect(text).toMatch(/userKeyword +cross +candidate +hashed, 52 rows +of userId × keywords/);
+  });
+
+  it('prints one JSON object and nothing else with --json', async () => {
+    const json = JSON.parse(await inspect(path.join(root, 'sample', '1'), '--json'));
+    expect(json).toMatchObject({ name: 'sample', version: '1', architecture: 'senet-dnn', goldenRequests: 4 });
+    expect(json.steps).toHaveLength(bundle.typed.model.steps.length);
+    const numbers = [...bundle.weights.values()].reduce((sum, { values }) => sum + values.length, 0);
+    expect(json.totals.stepParameters + json.totals.tableParameters).toBe(numbers);
+    expect(json.totals.weightBytes).toBe(numbers * 4);
+  });
+
+  it('says where there is no bundle', async () => {
+    await expect(inspect(path.join(root, 'absent'))).rejects.toThrow(/no bundle at '.*absent'/);
+  });
+});
