@@ -8,6 +8,8 @@ import type { Catalog } from './catalog.ts';
 
 /** A catalog's fields as one model takes them, [adCount] rows each; made once per model and catalog. */
 export interface EncodedCatalog {
+  /** The fields it has a value of for every ad. */
+  readonly names: ReadonlySet<string>;
   readonly encoded: ReadonlyMap<string, EncodedColumn>;
   /** Raw keys of the fields that crosses are made of, which a request may join with its own. */
   readonly keys: ReadonlyMap<string, Keys>;
@@ -57,6 +59,7 @@ export function encodeCatalog(
   }
   const { adCount } = catalog;
   return {
+    names: new Set(own.map(({ name }) => name)),
     encoded: new Map(own.map(({ name }, i) => [name, joinEncoded(encoded.map((batch) => batch[i]))])),
     keys: new Map(
       keyed.map(({ name }, i) => [

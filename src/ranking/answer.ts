@@ -1,0 +1,148 @@
+import { type AdEvent, chargeEvents, optimisedEvents } from '../auction/events.ts';
+import type { AuctionColumns } from '../auction/pricing.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { type BidType, bidTypes } from '../core/bids.ts';
+import { calibrate } from '../evaluation/calibration.ts';
+import type { Manifest } from '../model/bundle.ts';
+import type { Scores } from '../scoring/scorer.ts';
+import type { RankBody } from './body.ts';
+import type { Candidates } from './candidates.ts';
+import type { CandidateProbabilities } from './probabilities.ts';
+
+/** What a request is answered with: `docs/http-api.md` describes it. */
+export interface RankAnswer {
+  requestId?: string | number;
+  model: { name: string; version: string };
+  slots: RankedSlot[];
+  candidateCount: number;
+  /** Candidates whose score reached the reserve, each ad once. */
+  eligibleCount: number;
+}
+
+export interface RankedSlot {
+  /** 1 the best. */
+  slot: number;
+  /** Where the request named positions. */
+  position?: number;
+  /** As the request wrote it. */
+  adId: unknown;
+  campaignId?: unknown;
+  advertiserId?: unknown;
+  bidType: BidType;
+  bidMicros: number;
+  pCtr?: number;
+  pCvr?: number;
+  pEngagement?: number;
+  eCpmMicros: number;
+  /** Per charge event, per mille where that is an impression. */
+  priceMicros: number;
+  explain?: SlotFactors;
+}
+
+/** Each factor of a slot's rank and price. */
+export interface SlotFactors {
+  optimisedEvent: AdEvent;
+  chargeEvent: AdEvent;
+  /** The engine's p(task) over impressions, by task; a conversion's is that of click and conversion. */
+  raw: Record<string, number>;
+  calibrated: Record<string, number>;
+  /** Optimised events a thousand impressions bring; 1 for cpm. */
+  eventsPerMille: number;
+  /** Q^a. */
+  quality: number;
+  /** eCpm · Q^a, unrounded. */
+  score: number;
+  /** Of the next candidate in order, null if there is none. */
+  nextScore: number | null;
+  reserveEcpmMicros: number;
+  /** max(nextScore, reserve) / Q^a: the eCPM to beat, before it is turned back into the charge event. */
+  eCpmToBeatMicros: number;
+  /** Whether the ad is in the catalog. */
+  inCatalog: boolean;
+}
+
+/** All an answer is made of; [count] columns. */
+export interface Outcome {
+  readonly manifest: Manifest;
+  readonly body: RankBody;
+  readonly candidates: Candidates;
+  readonly catalog?: Catalog;
+  readonly scores: Scores;
+  readonly probabilities: CandidateProbabilities;
+  readonly columns: AuctionColumns;
+  readonly eCpmMicros: Float64Array;
+  /** The chosen, best first, then the best of the others. */
+  readonly order: Int32Array;
+  readonly ordered: number;
+  readonly chosen: number;
+  readonly prices: Float64Array;
+  readonly eligibleCount: number;
+}
+
+export function answerOf(outcome: Outcome): RankAnswer {
+  const { manifest, body, candidates, chosen, eligibleCount } = outcome;
+  const slots: RankedSlot[] = [];
+  for (let slot = 0; slot < chosen; slot++) slots.push(slotOf(outcome, slot));
+  return {
+    ...(body.requestId === undefined ? {} : { requestId: body.requestId }),
+    model: { name: manifest.name, version: manifest.version },
+    slots,
+    candidateCount: candidates.count,
+    eligibleCount,
+  };
+}
+
+function slotOf(outcome: Outcome, slot: number): RankedSlot {
+  const { body, candidates, columns, probabilities, order, prices, eCpmMicros } = outcome;
+  const i = order[slot];
+  const { tasks, pCtr, pCvr, pEngagement } = probabilities;
+  const campaignId = ownerOf('campaignId', i, outcome);
+  const advertiserId = ownerOf('advertiserId', i, outcome);
+  return {
+    slot: slot + 1,
+    ...(body.positions === undefined ? {} : { position: body.positions[slot] }),
+    adId: candidates.adIds[i],
+    ...(campaignId === null ? {} : { campaignId }),
+    ...(advertiserId === null ? {} : { advertiserId }),
+    bidType: bidTypes[columns.types[i]],
+    bidMicros: columns.bidMicros[i],
+    ...(tasks.has('click') ? { pCtr: pCtr[i] } : {}),
+    ...(tasks.has('click') && tasks.has('conversion') ? { pCvr: pCvr[i] } : {}),
+    ...(tasks.has('engagement') ? { pEngagement: pEngagement[i] } : {}),
+    eCpmMicros: Math.round(eCpmMicros[i]),
+    priceMicros: prices[slot],
+    ...(body.explain ? { explain: factorsOf(outcome, slot) } : {}),
+  };
+}
+
+/** Whose ad it is: what the request says, else the catalog. */
+function ownerOf(name: 'campaignId' | 'advertiserId', i: number, { candidates, catalog }: Outcome): unknown {
+  const given = candidates.given.get(name)?.values[i];
+  if (given !== undefined && given !== null) return given;
+  const row = candidates.catalogRows?.[i] ?? -1;
+  return row >= 0 && catalog !== undefined ? catalog.valueOf(name, row) : null;
+}
+
+function factorsOf(outcome: Outcome, slot: number): SlotFactors {
+  const { manifest, body, candidates, scores, columns, order, ordered } = outcome;
+  const i = order[slot];
+  const nextScore = slot + 1 < ordered ? columns.scores[order[slot + 1]] : null;
+  const raw = Object.fromEntries([...scores].map(([task, p]) => [task, p[i]]));
+  const calibrated = Object.entries(raw).map(([task, p]) => {
+    const curve = manifest.calibration[task];
+    return [task, curve === undefined ? p : calibrate(curve, p)];
+  });
+  return {
+    optimisedEvent: optimisedEvents[columns.types[i]],
+    chargeEvent: chargeEvents[columns.types[i]],
+    raw,
+    calibrated: Object.fromEntries(calibrated),
+    eventsPerMille: columns.eventsPerMille[i],
+    quality: columns.quality[i],
+    score: columns.scores[i],
+    nextScore,
+    reserveEcpmMicros: body.reserveEcpmMicros,
+    eCpmToBeatMicros: Math.max(nextScore ?? 0, body.reserveEcpmMicros) / columns.quality[i],
+    inCatalog: (candidates.catalogRows?.[i] ?? -1) >= 0,
+  };
+}

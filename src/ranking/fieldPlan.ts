@@ -1,0 +1,76 @@
+import { listOf, UserError } from '../core/errors.ts';
+import { nearestName } from '../core/nearestName.ts';
+import type { TypedModel } from '../model/checkModel.ts';
+import { columnOf, scopeOfField } from '../schema/fields.ts';
+import type { ColumnType, Fitted } from '../schema/fitted.ts';
+import type { CrossField, Field } from '../schema/schema.ts';
+import { fieldNames } from '../scoring/input.ts';
+
+/** A field whose value is given, not made of others. */
+export interface PlainField {
+  readonly field: Exclude<Field, CrossField>;
+  /** What requests must send. */
+  readonly type: ColumnType;
+  /** The names its value may have in a request, the field's own first. */
+  readonly names: readonly string[];
+  /** Whether the model takes it as it is; otherwise only crosses do. */
+  readonly direct: boolean;
+}
+
+/** Which of a model's fields a request gives, and where. */
+export interface FieldPlan {
+  /** In user or context. */
+  readonly request: readonly PlainField[];
+  /** With each candidate, or in the catalog. */
+  readonly candidate: readonly PlainField[];
+  /** Nowhere: the schema has a value for serving. */
+  readonly constant: readonly PlainField[];
+  readonly crosses: readonly CrossField[];
+  /** Every name that user and context, or candidates, may hold; those the model does not take are ignored. */
+  readonly requestNames: ReadonlySet<string>;
+  readonly candidateNames: ReadonlySet<string>;
+}
+
+/** What a candidate has beside its fields. */
+export const candidateKeys = ['adId', 'campaignId', 'advertiserId', 'bidType', 'bidMicros'] as const;
+
+/** Sorts the fields a model takes by the side of the request they come from. */
+export function planFields(typed: TypedModel, fitted: Fitted): FieldPlan {
+  const { schema } = typed;
+  const byName = new Map(schema.fields.map((field) => [field.name, field]));
+  const used = fieldNames(typed).map((name) => byName.get(name) as Field);
+  const crosses = used.filter((field) => field.kind === 'cross');
+  const crossed = new Set(crosses.flatMap((field) => field.of));
+  const direct = new Set(used.map((field) => field.name));
+  const isRequests = (field: Field) => scopeOfField(field, byName) === 'request';
+  const plain = schema.fields.filter((field) => field.kind !== 'cross');
+  const needed = plain.filter(({ name }) => direct.has(name) || crossed.has(name));
+  const planned = (field: PlainField['field']): PlainField => ({
+    field,
+    type: fitted.columnTypes.get(columnOf(field)) as ColumnType,
+    names: [...new Set([field.name, columnOf(field)])],
+    direct: direct.has(field.name),
+  });
+  const given = needed.filter((field) => field.servingValue === undefined);
+  const roles = [schema.user, schema.request, schema.time, schema.position].filter((name) => name !== undefined);
+  const namesOf = (fields: readonly Field[]) => fields.flatMap((field) => [field.name, columnOf(field)]);
+  return {
+    request: given.filter(isRequests).map(planned),
+    candidate: given.filter((field) => !isRequests(field)).map(planned),
+    constant: needed.filter((field) => field.servingValue !== undefined).map(planned),
+    crosses,
+    requestNames: new Set([...namesOf(plain.filter(isRequests)), ...roles]),
+    candidateNames: new Set([...candidateKeys, ...namesOf(plain.filter((field) => !isRequests(field))), ...roles]),
+  };
+}
+
+/** Refuses a name that this side of the request does not know, and says which it may have meant. */
+export function unknownName(where: string, name: string, own: ReadonlySet<string>, others: ReadonlySet<string>): never {
+  if (others.has(name)) {
+    const other = where.startsWith('candidates') ? 'user or context' : 'the candidates';
+    throw new UserError(`${where}: '${name}' is a field of ${other}; send it there`);
+  }
+  const meant = nearestName(name, own);
+  const hint = meant === undefined ? `it knows ${listOf([...own], 40)}` : `did you mean '${meant}'?`;
+  throw new UserError(`${where}: unknown field '${name}'; ${hint}`);
+}

@@ -1,0 +1,80 @@
+import { CPC, CPE, CPM } from '../core/bids.ts';
+import { assert, listOf, UserError } from '../core/errors.ts';
+import { calibrate } from '../evaluation/calibration.ts';
+import type { Manifest } from '../model/bundle.ts';
+import type { Scores } from '../scoring/scorer.ts';
+import { type Candidates, describeCandidate } from './candidates.ts';
+
+/** The tasks that bids are valued by: the names that labels have in the schema. */
+export const valuedTasks = ['click', 'conversion', 'engagement'] as const;
+export type ValuedTask = (typeof valuedTasks)[number];
+
+/**
+ * Calibrated probabilities of a request's candidates, in buffers that are reused.
+ *
+ *   pCtr = c(p(click))   pCvr = min(1, c(p(conversion)) / pCtr)   pEngagement = c(p(engagement))
+ *
+ * p(conversion) is that of a click and a conversion, over all impressions (pCTCVR). Without a click task pCtr is 1, and pCvr so
+ * the conversion's own probability per impression.
+ */
+export class CandidateProbabilities {
+  pCtr = new Float64Array(0);
+  pCvr = new Float64Array(0);
+  pEngagement = new Float64Array(0);
+  readonly tasks: ReadonlySet<string>;
+  private readonly manifest: Manifest;
+
+  constructor(manifest: Manifest, tasks: readonly { readonly name: string }[]) {
+    this.manifest = manifest;
+    this.tasks = new Set(tasks.map(({ name }) => name));
+  }
+
+  /** @throws UserError if a candidate's bid type needs a task that the model lacks */
+  check({ types, count, adIds }: Candidates): void {
+    const { tasks } = this;
+    if (tasks.has('click') && tasks.has('conversion') && tasks.has('engagement')) return;
+    for (let i = 0; i < count; i++) {
+      const needed = taskOf(types[i]);
+      if (needed === undefined || tasks.has(needed)) continue;
+      const { name, version } = this.manifest;
+      throw new UserError(
+        `${describeCandidate(i, adIds[i])}: its bid type needs a model with task '${needed}', and bundle '${name}' version ${version} has ${listOf([...tasks])}; train with a label '${needed}', or bid otherwise`,
+        'unsupported',
+      );
+    }
+  }
+
+  update(scores: Scores, count: number): void {
+    if (this.pCtr.length < count) {
+      const room = Math.ceil(count * 1.5);
+      this.pCtr = new Float64Array(room);
+      this.pCvr = new Float64Array(room);
+      this.pEngagement = new Float64Array(room);
+    }
+    const { pCtr, pCvr } = this;
+    if (this.tasks.has('click')) this.calibrateTask('click', scores, count, pCtr);
+    else pCtr.fill(1, 0, count);
+    if (this.tasks.has('conversion')) {
+      this.calibrateTask('conversion', scores, count, pCvr);
+      for (let i = 0; i < count; i++) pCvr[i] = pCtr[i] > 0 ? Math.min(1, pCvr[i] / pCtr[i]) : 0;
+    }
+    if (this.tasks.has('engagement')) this.calibrateTask('engagement', scores, count, this.pEngagement);
+  }
+
+  private calibrateTask(task: ValuedTask, scores: Scores, count: number, out: Float64Array): void {
+    const raw = scores.get(task);
+    assert(raw !== undefined && raw.length >= count, `the engine gave no scores of '${task}'`);
+    const curve = this.manifest.calibration[task];
+    for (let i = 0; i < count; i++) {
+      const p = raw[i];
+      // Written so that NaN fails: a model that computes it must not win slots by it.
+      assert(p >= 0 && p <= 1, `the engine gave p(${task}) = ${p} for candidate ${i}`);
+      out[i] = curve === undefined ? p : calibrate(curve, p);
+    }
+  }
+}
+
+function taskOf(type: number): ValuedTask | undefined {
+  if (type === CPM) return undefined;
+  return type === CPC ? 'click' : type === CPE ? 'engagement' : 'conversion';
+}

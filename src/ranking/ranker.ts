@@ -1,0 +1,116 @@
+import { eCpmInto, eventsPerMilleInto, scoreInto } from '../auction/eCpm.ts';
+import { secondPricesInto } from '../auction/pricing.ts';
+import { chooseTop } from '../auction/slots.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { encodeCatalog } from '../catalog/encodeCatalog.ts';
+import type { Bundle } from '../model/bundle.ts';
+import { createEncoder } from '../schema/encoder.ts';
+import type { Scorer } from '../scoring/scorer.ts';
+import { answerOf, type RankAnswer } from './answer.ts';
+import { readBody } from './body.ts';
+import { type Candidates, readCandidates } from './candidates.ts';
+import { RequestEncoder } from './encodeRequest.ts';
+import { type FieldPlan, planFields } from './fieldPlan.ts';
+import { CandidateProbabilities } from './probabilities.ts';
+import { RepeatedAds } from './repeatedAds.ts';
+
+export const defaultMaxCandidates = 100_000;
+
+export interface RankerOptions {
+  /** The ads that a request may name by their id alone. */
+  readonly catalog?: Catalog;
+  /** A request with more is refused. */
+  readonly maxCandidates?: number;
+}
+
+/** Ranks requests with one model; not to be entered twice at a time, since its buffers are reused. */
+export interface Ranker {
+  readonly bundle: Bundle;
+  readonly scorer: Scorer;
+  readonly catalog?: Catalog;
+  /** What a request must send, and where. */
+  readonly plan: FieldPlan;
+  /**
+   * One request end to end: read, encode, score, calibrate, value by eCPM, choose slots and price them.
+   *
+   * @param request a `RankRequest` as JSON has it, unchecked
+   * @throws UserError for anything wrong in it
+   */
+  rank(request: unknown): RankAnswer;
+}
+
+/** @throws UserError if the catalog lacks a column that the model needs */
+export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOptions = {}): Ranker {
+  const { catalog, maxCandidates = defaultMaxCandidates } = options;
+  const { typed, fitted, manifest } = bundle;
+  const plan = planFields(typed, fitted);
+  const encoder = createEncoder(typed.schema, fitted);
+  const needed = [...plan.candidate.map(({ field }) => field), ...plan.crosses];
+  const encodedCatalog = catalog === undefined ? undefined : encodeCatalog(catalog, encoder, needed);
+  const requests = new RequestEncoder(plan, encoder, encodedCatalog);
+  const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
+  const auction = new AuctionBuffers(new RepeatedAds(catalog?.adCount ?? 0));
+  const rules = { catalog, most: maxCandidates, names: plan.candidateNames, requestNames: plan.requestNames };
+  return {
+    bundle,
+    scorer,
+    catalog,
+    plan,
+    rank(request) {
+      const body = readBody(request);
+      const candidates = readCandidates(body.candidates, rules);
+      probabilities.check(candidates);
+      const scores = scorer.score(requests.encode(body, candidates));
+      probabilities.update(scores, candidates.count);
+      const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
+      return answerOf({ manifest, body, candidates, catalog, scores, probabilities, ...outcome });
+    },
+  };
+}
+
+/** Runs auctions in columns that are reused. */
+class AuctionBuffers {
+  private room = 0;
+  private bufferOf = () => new Float64Array(this.room);
+  private eventsPerMille = this.bufferOf();
+  private eCpmMicros = this.bufferOf();
+  private quality = this.bufferOf();
+  private scores = this.bufferOf();
+  private prices = this.bufferOf();
+  private order = new Int32Array(0);
+  private readonly repeated: RepeatedAds;
+
+  constructor(repeated: RepeatedAds) {
+    this.repeated = repeated;
+  }
+
+  run(candidates: Candidates, p: CandidateProbabilities, slotCount: number, reserve: number) {
+    const { count, types, bidMicros } = candidates;
+    this.grow(count);
+    const { eventsPerMille, eCpmMicros, quality, scores, order, prices } = this;
+    eventsPerMilleInto(types, p, count, eventsPerMille);
+    eCpmInto(bidMicros, eventsPerMille, count, eCpmMicros);
+    scoreInto(eCpmMicros, quality, count, scores);
+    this.repeated.exclude(candidates, scores);
+    let eligibleCount = 0;
+    for (let i = 0; i < count; i++) if (scores[i] >= reserve) eligibleCount++;
+    // One more than there are slots: it sets the last slot's price.
+    const ordered = chooseTop(scores, count, Math.min(slotCount + 1, count), reserve, order);
+    const chosen = Math.min(ordered, slotCount);
+    const columns = { types, bidMicros, eventsPerMille, quality, scores };
+    secondPricesInto(order, chosen, ordered, columns, reserve, prices);
+    return { columns, eCpmMicros, order, ordered, chosen, prices, eligibleCount };
+  }
+
+  private grow(count: number): void {
+    if (count <= this.room) return;
+    this.room = Math.ceil(count * 1.5);
+    this.eventsPerMille = this.bufferOf();
+    this.eCpmMicros = this.bufferOf();
+    // Until ads have a quality score, all have the same.
+    this.quality = this.bufferOf().fill(1);
+    this.scores = this.bufferOf();
+    this.prices = this.bufferOf();
+    this.order = new Int32Array(this.room);
+  }
+}
