@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import { print } from './output.ts';
+
+export function addImport(program: Command): void {
+  const command = program.command('import').description('write a public log, or CSV files of your own, as Parquet');
+  command
+    .command('csv')
+    .description('CSV or TSV files of one kind, gzip too, as one table')
+    .argument('<file...>', 'the files, in order')
+    .requiredOption('--out <folder>', 'must be new or empty')
+    .option('--time-column <name>', 'write one folder a day by this column')
+    .option('--delimiter <character>', 'inferred where absent; \\t for a tab')
+    .option('--no-header', 'the first line is data; columns are named c0, c1, …')
+    .option(
+      '--type <column=type>',
+      'integer, number, text, boolean or timestamp in place of the inferred type; may be repeated',
+      columnType,
+    )
+    .action(runImportCsv);
+  command
+    .command('kuairand')
+    .description('KuaiRand: every impressions_*.csv.gz of a folder, joined with its user and video tables')
+    .requiredOption('--from <folder>', 'where the files are')
+    .requiredOption('--out <folder>', 'must be new or empty')
+    .action(runImportKuairand);
+}
+
+function columnType(given: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = given.lastIndexOf('=');
+  return { ...before, [given.slice(0, at)]: given.slice(at + 1) };
+}
+
+interface CsvFlags {
+  out: string;
+  timeColumn?: string;
+  delimiter?: string;
+  header: boolean;
+  type?: Record<string, string>;
+}
+
+async function runImportCsv(files: string[], flags: CsvFlags): Promise<void> {
+  const { importCsv } = await import('../../data/csv/importCsv.ts');
+  const { timeColumn, header } = flags;
+  const delimiter = flags.delimiter === '\\t' ? '\t' : flags.delimiter;
+  const types = flags.type as Parameters<typeof importCsv>[2] extends infer O
+    ? O extends { types?: infer T }
+      ? T
+      : never
+    : never;
+  printImport(flags.out, await importCsv(files, flags.out, { timeColumn, delimiter, header, types }));
+}
+
+async function runImportKuairand(flags: { from: string; out: string }): Promise<void> {
+  const { importKuairand } = await import('../../data/kuairand/importKuairand.ts');
+  printImport(flags.out, await importKuairand(flags.from, flags.out));
+}
+
+function printImport(
+  out: string,
+  {
+    rowCount,
+    files,
+    days,
+    warnings,
+  }: { rowCount: number; files: readonly string[]; days: readonly string[]; warnings: readonly string[] },
+): void {
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  const when = days.length > 0 ? `, ${days[0]} to ${days[days.length - 1]}` : '';
+  print(`wrote ${rowCount} rows in ${files.length} file${files.length === 1 ? '' : 's'} to ${out}${when}`);
+}

@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Writes one JSON object to standard output, where with --json nothing else goes. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Rows as text in columns: the first left, the others right. */
+export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join('  ')
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join('\n');
+}
+
+/** A number with so many digits, or a dash where there is none. */
+export function fixed(value: number | null | undefined, digits = 4): string {
+  return value === null || value === undefined ? '–' : value.toFixed(digits);
+}
+
+/** An option's whole number, for commander. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(
+        `expected a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}.`,
+      );
+    }
+    return value;
+  };
+}
+
+/** Gathers an option given several times. */
+export function several(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** A time: milliseconds since 1970, or a date and time as ISO 8601 has it (UTC where no zone is named). */
+export function timeMs(text: string): number {
+  const ms = /^-?\d{9,}$/.test(text)
+    ? Number(text)
+    : Date.parse(/T.*(Z|[+-]\d\d:?\d\d)$|^\d{4}-\d\d-\d\d$/.test(text) ? text : `${text.replace(' ', 'T')}Z`);
+  if (!Number.isFinite(ms))
+    throw new InvalidArgumentError(
+      `expected a time such as 2022-05-05, 2022-05-05T00:00:00+08:00 or milliseconds since 1970.`,
+    );
+  return ms;
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { print, several } from './output.ts';
+
+interface PredictFlags {
+  model: string;
+  data: string[];
+  out: string;
+  engine: string;
+  backend: string;
+}
+
+export function addPredict(program: Command): void {
+  program
+    .command('predict')
+    .description('write a bundle’s probabilities for a table, beside the rows’ keys and labels')
+    .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
+    .requiredOption('--data <glob>', 'Parquet files, folders or globs; may be repeated', several)
+    .requiredOption('--out <file>', 'the Parquet file to write; must not exist yet')
+    .option('--engine <name>', 'auto, tfjs or reference', 'auto')
+    .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
+    .action(runPredict);
+}
+
+async function runPredict(flags: PredictFlags): Promise<void> {
+  const { predict } = await import('../../training/predict.ts');
+  const { createReporter } = await import('../../training/reporter.ts');
+  const { loadModel } = await import('./loadModel.ts');
+  const { bundle, scorer } = await loadModel(flags.model, flags);
+  const { rows, columns } = await predict(
+    bundle,
+    scorer,
+    flags.data,
+    flags.out,
+    createReporter(process.stderr, Date.now),
+  );
+  scorer.dispose();
+  print(`wrote ${rows} rows to ${flags.out}: ${columns.join(', ')}`);
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { print, wholeNumber } from './output.ts';
+
+interface SimulateFlags {
+  out: string;
+  impressions: number;
+  seed: number;
+  preset: string;
+}
+
+export function addSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .description('write the impression logs of a synthetic ad market, with the true probabilities beside them')
+    .requiredOption('--out <folder>', 'where to write log/ and catalog/; must be new or empty')
+    .option('--impressions <number>', 'rows of the log', wholeNumber(1, 1_000_000_000), 200_000)
+    .option('--seed <number>', 'same seed: same bytes', wholeNumber(0, 2 ** 31), 1)
+    .option('--preset <name>', 'the market: static', 'static')
+    .action(runSimulate);
+}
+
+async function runSimulate(flags: SimulateFlags): Promise<void> {
+  const { simulate } = await import('../../data/simulator/simulate.ts');
+  const { createReporter } = await import('../../training/reporter.ts');
+  const reporter = createReporter(process.stderr, Date.now);
+  const summary = await simulate({
+    outDir: flags.out,
+    impressionCount: flags.impressions,
+    seed: flags.seed,
+    preset: flags.preset,
+    onProgress: (rows: number) => reporter.progress('simulating', rows, flags.impressions),
+  });
+  print(JSON.stringify(summary));
+}

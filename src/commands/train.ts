@@ -1,0 +1,114 @@
+import type { Command } from 'commander';
+import { fixed, print, printJson, several, textTable, timeMs, wholeNumber } from './output.ts';
+
+interface TrainFlags {
+  schema: string;
+  train: string[];
+  valid?: string[];
+  validFrom?: number;
+  arch?: string;
+  out: string;
+  config?: string;
+  from?: string;
+  backend: string;
+  seed: number;
+  json?: boolean;
+}
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .description('train a model on Parquet logs and write it as a bundle')
+    .requiredOption('--schema <file>', 'which columns are features and labels (limelight schema drafts one)')
+    .requiredOption('--train <glob>', 'Parquet files, folders or globs to train on; may be repeated', several)
+    .option('--valid <glob>', 'rows to validate on; may be repeated', several)
+    .option('--valid-from <time>', 'or: validate on the rows of --train from this time on', timeMs)
+    .requiredOption('--out <folder>', 'the bundle to write; must not exist yet')
+    .option('--arch <name>', 'senet-dnn, lr, fm, deep-fm or dcn-v2 (default: the configuration’s, else senet-dnn)')
+    .option('--config <file>', 'hyper-parameters')
+    .option('--from <bundle>', 'start from a bundle’s weights and vocabularies, or resume a checkpoint')
+    .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
+    .option('--seed <number>', 'same seed, data and backend: the same weights', wholeNumber(0, 2 ** 31), 1)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTrain);
+}
+
+async function runTrain(flags: TrainFlags): Promise<void> {
+  const { UserError } = await import('../core/errors.ts');
+  if ((flags.valid === undefined) === (flags.validFrom === undefined)) {
+    throw new UserError('train needs either --valid or --valid-from, to know what to validate on; give one of them');
+  }
+  const { readConfig, readJson } = await import('../../training/config.ts');
+  const { createReporter } = await import('../../training/reporter.ts');
+  const { train } = await import('../../training/train.ts');
+  const { parseSchema } = await import('../schema/parseSchema.ts');
+  let interrupted = false;
+  const stop = () => {
+    // A second Ctrl-C does what it always does.
+    process.removeListener('SIGINT', stop);
+    interrupted = true;
+    process.stderr.write('\nfinishing this step and keeping a checkpoint; Ctrl-C again to stop at once\n');
+  };
+  process.on('SIGINT', stop);
+  const { createTfjsLearner, loadBackend } = await loadTfjs();
+  const summary = await train({
+    schema: parseSchema(readJson(flags.schema, 'schema'), flags.schema),
+    config: readConfig(flags.config),
+    architecture: flags.arch,
+    train: flags.train,
+    valid: flags.valid !== undefined ? { data: flags.valid } : { fromMs: flags.validFrom as number },
+    out: flags.out,
+    from: flags.from,
+    seed: flags.seed,
+    async loadLearner() {
+      const backend = await loadBackend(flags.backend);
+      return (typed, options) => createTfjsLearner(typed, backend, options);
+    },
+    reporter: createReporter(process.stderr, Date.now),
+    isInterrupted: () => interrupted,
+    nowMs: Date.now,
+    createdBy: 'limelight',
+  });
+  process.removeListener('SIGINT', stop);
+  if (summary.interrupted) {
+    process.exitCode = 130;
+    return;
+  }
+  if (flags.json) return printJson(summary);
+  print(metricsTable(summary.metrics));
+  print(
+    `\nwrote ${summary.out} (report: ${summary.out}/report.html), ${Math.round(summary.examplesPerSecond)} examples/s`,
+  );
+}
+
+async function loadTfjs() {
+  const { loadBackend } = await import('../scoring/engines/tfjs/load.ts');
+  const { createTfjsLearner } = await import('../scoring/engines/tfjs/learner.ts');
+  return { loadBackend, createTfjsLearner };
+}
+
+interface ShownMetrics {
+  auc: number | null;
+  gauc: number | null;
+  logLoss: number | null;
+  normalizedEntropy: number | null;
+  pcoc: number | null;
+  ece: number | null;
+}
+
+/** Raw beside calibrated, by task, on the users that calibration has not seen. */
+function metricsTable(metrics: Record<string, unknown>): string {
+  const rows: string[][] = [];
+  for (const kind of ['raw', 'calibrated']) {
+    for (const [task, m] of Object.entries((metrics[kind] ?? {}) as Record<string, ShownMetrics>)) {
+      rows.push([
+        `${task}, ${kind}`,
+        ...[m.auc, m.gauc, m.logLoss, m.normalizedEntropy, m.pcoc, m.ece].map((value) => fixed(value)),
+      ]);
+    }
+  }
+  return textTable(
+    ['task', 'AUC', 'GAUC', 'log loss', 'NE', 'PCOC', 'ECE'],
+    rows.sort((a, b) => a[0].localeCompare(b[0])),
+  );
+}

@@ -1,0 +1,45 @@
+import type { TaskMetrics } from '../src/evaluation/metrics.ts';
+import type { Bundle } from '../src/model/bundle.ts';
+import type { Scorer } from '../src/scoring/scorer.ts';
+import { openTable } from '../src/tables/parquetReader.ts';
+import { metricsOf, slicesOf } from './evaluationRows.ts';
+import type { Reporter } from './reporter.ts';
+import { collectTable } from './scoreTable.ts';
+
+export interface Evaluation {
+  readonly rows: number;
+  /** As served, calibrated; `raw` before calibration; `truth` of the true probabilities, where the data has them. */
+  readonly tasks: Readonly<Record<string, TaskMetrics & { raw: TaskMetrics; truth?: TaskMetrics }>>;
+  /** By field, then task: a row a value. */
+  readonly slices: Readonly<Record<string, Record<string, readonly { name: string; metrics: TaskMetrics }[]>>>;
+}
+
+/** Measures a bundle on a table with labels. */
+export async function evaluate(
+  bundle: Bundle,
+  scorer: Scorer,
+  data: string | readonly string[],
+  reporter: Reporter,
+): Promise<Evaluation> {
+  const { rows, raw, sliceNames } = await collectTable(bundle, scorer, await openTable(data), reporter);
+  const served = metricsOf(rows);
+  const before = metricsOf(rows, raw);
+  const truths = new Map([...rows.truths].map(([task, p]) => [task, Float64Array.from(p)]));
+  const truth =
+    truths.size === 0
+      ? undefined
+      : metricsOf({ ...rows, labels: new Map([...rows.labels].filter(([task]) => truths.has(task))) }, truths);
+  const tasks = Object.fromEntries(
+    [...served].map(([task, metrics]) => {
+      const best = truth?.get(task);
+      return [
+        task,
+        { ...metrics, raw: before.get(task) as TaskMetrics, ...(best === undefined ? {} : { truth: best }) },
+      ];
+    }),
+  );
+  const slices = Object.fromEntries(
+    [...slicesOf(rows, sliceNames, rows.probabilities)].map(([field, byTask]) => [field, Object.fromEntries(byTask)]),
+  );
+  return { rows: rows.rowCount, tasks, slices };
+}

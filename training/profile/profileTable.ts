@@ -1,0 +1,186 @@
+import type { Column } from '../../src/schema/columns.ts';
+import { columnToJson } from '../../src/schema/jsonColumns.ts';
+import { keysOf } from '../../src/schema/keys.ts';
+import { KeyTable } from '../../src/schema/vocabulary.ts';
+import type { ColumnInfo, Table } from '../../src/tables/parquetReader.ts';
+
+/** What a table's column holds, seen over a bounded number of rows. */
+export interface ColumnProfile {
+  readonly name: string;
+  readonly type: ColumnInfo['type'];
+  readonly meaning?: ColumnInfo['meaning'];
+  readonly rows: number;
+  readonly nulls: number;
+  /** Distinct values (of the items, for lists); numbers that are not whole are counted too. */
+  readonly distinct: number;
+  readonly low?: number;
+  readonly high?: number;
+  /** Whether all numbers are whole. */
+  readonly whole: boolean;
+  /** Of lists: the length all have, or undefined if they differ. */
+  readonly length?: number;
+  /** A few values, as text. */
+  readonly examples: readonly string[];
+  /**
+   * AUC of the label by the column: of the value's mean label for columns of few values, of the number itself otherwise.
+   * 0.5 says nothing about the label, 1 all.
+   */
+  readonly labelAuc?: number;
+}
+
+export interface TableProfile {
+  readonly rows: number;
+  /** Whether only the first rows were looked at. */
+  readonly partial: boolean;
+  readonly columns: readonly ColumnProfile[];
+  readonly labelRate: number;
+}
+
+/** Rows looked at: enough to see a column's kind, few enough to take seconds. */
+const profileRows = 300_000;
+
+/** Looks at a table's columns and at how each goes with a label. */
+export async function profileTable(table: Table, label: string): Promise<TableProfile> {
+  const accumulators = new Map(table.columns.map((column) => [column.name, new ColumnAccumulator(column)]));
+  let rows = 0;
+  let positives = 0;
+  for await (const batch of table.scan({ batchRows: 50_000 })) {
+    const labels = labelValues(batch.columns.get(label) as Column);
+    for (const value of labels) positives += value;
+    for (const [name, accumulator] of accumulators) accumulator.observe(batch.columns.get(name) as Column, labels);
+    rows += batch.rowCount;
+    if (rows >= profileRows) break;
+  }
+  return {
+    rows,
+    partial: rows < table.rowCount,
+    columns: [...accumulators.values()].map((accumulator) => accumulator.finish()),
+    labelRate: rows === 0 ? 0 : positives / rows,
+  };
+}
+
+/** 1 where the label is above 0; other values are refused later, by training. */
+function labelValues(column: Column): Uint8Array {
+  const labels = new Uint8Array(column.rowCount);
+  if (column.type === 'text' || column.type === 'list') return labels;
+  for (let row = 0; row < labels.length; row++) {
+    labels[row] = (column.valid === undefined || column.valid[row] === 1) && Number(column.values[row]) > 0 ? 1 : 0;
+  }
+  return labels;
+}
+
+class ColumnAccumulator {
+  private readonly info: ColumnInfo;
+  private readonly table = new KeyTable();
+  /** Rows and positives by distinct value; place 0 is for nulls. */
+  private counts: number[] = [0];
+  private positives: number[] = [0];
+  private rows = 0;
+  private low = Number.POSITIVE_INFINITY;
+  private high = Number.NEGATIVE_INFINITY;
+  private whole = true;
+  private length: number | undefined | null = null;
+  private readonly examples = new Set<string>();
+
+  constructor(info: ColumnInfo) {
+    this.info = info;
+  }
+
+  observe(column: Column, labels: Uint8Array): void {
+    this.rows += column.rowCount;
+    for (let row = 0; row < column.rowCount && this.examples.size < 4; row++) {
+      const [value] = columnToJson(column, [row]);
+      if (value !== null) this.examples.add(JSON.stringify(value));
+    }
+    if (column.type === 'list') {
+      this.observeLists(column);
+      return;
+    }
+    if (column.type === 'integer' || column.type === 'number') this.observeRange(column);
+    const keys = keysOf(column.type === 'number' ? bitsOf(column) : column, `column '${this.info.name}'`);
+    for (let row = 0; row < column.rowCount; row++) {
+      let place = 0;
+      if (column.valid === undefined || column.valid[row] === 1)
+        place = this.table.add(keys.words[2 * row], keys.words[2 * row + 1]);
+      this.counts[place] = (this.counts[place] ?? 0) + 1;
+      this.positives[place] = (this.positives[place] ?? 0) + labels[row];
+    }
+  }
+
+  private observeLists(column: Column & { type: 'list' }): void {
+    for (let row = 0; row < column.rowCount; row++) {
+      if (column.valid !== undefined && column.valid[row] === 0) {
+        this.counts[0]++;
+        continue;
+      }
+      const length = column.offsets[row + 1] - column.offsets[row];
+      if (this.length === null) this.length = length;
+      else if (this.length !== length) this.length = undefined;
+    }
+    const items = column.items.type === 'number' ? bitsOf(column.items) : column.items;
+    const { words } = keysOf(items, `column '${this.info.name}'`);
+    for (let i = 0; i < words.length; i += 2) this.table.add(words[i], words[i + 1]);
+  }
+
+  private observeRange(column: Column & { type: 'integer' | 'number' }): void {
+    for (let row = 0; row < column.rowCount; row++) {
+      if (column.valid !== undefined && column.valid[row] === 0) continue;
+      const value = Number(column.values[row]);
+      if (value < this.low) this.low = value;
+      if (value > this.high) this.high = value;
+      if (!Number.isInteger(value)) this.whole = false;
+    }
+  }
+
+  finish(): ColumnProfile {
+    const ranged = this.low <= this.high;
+    return {
+      name: this.info.name,
+      type: this.info.type,
+      meaning: this.info.meaning,
+      rows: this.rows,
+      nulls: this.counts[0],
+      distinct: this.table.size,
+      low: ranged ? this.low : undefined,
+      high: ranged ? this.high : undefined,
+      whole: this.whole,
+      length: this.length ?? undefined,
+      examples: [...this.examples],
+      labelAuc: this.labelAuc(),
+    };
+  }
+
+  /** AUC of ranking rows by their value's label rate, values seen once or twice counting as one: they fit themselves. */
+  private labelAuc(): number | undefined {
+    if (this.info.type.startsWith('list')) return undefined;
+    let rareRows = 0;
+    let rarePositives = 0;
+    const groups: { rows: number; positives: number }[] = [];
+    for (let place = 0; place < this.counts.length; place++) {
+      const rows = this.counts[place] ?? 0;
+      if (rows >= 20) groups.push({ rows, positives: this.positives[place] });
+      else {
+        rareRows += rows;
+        rarePositives += this.positives[place] ?? 0;
+      }
+    }
+    if (rareRows > 0) groups.push({ rows: rareRows, positives: rarePositives });
+    groups.sort((x, y) => x.positives / x.rows - y.positives / y.rows);
+    let negatives = 0;
+    let positives = 0;
+    let wins = 0;
+    for (const group of groups) {
+      const own = group.rows - group.positives;
+      wins += group.positives * (negatives + own / 2);
+      negatives += own;
+      positives += group.positives;
+    }
+    return positives > 0 && negatives > 0 ? wins / (positives * negatives) : undefined;
+  }
+}
+
+/** A float column's bit patterns as integers: distinct numbers have distinct bits. */
+function bitsOf(column: Column & { type: 'number' }): Column {
+  const doubles = Float64Array.from(column.values);
+  return { type: 'integer', rowCount: column.rowCount, values: new BigInt64Array(doubles.buffer), valid: column.valid };
+}

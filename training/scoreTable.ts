@@ -1,0 +1,104 @@
+import { UserError } from '../src/core/errors.ts';
+import type { Bundle } from '../src/model/bundle.ts';
+import type { ColumnBatch } from '../src/schema/columns.ts';
+import { createEncoder } from '../src/schema/encoder.ts';
+import type { Scorer } from '../src/scoring/scorer.ts';
+import type { Table } from '../src/tables/parquetReader.ts';
+import type { EncodedChunk } from './dataset/encodedStore.ts';
+import { columnsOfSchema, rowColumnsOf } from './dataset/rowColumns.ts';
+import { type EvaluationRows, RowCollector, SliceNames } from './evaluationRows.ts';
+import { calibrateAll } from './judge.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Rows an engine scores at a time. */
+const batchRows = 8192;
+
+export interface ScoredBatch {
+  readonly batch: ColumnBatch;
+  readonly chunk: EncodedChunk;
+  /** Uncalibrated, by task. */
+  readonly raw: ReadonlyMap<string, Float64Array>;
+  /** As served. */
+  readonly calibrated: ReadonlyMap<string, Float64Array>;
+}
+
+/**
+ * Scores a table with a bundle, batch by batch.
+ *
+ * @param labels `required`, or `optional` where the table may lack them
+ * @param extraColumns read beside those of the schema
+ */
+export async function* scoreTable(
+  bundle: Bundle,
+  scorer: Scorer,
+  table: Table,
+  labels: 'required' | 'optional',
+  reporter: Reporter,
+  extraColumns: readonly string[] = [],
+): AsyncGenerator<ScoredBatch> {
+  const { schema } = bundle.typed;
+  const has = new Set(table.columns.map((column) => column.name));
+  const present = labels === 'optional' ? schemaIn(bundle, has) : schema;
+  for (const name of [...columnsOfSchema(present), ...extraColumns]) {
+    if (!has.has(name)) {
+      throw new UserError(
+        `column '${name}', which bundle '${bundle.manifest.name}' reads, is not in ${table.files[0]}; it has ${[...has].join(', ')}`,
+        'missing',
+      );
+    }
+  }
+  const encoder = createEncoder(schema, bundle.fitted);
+  let done = 0;
+  const columns = [...new Set([...columnsOfSchema(present), ...extraColumns])];
+  for await (const batch of table.scan({ columns, batchRows })) {
+    const { fields, rowCount } = encoder.encode(batch);
+    const chunk: EncodedChunk = { rowCount, fields, ...rowColumnsOf(batch, present) };
+    const scores = scorer.score({ rowCount, fields });
+    const raw = new Map([...scores].map(([task, p]) => [task, Float64Array.from(p)]));
+    done += rowCount;
+    reporter.progress('scoring', done, table.rowCount);
+    yield { batch, chunk, raw, calibrated: calibrateAll(raw, bundle.manifest.calibration) };
+  }
+}
+
+/** The schema without the labels, user, weight and time that a table to predict need not have. */
+function schemaIn(bundle: Bundle, has: ReadonlySet<string>) {
+  const { schema } = bundle.typed;
+  const there = (name: string | undefined) => (name !== undefined && has.has(name) ? name : undefined);
+  return {
+    ...schema,
+    labels: schema.labels
+      .filter((label) => has.has(label.column))
+      .map((label) => ({ ...label, truth: there(label.truth) })),
+    time: there(schema.time),
+    user: there(schema.user),
+    weight: there(schema.weight),
+  };
+}
+
+export interface ScoredTable {
+  /** `probabilities` as served. */
+  readonly rows: EvaluationRows;
+  readonly raw: ReadonlyMap<string, Float64Array>;
+  readonly sliceNames: SliceNames;
+}
+
+/** All of a table's predictions and labels, in memory. */
+export async function collectTable(
+  bundle: Bundle,
+  scorer: Scorer,
+  table: Table,
+  reporter: Reporter,
+): Promise<ScoredTable> {
+  const served = new RowCollector(bundle.typed);
+  const raw = new RowCollector(bundle.typed);
+  const sliceNames = new SliceNames(bundle.typed.schema);
+  for await (const scored of scoreTable(bundle, scorer, table, 'required', reporter)) {
+    sliceNames.observe(scored.batch, scored.chunk);
+    served.add(scored.chunk, scored.calibrated);
+    raw.add(scored.chunk, scored.raw);
+  }
+  const rows = served.finish();
+  if (rows.rowCount === 0) throw new UserError(`${table.files[0]}: the table has no rows; name files that have some`);
+  return { rows, raw: raw.finish().probabilities, sliceNames };
+}
