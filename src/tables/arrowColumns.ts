@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { assert } from '../core/errors.ts';
 import type { Column, IntegerColumn, ListColumn, NumberColumn, TextColumn } from '../schema/columns.ts';
 import type { ArrowArray, ArrowField } from './arrowMemory.ts';
 import { decimalOf, kindOf } from './arrowTypes.ts';
@@ -56,7 +55,6 @@ function numbers(array: ArrowArray, values: NumberColumn['values']): NumberColum
 }
 
 function toFlat(field: ArrowField, array: ArrowArray): FlatColumn {
-  if (field.dictionary) return toDictionary(field, array);
   const { format } = field;
   switch (format) {
     case 'n':
@@ -169,35 +167,6 @@ function fromFixedWidth(array: ArrowArray, width: number): { offsets: Int32Array
   const offsets = Int32Array.from({ length: array.length + 1 }, (_, i) => i * width);
   const at = array.buffers[1] + array.offset * width;
   return { offsets, bytes: new Uint8Array(array.memory, at, array.length * width).slice() };
-}
-
-function toDictionary(field: ArrowField, array: ArrowArray): FlatColumn {
-  assert(field.dictionary && array.dictionary, 'a dictionary array has a dictionary');
-  const indices = toFlat({ ...field, dictionary: undefined }, array) as IntegerColumn;
-  const rows = indices.values instanceof Int32Array ? indices.values : Int32Array.from(indices.values, Number);
-  const values = toFlat(field.dictionary, array.dictionary);
-  const valid = dictionaryValidity(rows, indices.valid, values.valid);
-  // What lies under a null may be no index at all.
-  if (valid) for (let i = 0; i < rows.length; i++) if (!valid[i]) rows[i] = 0;
-  if (values.type === 'text') {
-    const { offsets, bytes } = values;
-    // All null: the dictionary may be empty, and index 0 must still be one.
-    const entries = values.rowCount === 0 ? new Int32Array(2) : offsets;
-    return { type: 'text', rowCount: array.length, offsets: entries, bytes, valid, indices: rows };
-  }
-  const taken = takeValues(values.values, rows);
-  return { ...values, rowCount: array.length, values: taken, valid } as IntegerColumn | NumberColumn;
-}
-
-function dictionaryValidity(rows: Int32Array, valid?: Uint8Array, entryValid?: Uint8Array): Uint8Array | undefined {
-  if (!entryValid) return valid;
-  return Uint8Array.from(rows, (entry, i) => (valid && !valid[i] ? 0 : entryValid[entry]));
-}
-
-function takeValues<T extends IntegerColumn['values'] | NumberColumn['values']>(values: T, rows: Int32Array): T {
-  const taken = new (values.constructor as new (length: number) => T)(rows.length);
-  if (values.length > 0) for (let i = 0; i < rows.length; i++) taken[i] = values[rows[i]];
-  return taken;
 }
 
 function toList(field: ArrowField, array: ArrowArray): ListColumn {

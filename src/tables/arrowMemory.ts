@@ -10,7 +10,6 @@ export interface ArrowField {
   readonly name: string;
   readonly format: string;
   readonly children: readonly ArrowField[];
-  readonly dictionary?: ArrowField;
 }
 
 /** One Arrow array: lengths in rows, buffers as addresses. */
@@ -21,9 +20,7 @@ export interface ArrowArray {
   readonly nullCount: number;
   readonly offset: number;
   readonly buffers: readonly number[];
-  /** The address of the lengths of variadic buffers, where the type has them: its last buffer. */
   readonly children: readonly ArrowArray[];
-  readonly dictionary?: ArrowArray;
 }
 
 function pointers(view: DataView, at: number, count: number): number[] {
@@ -39,14 +36,12 @@ function cString(memory: ArrayBuffer, at: number): string {
 /** The field whose `ArrowSchema` struct is at `at`. */
 export function readField(memory: ArrayBuffer, at: number): ArrowField {
   const view = new DataView(memory);
-  const dictionary = view.getUint32(at + 36, true);
   return {
     format: cString(memory, view.getUint32(at, true)),
     name: cString(memory, view.getUint32(at + 4, true)),
     children: pointers(view, view.getUint32(at + 32, true), Number(view.getBigInt64(at + 24, true))).map((child) =>
       readField(memory, child),
     ),
-    dictionary: dictionary === 0 ? undefined : readField(memory, dictionary),
   };
 }
 
@@ -54,7 +49,6 @@ export function readField(memory: ArrayBuffer, at: number): ArrowField {
 export function readArray(memory: ArrayBuffer, at: number): ArrowArray {
   const view = new DataView(memory);
   const long = (offset: number) => Number(view.getBigInt64(at + offset, true));
-  const dictionary = view.getUint32(at + 48, true);
   return {
     memory,
     length: long(0),
@@ -62,6 +56,5 @@ export function readArray(memory: ArrayBuffer, at: number): ArrowArray {
     offset: long(16),
     buffers: pointers(view, view.getUint32(at + 40, true), long(24)),
     children: pointers(view, view.getUint32(at + 44, true), long(32)).map((child) => readArray(memory, child)),
-    dictionary: dictionary === 0 ? undefined : readArray(memory, dictionary),
   };
 }

@@ -12,7 +12,8 @@ export type ColumnType =
 
 /**
  * How an Arrow type is turned into one of our columns. Only types that a Parquet file itself can state occur: 64-bit
- * offsets, views, fixed-size lists and durations exist in Arrow's own note beside it, which is left out on reading.
+ * offsets, views, dictionaries, fixed-size lists and durations exist in Arrow's own note beside it, which is left out on
+ * reading (dictionaries also since the library takes three times as long to give text as one).
  */
 export interface ArrowKind {
   readonly type: ColumnType;
@@ -46,10 +47,6 @@ const NESTED: Readonly<Record<string, string>> = { '+s': 'STRUCT', '+m': 'MAP' }
 
 /** What a field becomes. */
 export function kindOf(field: ArrowField): ArrowKind {
-  if (field.dictionary) {
-    const values = kindOf(field.dictionary);
-    return { ...values, fileType: `DICTIONARY of ${values.fileType}` };
-  }
   const { format } = field;
   const fixed = FIXED[format];
   if (fixed) return fixed;

@@ -19,11 +19,17 @@ export function daysOf(column: Column, who: string): Int32Array {
     throw new UserError(`${who} is ${column.type}; a time column holds timestamps, or whole numbers since 1970`);
   }
   const days = new Int32Array(column.rowCount);
+  let last = Number.NaN;
   for (let row = 0; row < days.length; row++) {
     if (column.valid?.[row] === 0) {
       throw new UserError(`${who} has no value in a row; a time column has one everywhere: fill it or drop the row`);
     }
     const value = Number(column.values[row]);
+    if (value === last) {
+      days[row] = days[row - 1];
+      continue;
+    }
+    last = value;
     days[row] = Math.floor((column.meaning === 'timestamp' ? value : millisOf(value, who)) / DAY_MS);
   }
   return days;

@@ -54,5 +54,8 @@ function isTrap(error: unknown): boolean {
 
 /** The library nests prefixes ("Parquet argument error: External: …"); the last part says what is wrong. */
 function readable(message: string): string {
+  if (message.includes("'min_delta' too large")) {
+    return 'the deltas of an INT32 column exceed 32 bits, as DuckDB writes with PARQUET_VERSION V2; use V1 or INT64';
+  }
   return message.replace(/^((parquet|arrow)( argument)?( error)?: |external: |eof: )+/i, '').trim() || message;
 }
