@@ -15,7 +15,7 @@ export function addCompare(program: Command): void {
     .command('compare')
     .description('say which of two bundles is better, task by task, with paired bootstrap intervals over users')
     .requiredOption('--model <bundle>', 'given twice: A, then B', several)
-    .requiredOption('--data <glob>', 'Parquet files, folders or globs with labels; may be repeated', several)
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs with labels')
     .option('--engine <name>', 'auto, tfjs or reference', 'auto')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
     .option('--seed <number>', 'of the bootstrap', wholeNumber(0, 2 ** 31), 1)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { fixed, print, printJson, several, textTable } from './output.ts';
+import { fixed, print, printJson, textTable } from './output.ts';
 
 interface EvaluateFlags {
   model: string;
@@ -14,7 +14,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('measure a bundle on Parquet logs with labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
-    .requiredOption('--data <glob>', 'Parquet files, folders or globs; may be repeated', several)
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
     .option('--engine <name>', 'auto, tfjs or reference', 'auto')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
     .option('--json', 'print one JSON object on standard output')

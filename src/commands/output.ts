@@ -9,12 +9,18 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Rows as text in columns: the first left, the others right. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Rows as text in columns: the first and those named in `alsoLeft` to the left, the others to the right. */
+export function textTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  alsoLeft: readonly string[] = [],
+): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .map((cell, column) =>
+        column === 0 || alsoLeft.includes(head[column]) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+      )
       .join('  ')
       .trimEnd();
   return [line(head), ...rows.map(line)].join('\n');

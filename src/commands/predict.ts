@@ -14,7 +14,7 @@ export function addPredict(program: Command): void {
     .command('predict')
     .description('write a bundle’s probabilities for a table, beside the rows’ keys and labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
-    .requiredOption('--data <glob>', 'Parquet files, folders or globs; may be repeated', several)
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
     .requiredOption('--out <file>', 'the Parquet file to write; must not exist yet')
     .option('--engine <name>', 'auto, tfjs or reference', 'auto')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { print, several, textTable } from './output.ts';
+import { print, textTable } from './output.ts';
 
 interface SchemaFlags {
   data: string[];
@@ -11,7 +11,7 @@ export function addSchema(program: Command): void {
   program
     .command('schema')
     .description('look at a table and draft a schema for it, to be edited')
-    .requiredOption('--data <glob>', 'Parquet files, folders or globs; may be repeated', several)
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
     .requiredOption('--label <column>', 'the column of 0 and 1 to predict')
     .option('--out <file>', 'where to write the draft; must not exist yet')
     .action(runSchema);
@@ -45,7 +45,13 @@ async function runSchema(flags: SchemaFlags): Promise<void> {
   });
   const seen = profile.partial ? `first ${profile.rows} of ${table.rowCount} rows` : `${profile.rows} rows`;
   print(`${seen}; ${flags.label} is 1 in ${(100 * profile.labelRate).toFixed(2)} % of them\n`);
-  print(textTable(['column', 'type', 'distinct', 'nulls', 'range', 'label AUC', 'drafted', 'note'], rows));
+  print(
+    textTable(['column', 'type', 'distinct', 'nulls', 'range', 'label AUC', 'drafted', 'note'], rows, [
+      'type',
+      'drafted',
+      'note',
+    ]),
+  );
   const text = `${JSON.stringify(schema, null, 2)}\n`;
   if (flags.out === undefined) return print(`\n${text}`);
   writeFileSync(flags.out, text, { flag: 'wx' });

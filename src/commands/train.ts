@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { fixed, print, printJson, several, textTable, timeMs, wholeNumber } from './output.ts';
+import { fixed, print, printJson, textTable, timeMs, wholeNumber } from './output.ts';
 
 interface TrainFlags {
   schema: string;
@@ -20,8 +20,8 @@ export function addTrain(program: Command): void {
     .command('train')
     .description('train a model on Parquet logs and write it as a bundle')
     .requiredOption('--schema <file>', 'which columns are features and labels (limelight schema drafts one)')
-    .requiredOption('--train <glob>', 'Parquet files, folders or globs to train on; may be repeated', several)
-    .option('--valid <glob>', 'rows to validate on; may be repeated', several)
+    .requiredOption('--train <glob...>', 'Parquet files, folders or globs to train on')
+    .option('--valid <glob...>', 'rows to validate on')
     .option('--valid-from <time>', 'or: validate on the rows of --train from this time on', timeMs)
     .requiredOption('--out <folder>', 'the bundle to write; must not exist yet')
     .option('--arch <name>', 'senet-dnn, lr, fm, deep-fm or dcn-v2 (default: the configuration’s, else senet-dnn)')

@@ -17,6 +17,9 @@ const kinds = {
 
 type Kind = keyof typeof kinds;
 
+/** Ends the names of tensors that only keep the next one aligned. */
+const fillerSuffix = '.filler';
+
 /**
  * The safetensors format: 8 bytes with the header's length, the header as JSON (name → dtype, shape, data_offsets), then
  * the tensors' bytes, little-endian. Tensors here start at multiples of 8, so that they can be used in place.
@@ -32,7 +35,7 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Ar
     end += values.byteLength;
     // The format allows no gaps, so a tensor of an odd count of 4-byte numbers is followed by a filler.
     if (end % 8 !== 0) {
-      header[`${name}.filler`] = { dtype: 'F32', shape: [1], data_offsets: [end, end + 4] };
+      header[name + fillerSuffix] = { dtype: 'F32', shape: [1], data_offsets: [end, end + 4] };
       end += 4;
     }
   }
@@ -71,7 +74,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Map<string
   const data = bytes.subarray(8 + headerLength);
   const tensors = new Map<string, Tensor>();
   for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
+    if (name === '__metadata__' || name.endsWith(fillerSuffix)) continue;
     const kind = Object.hasOwn(kinds, String(entry?.dtype))
       ? kinds[entry.dtype as Kind]
       : damaged(`'${name}' has dtype ${entry?.dtype}`);

@@ -22,7 +22,7 @@ const leakAuc = 0.85;
 const codeValues = 100;
 
 const outcomeName =
-  /(^|_)(clicks?|clicked|conv|converted|conversions?|purchas|install|dwell|like|follow|share|comment|hate|view_time|play_time|watch|stay_time|engage|revenue|paid|price_paid|long_view|profile_enter|forward|true_p|propensity)/i;
+  /(^|_)(clicks?|clicked|conv|converted|conversions?|purchased?|installed|dwell|view_time|play_time|watch_time|stay_time|engaged|engagement|revenue|long_view|true_p|propensity)(_|$)|^(is_)?(like|follow|share|comment|hate|forward|profile_enter)(d|ed)?$/i;
 const timeName = /(^|_)(time|timestamp|ts|time_ms|date|dt|day)$/i;
 const userName = /^(user|uid|user_?id|visitor|device_?id|customer)/i;
 const requestName = /^(request|req|session|query|page_?view|impression)_?id$/i;
@@ -83,8 +83,7 @@ function drafted(column: ColumnProfile, { time, profile }: { time?: string; prof
     return { column, note: `alone gives the label with AUC ${labelAuc.toFixed(2)}: it probably leaks; left out` };
   if (column.nulls === column.rows) return { column, note: 'has no values; left out' };
   if (distinct <= 1 && column.nulls === 0) return { column, note: 'has one value; left out' };
-  if (requestName.test(name) || (timeName.test(name) && distinct > 20))
-    return { column, note: 'names a moment or a request; left out' };
+  if (requestName.test(name) || timeName.test(name)) return { column, note: 'names a moment or a request; left out' };
   const field = fieldOf(column, profile.rows);
   if (field === undefined) return { column, note: 'almost every row has its own value: an id of the row; left out' };
   const unknown = scopeGuess(name) === undefined ? 'check the scope: a guess' : undefined;

@@ -22,8 +22,8 @@ export interface ColumnProfile {
   /** A few values, as text. */
   readonly examples: readonly string[];
   /**
-   * AUC of the label by the column: of the value's mean label for columns of few values, of the number itself otherwise.
-   * 0.5 says nothing about the label, 1 all.
+   * AUC of the label by the label rate of the row's value; for numbers, of the value's order of magnitude if that says
+   * more. 0.5 says nothing about the label, 1 all.
    */
   readonly labelAuc?: number;
 }
@@ -38,6 +38,8 @@ export interface TableProfile {
 
 /** Rows looked at: enough to see a column's kind, few enough to take seconds. */
 const profileRows = 300_000;
+/** Keys of fewer rows than this are taken together when their label rates are compared. */
+const rareRows = 20;
 
 /** Looks at a table's columns and at how each goes with a label. */
 export async function profileTable(table: Table, label: string): Promise<TableProfile> {
@@ -71,10 +73,10 @@ function labelValues(column: Column): Uint8Array {
 
 class ColumnAccumulator {
   private readonly info: ColumnInfo;
-  private readonly table = new KeyTable();
-  /** Rows and positives by distinct value; place 0 is for nulls. */
-  private counts: number[] = [0];
-  private positives: number[] = [0];
+  /** By distinct value, and by order of magnitude. */
+  private readonly values = new RateTable();
+  private readonly magnitudes = new RateTable();
+  private nulls = 0;
   private rows = 0;
   private low = Number.POSITIVE_INFINITY;
   private high = Number.NEGATIVE_INFINITY;
@@ -98,19 +100,21 @@ class ColumnAccumulator {
     }
     if (column.type === 'integer' || column.type === 'number') this.observeRange(column);
     const keys = keysOf(column.type === 'number' ? bitsOf(column) : column, `column '${this.info.name}'`);
+    const magnitudes =
+      column.type === 'text' ? undefined : new Int32Array(Float64Array.from(column.values, Number).buffer);
     for (let row = 0; row < column.rowCount; row++) {
-      let place = 0;
-      if (column.valid === undefined || column.valid[row] === 1)
-        place = this.table.add(keys.words[2 * row], keys.words[2 * row + 1]);
-      this.counts[place] = (this.counts[place] ?? 0) + 1;
-      this.positives[place] = (this.positives[place] ?? 0) + labels[row];
+      const missing = column.valid !== undefined && column.valid[row] === 0;
+      if (missing) this.nulls++;
+      this.values.add(missing ? -1 : keys.words[2 * row], missing ? -1 : keys.words[2 * row + 1], labels[row]);
+      // Sign, exponent and two bits of a float64: four steps to every doubling.
+      if (magnitudes !== undefined) this.magnitudes.add(missing ? 1 : 0, magnitudes[2 * row + 1] >> 18, labels[row]);
     }
   }
 
   private observeLists(column: Column & { type: 'list' }): void {
     for (let row = 0; row < column.rowCount; row++) {
       if (column.valid !== undefined && column.valid[row] === 0) {
-        this.counts[0]++;
+        this.nulls++;
         continue;
       }
       const length = column.offsets[row + 1] - column.offsets[row];
@@ -119,7 +123,7 @@ class ColumnAccumulator {
     }
     const items = column.items.type === 'number' ? bitsOf(column.items) : column.items;
     const { words } = keysOf(items, `column '${this.info.name}'`);
-    for (let i = 0; i < words.length; i += 2) this.table.add(words[i], words[i + 1]);
+    for (let i = 0; i < words.length; i += 2) this.values.add(words[i], words[i + 1], 0);
   }
 
   private observeRange(column: Column & { type: 'integer' | 'number' }): void {
@@ -139,8 +143,8 @@ class ColumnAccumulator {
       type: this.info.type,
       meaning: this.info.meaning,
       rows: this.rows,
-      nulls: this.counts[0],
-      distinct: this.table.size,
+      nulls: this.nulls,
+      distinct: this.values.distinct - (this.nulls > 0 && !this.info.type.startsWith('list') ? 1 : 0),
       low: ranged ? this.low : undefined,
       high: ranged ? this.high : undefined,
       whole: this.whole,
@@ -150,21 +154,43 @@ class ColumnAccumulator {
     };
   }
 
-  /** AUC of ranking rows by their value's label rate, values seen once or twice counting as one: they fit themselves. */
   private labelAuc(): number | undefined {
     if (this.info.type.startsWith('list')) return undefined;
-    let rareRows = 0;
-    let rarePositives = 0;
+    const byValue = this.values.auc();
+    const byMagnitude = this.magnitudes.auc();
+    return byValue === undefined ? byMagnitude : Math.max(byValue, byMagnitude ?? 0);
+  }
+}
+
+/** Rows and positive labels by key. */
+class RateTable {
+  private readonly table = new KeyTable();
+  private readonly rows: number[] = [];
+  private readonly positives: number[] = [];
+
+  get distinct(): number {
+    return this.table.size;
+  }
+
+  add(lo: number, hi: number, label: number): void {
+    const place = this.table.add(lo, hi) - 1;
+    this.rows[place] = (this.rows[place] ?? 0) + 1;
+    this.positives[place] = (this.positives[place] ?? 0) + label;
+  }
+
+  /** AUC of ranking rows by their key's label rate; rare keys count as one, since they would fit themselves. */
+  auc(): number | undefined {
+    const rare = { rows: 0, positives: 0 };
     const groups: { rows: number; positives: number }[] = [];
-    for (let place = 0; place < this.counts.length; place++) {
-      const rows = this.counts[place] ?? 0;
-      if (rows >= 20) groups.push({ rows, positives: this.positives[place] });
+    for (let place = 0; place < this.rows.length; place++) {
+      const group = { rows: this.rows[place], positives: this.positives[place] };
+      if (group.rows >= rareRows) groups.push(group);
       else {
-        rareRows += rows;
-        rarePositives += this.positives[place] ?? 0;
+        rare.rows += group.rows;
+        rare.positives += group.positives;
       }
     }
-    if (rareRows > 0) groups.push({ rows: rareRows, positives: rarePositives });
+    if (rare.rows > 0) groups.push(rare);
     groups.sort((x, y) => x.positives / x.rows - y.positives / y.rows);
     let negatives = 0;
     let positives = 0;
