@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { engineOption, maxCandidatesOption } from './serve.ts';
+
+interface RankFlags {
+  model: string;
+  request: string;
+  catalog?: string;
+  engine: string;
+  maxCandidates?: number;
+  json?: boolean;
+}
+
+/** `limelight rank --model BUNDLE --request FILE`: what `POST /v1/rank` does, once and without a server. */
+export function addRank(program: Command): void {
+  program
+    .command('rank')
+    .summary('rank the candidates of one request')
+    .description(
+      'Answers one ranking request from a file, as the server would: which ads, in which slots, at which price.',
+    )
+    .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
+    .requiredOption('--request <file>', 'the request as JSON (docs/http-api.md); - for standard input')
+    .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
+    .addOption(engineOption())
+    .addOption(maxCandidatesOption())
+    .option('--json', 'print the answer as one JSON object')
+    .action(async ({ request, json, ...options }: RankFlags) => {
+      const { readRequest, renderAnswer } = await import('./rankOnce.ts');
+      const { loadRanker } = await import('../server/loadRanker.ts');
+      const asked = await readRequest(request);
+      const { ranker } = await loadRanker(options);
+      const answer = ranker.rank(asked);
+      ranker.scorer.dispose();
+      process.stdout.write(json ? `${JSON.stringify(answer)}\n` : renderAnswer(answer));
+    });
+}

@@ -1,0 +1,58 @@
+import { type Catalog, catalogColumns, readCatalog } from '../catalog/catalog.ts';
+import { catalogFields } from '../catalog/encodeCatalog.ts';
+import { UserError } from '../core/errors.ts';
+import type { Bundle } from '../model/bundle.ts';
+import { readBundle, resolveBundleFolder } from '../model/bundleFiles.ts';
+import { createRanker, type Ranker } from '../ranking/ranker.ts';
+import { columnOf } from '../schema/fields.ts';
+import { createScorer } from '../scoring/engines.ts';
+import { replayGolden } from '../scoring/golden.ts';
+import { openTable } from '../tables/parquetReader.ts';
+
+/** How far an engine's answer to a golden request may be from the reference engine's, in probability. */
+export const goldenTolerance = 1e-4;
+
+export interface LoadOptions {
+  /** A bundle's folder, or a model's, of which the highest version is taken. */
+  readonly model: string;
+  /** Parquet files of one row an ad. */
+  readonly catalog?: string;
+  readonly engine?: string;
+  readonly maxCandidates?: number;
+}
+
+/** A model in use: its golden requests have been answered rightly by the engine that serves it. */
+export interface LoadedRanker {
+  readonly ranker: Ranker;
+  /** Why this engine. */
+  readonly reason: string;
+}
+
+/** @throws UserError if anything of it is missing, damaged or does not fit the rest */
+export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
+  const { engine, maxCandidates } = options;
+  const bundle = await readBundle(await resolveBundleFolder(options.model));
+  const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
+  const { scorer, reason } = await createScorer(bundle, { engine });
+  try {
+    replayGolden(bundle, scorer, goldenTolerance);
+    return { ranker: createRanker(bundle, scorer, { catalog, maxCandidates }), reason };
+  } catch (error) {
+    scorer.dispose();
+    throw error;
+  }
+}
+
+/** Reads the columns of a catalog that every catalog has, and those the model's ads need. */
+export async function loadCatalog(pattern: string, { typed }: Bundle): Promise<Catalog> {
+  const table = await openTable(pattern);
+  const fields = catalogFields(typed.schema.fields).filter((field) => field.kind !== 'cross');
+  const wanted = new Set<string>([...catalogColumns, ...fields.map(columnOf)]);
+  const columns = table.columns.map(({ name }) => name).filter((name) => wanted.has(name));
+  if (columns.length === 0) {
+    throw new UserError(
+      `catalog '${pattern}': has none of the columns ${[...wanted].join(', ')}; write one row an ad with these`,
+    );
+  }
+  return readCatalog(table.scan({ columns }), `catalog '${pattern}'`);
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { catalogFields } from '../catalog/encodeCatalog.ts';
+import type { PlainField } from '../ranking/fieldPlan.ts';
+import type { LoadedRanker } from './loadRanker.ts';
+
+/** What `GET /v1/models` tells of a model in use, and of what a request to it must hold. */
+export function modelInfo({ ranker, reason }: LoadedRanker) {
+  const { bundle, plan, catalog, scorer } = ranker;
+  const { manifest, typed } = bundle;
+  const inCatalog = new Set(
+    catalog === undefined ? [] : catalogFields(plan.candidate.map(({ field }) => field)).map(({ name }) => name),
+  );
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    createdAt: manifest.createdAt,
+    architecture: typed.model.architecture,
+    tasks: typed.model.tasks.map(({ name }) => name),
+    calibrated: Object.keys(manifest.calibration),
+    engine: scorer.engine,
+    engineReason: reason,
+    schema: { name: typed.schema.name, hash: schemaHash(manifest.schema) },
+    request: {
+      /** In `user` or `context`. */
+      userOrContext: plan.request.map(describeField),
+      /** With each candidate; those in the catalog need not be sent. */
+      candidates: plan.candidate.map((plain) => ({
+        ...describeField(plain),
+        inCatalog: inCatalog.has(plain.field.name),
+      })),
+      /** Not to be sent: the schema has a value for serving. */
+      constant: plan.constant.map((plain) => ({ ...describeField(plain), servingValue: plain.field.servingValue })),
+    },
+    catalog: catalog === undefined ? null : { adCount: catalog.adCount },
+    metrics: manifest.metrics,
+  };
+}
+
+function describeField({ field, type }: PlainField) {
+  const { name, kind, scope, column } = field;
+  return column === undefined || column === name ? { name, kind, type, scope } : { name, column, kind, type, scope };
+}
+
+/** The SHA-256 of a schema, whatever the order of its keys. */
+export function schemaHash(schema: unknown): string {
+  return createHash('sha256').update(stableJson(schema)).digest('hex');
+}
+
+function stableJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${stableJson(item)}`).join(',')}}`;
+}

@@ -1,0 +1,166 @@
+import Fastify, {
+  errorCodes,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { listOf } from '../core/errors.ts';
+import { malformedJson, type Refusal, refusal, refusalOf } from './errors.ts';
+import type { LoadedRanker } from './loadRanker.ts';
+import { modelInfo } from './modelInfo.ts';
+
+export const defaultBodyLimitBytes = 16 * 2 ** 20;
+
+/** The model in use; a reload puts another in its place between two requests. */
+export interface ModelHost {
+  /** Undefined while none is ready. */
+  current: LoadedRanker | undefined;
+}
+
+export interface ServerOptions {
+  readonly host: ModelHost;
+  /** Microseconds on a clock that never goes back. */
+  readonly nowUs: () => number;
+  /** A new id for a request that brings none. */
+  readonly newId: () => string;
+  readonly bodyLimitBytes?: number;
+  /** Structured logs; none where absent. */
+  readonly logger?: FastifyBaseLogger;
+}
+
+/** The ranking server, not yet listening. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const { host, nowUs, newId, bodyLimitBytes = defaultBodyLimitBytes, logger } = options;
+  const app = Fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    bodyLimit: bodyLimitBytes,
+    // A client that sends its body a byte at a time must not hold a connection for ever.
+    requestTimeout: 60_000,
+    forceCloseConnections: 'idle',
+    genReqId: (request) => idFrom(request.headers['x-request-id']) ?? newId(),
+    clientErrorHandler: refuseBrokenHttp,
+  });
+  app.removeContentTypeParser('text/plain');
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') return done(new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY());
+    parseJson(request, text, (error, json) => done(error && malformedJson(text, error), json));
+  });
+  const routes = addRoutes(app, host, nowUs);
+  addLogging(app, nowUs);
+  app.setErrorHandler((error, request, reply) => {
+    const known = refusalOf(error, bodyLimitBytes);
+    if (known !== undefined) return refuse(reply, known);
+    request.log.error({ err: error }, 'internal error');
+    const message = `internal error ${request.id}: this is a bug of limelight's; the server's log has more under this id`;
+    return refuse(reply, { status: 500, body: { error: { kind: 'internal', message, id: request.id } } });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    const methods = routes.filter(({ url }) => url === path).map(({ method }) => method);
+    if (methods.length === 0) {
+      const known = listOf(routes.map(({ method, url }) => `${method} ${url}`));
+      return refuse(reply, refusal(404, 'missing', `no route ${request.method} ${path}; there are ${known}`));
+    }
+    reply.header('allow', methods.join(', '));
+    return refuse(reply, refusal(405, 'method', `${path} takes ${listOf(methods)}, got ${request.method}`));
+  });
+  return app;
+}
+
+function refuse(reply: FastifyReply, { status, body }: Refusal) {
+  return reply.code(status).send(body);
+}
+
+/** A client's own id, if it is fit for a header and a log. */
+function idFrom(header: unknown): string | undefined {
+  return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : undefined;
+}
+
+function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number) {
+  const notReady = refusal(503, 'unavailable', 'no model is ready yet; try again, and watch GET /readyz');
+
+  app.get('/healthz', () => ({ status: 'ok' }));
+
+  app.get('/readyz', (_, reply) => {
+    if (host.current === undefined) return refuse(reply, notReady);
+    const { bundle, scorer } = host.current.ranker;
+    const { name, version } = bundle.manifest;
+    return { status: 'ready', model: { name, version }, engine: scorer.engine, goldenRequests: bundle.golden.rowCount };
+  });
+
+  app.get('/v1/models', () => ({ models: host.current === undefined ? [] : [modelInfo(host.current)] }));
+
+  app.post('/v1/rank', (request, reply) => {
+    if (host.current === undefined) return refuse(reply, notReady);
+    const begin = nowUs();
+    const answer = host.current.ranker.rank(request.body);
+    reply.header('x-latency-us', Math.round(nowUs() - begin));
+    request.candidateCount = answer.candidateCount;
+    return reply.send(answer);
+  });
+
+  return [
+    { method: 'POST', url: '/v1/rank' },
+    { method: 'GET', url: '/v1/models' },
+    { method: 'GET', url: '/healthz' },
+    { method: 'GET', url: '/readyz' },
+  ];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    receivedUs: number;
+    candidateCount: number;
+  }
+}
+
+function addLogging(app: FastifyInstance, nowUs: () => number): void {
+  app.decorateRequest('receivedUs', 0);
+  app.decorateRequest('candidateCount', 0);
+  app.addHook('onRequest', (request, reply, done) => {
+    request.receivedUs = nowUs();
+    reply.header('x-request-id', request.id);
+    const encoding = request.headers['content-encoding'];
+    if (encoding === undefined || encoding === 'identity') return done();
+    void refuse(
+      reply,
+      refusal(415, 'mediaType', `body: content-encoding '${encoding}' is not supported; send plain JSON`),
+    );
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const line = {
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      latencyUs: Math.round(nowUs() - request.receivedUs),
+      ...(request.candidateCount > 0 ? { candidates: request.candidateCount } : {}),
+    };
+    if (isProbe(request)) request.log.debug(line, 'request');
+    else request.log.info(line, 'request');
+    done();
+  });
+}
+
+/** Asked every few seconds by whatever watches the server. */
+function isProbe({ url }: FastifyRequest): boolean {
+  return url === '/healthz' || url === '/readyz';
+}
+
+/** What comes before HTTP is understood cannot be routed; it is answered in the same form. */
+function refuseBrokenHttp(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = tooLong ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = tooLong ? 'request headers are too long; send fewer' : 'not a valid HTTP/1.1 request; correct it';
+  const body = JSON.stringify(refusal(400, 'malformed', message).body);
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroySoon();
+}
