@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { writeBundle } from '../model/bundleFiles.ts';
+import type { RankAnswer } from '../ranking/answer.ts';
+import { createRanker } from '../ranking/ranker.ts';
+import { type SampleMarket, sampleBatch, sampleMarket, sampleRows } from '../ranking/sampleMarket.ts';
+import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
+import { writeTypeOf } from '../tables/arrowBatches.ts';
+import { createTableWriter } from '../tables/parquetWriter.ts';
+import { addRank } from './rank.ts';
+
+let folder: string;
+let market: SampleMarket;
+let request: Record<string, unknown>;
+let expected: RankAnswer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'limelight-rank-'));
+  market = await sampleMarket({ seed: 11 });
+  await writeBundle(path.join(folder, 'model', '1'), market.bundle);
+  const batch = sampleBatch({ ...market.ads, remark: market.ads.adId }, market.bundle);
+  const columns = [...batch.columns].map(([name, column]) => ({ name, type: writeTypeOf(column) }));
+  const writer = await createTableWriter(path.join(folder, 'ads.parquet'), { columns });
+  await writer.append(batch);
+  await writer.close();
+  request = { user: market.user, context: market.context, slots: 3, candidates: sampleRows(market, false) };
+  await writeFile(path.join(folder, 'request.json'), JSON.stringify(request));
+  const scorer = createReferenceScorer(market.bundle);
+  expected = JSON.parse(JSON.stringify(createRanker(market.bundle, scorer, { catalog: market.catalog }).rank(request)));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** What the command prints. */
+async function rank(...args: string[]): Promise<string> {
+  const program = new Command().exitOverride();
+  addRank(program);
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    await program.parseAsync(['rank', ...args], { from: 'user' });
+    return write.mock.calls.map(([text]) => text).join('');
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const files = () => [
+  ...['--model', path.join(folder, 'model')],
+  ...['--catalog', path.join(folder, 'ads.parquet')],
+  ...['--request', path.join(folder, 'request.json')],
+];
+
+describe('limelight rank', () => {
+  it('answers as the ranker does, as one JSON object', async () => {
+    expect(JSON.parse(await rank(...files(), '--engine', 'reference', '--json'))).toEqual(expected);
+  });
+
+  it('picks the fastest engine by itself, which agrees', async () => {
+    const answer: RankAnswer = JSON.parse(await rank(...files(), '--json'));
+    expect(answer.slots.map(({ adId }) => adId)).toEqual(expected.slots.map(({ adId }) => adId));
+    answer.slots.forEach((slot, i) => {
+      expect(slot.pCtr).toBeCloseTo(expected.slots[i].pCtr as number, 5);
+    });
+  });
+
+  it('prints a table with one row a slot', async () => {
+    const lines = (await rank(...files(), '--engine', 'reference')).split('\n');
+    expect(lines[0]).toMatch(/^slot +ad +campaign +bid type +bid +pCTR +pCVR +pEngagement +eCPM +price$/);
+    expected.slots.forEach((slot, i) => {
+      expect(lines[i + 1].split(/ +/).slice(0, 2)).toEqual([String(slot.slot), String(slot.adId)]);
+    });
+    expect(lines[5]).toMatch(/^sample 1: 3 of 40 candidates, 40 eligible/);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['no such request', ['--request', 'nowhere.json'], /no request at 'nowhere\.json'; name a file/],
+    ['no such bundle', ['--model', 'nowhere'], /no bundle at 'nowhere'/],
+    ['no such catalog', ['--catalog', 'nowhere.parquet'], /nowhere\.parquet/],
+    ['an unknown engine', ['--engine', 'abacus'], /engine 'abacus' is unknown; choose auto, tfjs/],
+  ])('refuses %s', async (_, args, message) => {
+    await expect(rank(...files(), ...args)).rejects.toThrow(message);
+  });
+
+  it('says where a request is not JSON', async () => {
+    const broken = path.join(folder, 'broken.json');
+    await writeFile(broken, '{"slots": 3,}');
+    await expect(rank(...files(), '--request', broken)).rejects.toThrow(
+      /broken\.json': not valid JSON \(.*correct the/,
+    );
+  });
+});
+
+describe('limelight serve', () => {
+  const start = (...args: string[]) => {
+    const script = `
+      import { Command } from 'commander';
+      import { addServe } from ${JSON.stringify(new URL('./serve.ts', import.meta.url).pathname)};
+      const program = new Command();
+      addServe(program);
+      program.parseAsync(['serve', ...${JSON.stringify(args)}], { from: 'user' }).catch((error) => {
+        process.stderr.write(error.name + ': ' + error.message);
+        process.exitCode = 2;
+      });`;
+    return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+  };
+
+  it('prints where it listens and why on this engine, answers as `rank` does, and ends well at SIGTERM', async () => {
+    const [model, catalog] = [path.join(folder, 'model'), path.join(folder, 'ads.parquet')];
+    const child = start('--model', model, '--catalog', catalog, '--port', '0', '--engine', 'reference');
+    let logs = '';
+    child.stderr.on('data', (text) => (logs += text));
+    const exited = once(child, 'exit');
+    const [line] = (await Promise.race([once(child.stdout, 'data'), exited.then(() => [`ended: ${logs}`])])) as [
+      unknown,
+    ];
+    expect(String(line)).toMatch(
+      /^limelight: sample version 1, 40 ads, engine reference \(asked for: .*\), on http:\/\/127\.0\.0\.1:\d+\n$/,
+    );
+    const url = /http\S+/.exec(String(line))?.[0];
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${url}/v1/rank`, { method: 'POST', headers, body: JSON.stringify(request) });
+    expect(await response.json()).toEqual(expected);
+    expect(Number(response.headers.get('x-latency-us'))).toBeGreaterThan(0);
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    expect(logs).toMatch(/"url":"\/v1\/rank","status":200/);
+    expect(logs).toMatch(/"answered":true/);
+  });
+
+  it('does not start with a catalog that lacks a field of the model', async () => {
+    const { topic_code: _, ...rest } = market.ads;
+    const batch = sampleBatch(rest, market.bundle);
+    const columns = [...batch.columns].map(([name, column]) => ({ name, type: writeTypeOf(column) }));
+    const poor = path.join(folder, 'poor.parquet');
+    const writer = await createTableWriter(poor, { columns });
+    await writer.append(batch);
+    await writer.close();
+    await expect(rank(...files(), '--catalog', poor)).rejects.toThrow(
+      /field 'topic' needs column 'topic_code', which the data lacks/,
+    );
+  });
+});
