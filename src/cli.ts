@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addCompare } from './commands/compare.ts';
+import { addEvaluate } from './commands/evaluate.ts';
+import { addImport } from './commands/import.ts';
+import { addInspect } from './commands/inspect.ts';
+import { addPredict } from './commands/predict.ts';
+import { addRank } from './commands/rank.ts';
+import { addSchema } from './commands/schema.ts';
+import { addServe } from './commands/serve.ts';
+import { addSimulate } from './commands/simulate.ts';
+import { addTrain } from './commands/train.ts';
+import { UserError } from './core/errors.ts';
+
+/** The version in package.json, two folders above the built file and one above the source. */
+function version(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version;
+    } catch {
+      // The other place.
+    }
+  }
+  return 'unknown';
+}
+
+function createProgram(): Command {
+  const program = new Command('limelight')
+    .description('Train CTR and CVR models on Parquet logs and rank ads with them.')
+    .version(version())
+    .showHelpAfterError('(limelight <command> --help shows what it takes)')
+    .configureHelp({ sortSubcommands: false });
+  for (const add of [
+    addSimulate,
+    addImport,
+    addSchema,
+    addTrain,
+    addEvaluate,
+    addPredict,
+    addCompare,
+    addInspect,
+    addRank,
+    addServe,
+  ]) {
+    add(program);
+  }
+  return program;
+}
+
+// A reader that has seen enough (`| head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`limelight: ${error.message}\n`);
+  process.exitCode = 2;
+}
