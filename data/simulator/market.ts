@@ -1,0 +1,246 @@
+import { UserError } from '../../src/core/errors.ts';
+import { sigmoid } from '../../src/core/numerics.ts';
+import { createRandom, type Random } from '../../src/core/random.ts';
+import type { ColumnBatch } from '../../src/schema/columns.ts';
+import { type Ads, type Creatives, createAds, createCreatives } from './inventory.ts';
+import { createPopulation, type Population } from './population.ts';
+import type { MarketPreset } from './presets.ts';
+import { createRequests, emptyPageView, type PageView } from './requests.ts';
+import { createRowBuffer, type RowBuffer, toBatch } from './rowBuffer.ts';
+import { unitVectors } from './sampling.ts';
+import { createClock, HOUR_MS } from './traffic.ts';
+import { createTruth, type Exposure, fitIntercept, type Truth } from './truth.ts';
+
+/** A synthetic ad market: who is in it, and the impressions as they happen. */
+export interface Market {
+  readonly users: Population;
+  readonly ads: Ads;
+  readonly creatives: Creatives;
+  /** Impressions given out so far. */
+  readonly impressionCount: number;
+  /** Requests begun so far. */
+  readonly requestCount: number;
+  /**
+   * The next impressions in order of time, at most `rows` of them; 0 rows at the end. The rows are the same whatever the
+   * sizes of the batches they are asked for in.
+   */
+  nextBatch(rows: number): ColumnBatch;
+}
+
+export interface MarketOptions {
+  readonly seed: number;
+  /** All impressions of the market's days together. */
+  readonly impressionCount: number;
+}
+
+interface Laws {
+  readonly users: Population;
+  readonly ads: Ads;
+  readonly creatives: Creatives;
+  readonly truth: Truth;
+  readonly clickIntercept: number;
+  readonly buyIntercept: number;
+}
+
+const PILOT_REQUESTS = 6000;
+
+/**
+ * Creates a market from a seed. Nothing is drawn from anywhere else: the same preset and options give the same rows.
+ *
+ * @throws UserError if the seed or the count is not a whole number in range
+ */
+export function createMarket(preset: MarketPreset, { seed, impressionCount }: MarketOptions): Market {
+  checkWhole('seed', seed, 0, 0xffffffff);
+  checkWhole('impressions', impressionCount, 1, 1e10);
+  const random = createRandom(seed);
+  const topicCount = preset.categoryCount * preset.topicsPerCategory;
+  const topicVectors = unitVectors(topicCount, preset.latentSize, random.fork('topics'));
+  const users = createPopulation(preset, topicVectors, random.fork('users'));
+  const ads = createAds(preset, topicVectors, random.fork('ads'));
+  const creatives = createCreatives(ads, random.fork('creatives'));
+  const truth = createTruth(preset, users, ads, creatives, random.fork('truth'));
+  const requests = createRequests(preset, users, ads, truth);
+  const clock = createClock(preset);
+  const intercepts = fitIntercepts(preset, truth, requests, random.fork('pilot'));
+  const laws = { users, ads, creatives, truth, ...intercepts };
+
+  const demand = random.fork('requests');
+  const outcomes = random.fork('outcomes');
+  const view = emptyPageView();
+  const exposure = emptyExposure();
+  let emitted = 0;
+  let requestCount = 0;
+  let slot = 0;
+  let timeMs = 0;
+  const begin = () => {
+    requests.next(view, demand);
+    slot = 0;
+    requestCount++;
+    timeMs = clock((emitted + view.slotCount * demand.next()) / (impressionCount + preset.feedSlots[1]));
+    startExposure(preset, exposure, view, timeMs);
+  };
+  return {
+    users,
+    ads,
+    creatives,
+    get impressionCount() {
+      return emitted;
+    },
+    get requestCount() {
+      return requestCount;
+    },
+    nextBatch(rows) {
+      const most = Math.min(rows, impressionCount - emitted);
+      const buffer = createRowBuffer(most);
+      for (let filled = 0; filled < most; filled++) {
+        if (slot === view.slotCount) begin();
+        exposure.ad = view.ads[slot];
+        exposure.creative = view.creatives[slot];
+        exposure.position = slot + 1;
+        buffer.impressionId[filled] = BigInt(emitted + 1);
+        buffer.requestId[filled] = BigInt(requestCount);
+        buffer.timeMs[filled] = BigInt(timeMs);
+        writeContext(buffer, filled, exposure, view, preset, timeMs);
+        drawOutcome(buffer, filled, exposure, laws, outcomes);
+        emitted++;
+        slot++;
+      }
+      return toBatch(buffer, most, users, ads, creatives);
+    },
+  };
+}
+
+function checkWhole(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new UserError(
+    `simulate: expected ${name} to be a whole number from ${low} to ${high}, got ${value}; give another`,
+  );
+}
+
+function emptyExposure(): Exposure {
+  return {
+    user: 0,
+    ad: 0,
+    creative: 0,
+    placement: 0,
+    position: 1,
+    queryTopic: -1,
+    device: 0,
+    connection: 0,
+    hour: 0,
+    weekend: 0,
+  };
+}
+
+/** Sets what the impressions of one page view share. */
+function startExposure(preset: MarketPreset, exposure: Exposure, view: PageView, timeMs: number): void {
+  exposure.user = view.user;
+  exposure.placement = view.placement;
+  exposure.queryTopic = view.queryTopic;
+  exposure.device = view.device;
+  exposure.connection = view.connection;
+  exposure.hour = hourOf(preset, timeMs);
+  exposure.weekend = weekdayOf(preset, timeMs) >= 5 ? 1 : 0;
+}
+
+function hourOf(preset: MarketPreset, timeMs: number): number {
+  return Math.floor((timeMs - preset.startMs) / HOUR_MS) % 24;
+}
+
+/** 0 is Monday: a market starts on one. */
+function weekdayOf(preset: MarketPreset, timeMs: number): number {
+  return Math.floor((timeMs - preset.startMs) / (24 * HOUR_MS)) % 7;
+}
+
+function writeContext(
+  rows: RowBuffer,
+  row: number,
+  exposure: Exposure,
+  view: PageView,
+  preset: MarketPreset,
+  timeMs: number,
+): void {
+  rows.user[row] = exposure.user;
+  rows.ad[row] = exposure.ad;
+  rows.creative[row] = exposure.creative;
+  rows.placement[row] = exposure.placement;
+  rows.position[row] = exposure.position;
+  rows.queryTopic[row] = exposure.queryTopic < 0 ? -1 : exposure.queryTopic + 1;
+  rows.device[row] = exposure.device;
+  rows.system[row] = view.system;
+  rows.connection[row] = exposure.connection;
+  rows.hour[row] = exposure.hour;
+  rows.weekday[row] = weekdayOf(preset, timeMs);
+  rows.randomized[row] = view.randomized;
+}
+
+/** Draws what happens to one impression, in a fixed order of draws, and notes the true probabilities beside it. */
+function drawOutcome(rows: RowBuffer, row: number, exposure: Exposure, laws: Laws, random: Random): void {
+  const { truth, clickIntercept } = laws;
+  const pExamined = truth.examination(exposure);
+  const clickLogit = clickIntercept + truth.clickLogit(exposure);
+  const pRelevant = sigmoid(clickLogit);
+  const pConversion = sigmoid(laws.buyIntercept + truth.buyLogit(exposure));
+  const isVideo = laws.creatives.format[exposure.creative] === 1 ? 1 : 0;
+  // Engagement (a like, an expansion) goes with relevance, at a gentler slope, and with video.
+  const pEngagedExamined = sigmoid(-1.2 + 0.5 * clickLogit + 0.7 * isVideo);
+  const examined = random.next() < pExamined;
+  const click = random.next() < pRelevant && examined ? 1 : 0;
+  const engaged = random.next() < pEngagedExamined && examined ? 1 : 0;
+  const converts = random.next() < pConversion && click === 1 ? 1 : 0;
+  // Lognormal; a glance where not examined, longer with relevance and video where examined.
+  const logViewMs = examined
+    ? 7.3 + 0.25 * clickLogit + 0.5 * isVideo + 0.7 * random.normal()
+    : 5.2 + 0.6 * random.normal();
+  const viewTimeMs = Math.max(1, Math.min(600_000, Math.round(Math.exp(logViewMs))));
+  const dwell = random.next();
+  rows.pExamined[row] = pExamined;
+  rows.pClick[row] = pExamined * pRelevant;
+  rows.pEngaged[row] = pExamined * pEngagedExamined;
+  rows.pConversion[row] = pConversion;
+  rows.click[row] = click;
+  rows.engaged[row] = engaged;
+  rows.conversion[row] = converts;
+  rows.viewTimeMs[row] = viewTimeMs;
+  if (click === 0) return;
+  const clickDelayMs = 1 + Math.floor(dwell * viewTimeMs);
+  rows.clickDelayMs[row] = clickDelayMs;
+  if (converts === 0) return;
+  const afterClickMs = Math.ceil(-Math.log(1 - random.next()) * truth.delayMsMean(exposure.ad));
+  rows.conversionDelayMs[row] = BigInt(clickDelayMs + Math.max(1, afterClickMs));
+}
+
+/** Sets both intercepts on a pilot of page views of their own, so that rates are as the preset has them. */
+function fitIntercepts(
+  preset: MarketPreset,
+  truth: Truth,
+  requests: ReturnType<typeof createRequests>,
+  random: Random,
+): { clickIntercept: number; buyIntercept: number } {
+  const view = emptyPageView();
+  const exposure = emptyExposure();
+  const clock = createClock(preset);
+  const examined: number[] = [];
+  const clickLogits: number[] = [];
+  const buyLogits: number[] = [];
+  for (let request = 0; request < PILOT_REQUESTS; request++) {
+    requests.next(view, random);
+    startExposure(preset, exposure, view, clock(random.next()));
+    for (let slot = 0; slot < view.slotCount; slot++) {
+      exposure.ad = view.ads[slot];
+      exposure.creative = view.creatives[slot];
+      exposure.position = slot + 1;
+      examined.push(truth.examination(exposure));
+      clickLogits.push(truth.clickLogit(exposure));
+      buyLogits.push(truth.buyLogit(exposure));
+    }
+  }
+  const logits = Float64Array.from(clickLogits);
+  const weights = Float64Array.from(examined);
+  const clickIntercept = fitIntercept(logits, weights, weights.length, preset.clickRate);
+  // Conversions are per click: weigh by the chance of one.
+  const clickWeights = weights.map((weight, i) => weight * sigmoid(clickIntercept + logits[i]));
+  const clicks = clickWeights.reduce((sum, weight) => sum + weight, 0);
+  const buyIntercept = fitIntercept(Float64Array.from(buyLogits), clickWeights, clicks, preset.conversionRate);
+  return { clickIntercept, buyIntercept };
+}

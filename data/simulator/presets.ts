@@ -1,0 +1,114 @@
+/** How a synthetic market is laid out and how strongly each effect moves a click. */
+export interface MarketPreset {
+  readonly name: string;
+  /** Midnight UTC of the first day, a Monday. */
+  readonly startMs: number;
+  readonly dayCount: number;
+  readonly userCount: number;
+  readonly adCount: number;
+  readonly advertiserCount: number;
+  readonly categoryCount: number;
+  readonly topicsPerCategory: number;
+  /** Length of the interest vectors of users and ads. */
+  readonly latentSize: number;
+  /** Share of requests from the feed; the rest are searches. */
+  readonly feedShare: number;
+  readonly feedSlots: readonly [fewest: number, most: number];
+  readonly searchSlots: readonly [fewest: number, most: number];
+  /** Share of requests whose slots are filled in random order, so that position bias can be measured without confounding. */
+  readonly randomizedShare: number;
+  /** Clicks per impression and conversions per click that the intercepts are set to. */
+  readonly clickRate: number;
+  readonly conversionRate: number;
+  readonly effects: ClickEffects;
+}
+
+/**
+ * Sizes of the parts of a click's logit: standard deviations for random effects and tables, slopes for the rest.
+ * The `…By…` effects are crosses without main effects of their own: a model that only adds up fields cannot see them.
+ */
+export interface ClickEffects {
+  readonly interestByAd: number;
+  readonly queryMatch: number;
+  readonly priceBySpend: number;
+  readonly ageByCategory: number;
+  readonly genderByCategory: number;
+  readonly cityByLanding: number;
+  readonly languageByCategory: number;
+  readonly hourByCategory: number;
+  readonly weekendByCategory: number;
+  readonly deviceByFormat: number;
+  readonly connectionByFormat: number;
+  readonly placementByFormat: number;
+  readonly ageByHeadline: number;
+  readonly genderByColor: number;
+  readonly activityByAdAge: number;
+  readonly imageQuality: number;
+  readonly category: number;
+  readonly age: number;
+  readonly activity: number;
+  readonly format: number;
+  readonly headline: number;
+  readonly landing: number;
+  readonly hour: number;
+  readonly user: number;
+  readonly ad: number;
+  readonly creative: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** A market that does not change: the same users, ads and tastes on all 14 days, with daily and weekly rhythm. */
+const STATIC: MarketPreset = {
+  name: 'static',
+  startMs: Date.UTC(2025, 0, 6),
+  dayCount: 14,
+  userCount: 2400,
+  adCount: 900,
+  advertiserCount: 150,
+  categoryCount: 12,
+  topicsPerCategory: 1,
+  latentSize: 4,
+  feedShare: 0.65,
+  feedSlots: [3, 6],
+  searchSlots: [2, 4],
+  randomizedShare: 0.15,
+  clickRate: 0.075,
+  conversionRate: 0.08,
+  effects: {
+    interestByAd: 2.8,
+    queryMatch: 1.4,
+    priceBySpend: 0.45,
+    ageByCategory: 0.55,
+    genderByCategory: 0.4,
+    cityByLanding: 0.2,
+    languageByCategory: 0.1,
+    hourByCategory: 0.4,
+    weekendByCategory: 0.1,
+    deviceByFormat: 0.4,
+    connectionByFormat: 0.2,
+    placementByFormat: 0.25,
+    ageByHeadline: 0.2,
+    genderByColor: 0.1,
+    activityByAdAge: 0.15,
+    imageQuality: 0.4,
+    category: 0.4,
+    age: 0.25,
+    activity: 0.2,
+    format: 0.3,
+    headline: 0.2,
+    landing: 0.2,
+    hour: 0.2,
+    user: 0.12,
+    ad: 0.25,
+    creative: 0.05,
+  },
+};
+
+/** Presets by name; `simulate --preset` takes these. */
+export const marketPresets: ReadonlyMap<string, MarketPreset> = new Map([[STATIC.name, STATIC]]);
+
+/** The day a preset's log ends, exclusive. */
+export function endMsOf(preset: MarketPreset): number {
+  return preset.startMs + preset.dayCount * DAY_MS;
+}

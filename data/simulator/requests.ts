@@ -1,0 +1,141 @@
+import type { Random } from '../../src/core/random.ts';
+import type { Ads } from './inventory.ts';
+import type { Population } from './population.ts';
+import type { MarketPreset } from './presets.ts';
+import { pick, type Sampler, weightedSampler } from './sampling.ts';
+import { FEED, SEARCH, type Truth } from './truth.ts';
+
+const MOST_CANDIDATES = 12;
+/** Candidates beyond the slots, which the logging policy leaves out. */
+const EXTRA_CANDIDATES = 4;
+
+/** One page view: who asks, from where, and the ads shown, top slot first. Reused from request to request. */
+export interface PageView {
+  user: number;
+  placement: number;
+  queryTopic: number;
+  device: number;
+  system: number;
+  connection: number;
+  /** 1 where the slots were filled in random order. */
+  randomized: number;
+  slotCount: number;
+  readonly ads: Int32Array;
+  readonly creatives: Int32Array;
+}
+
+export function emptyPageView(): PageView {
+  return {
+    user: 0,
+    placement: FEED,
+    queryTopic: -1,
+    device: 0,
+    system: 0,
+    connection: 0,
+    randomized: 0,
+    slotCount: 0,
+    ads: new Int32Array(MOST_CANDIDATES),
+    creatives: new Int32Array(MOST_CANDIDATES),
+  };
+}
+
+/**
+ * Draws page views as an ad server's logging policy would make them: retrieve ads by interest or query and by popularity,
+ * rank them by a noisy guess of their appeal to the user, show the best. In some requests the order is random.
+ */
+export function createRequests(preset: MarketPreset, users: Population, ads: Ads, truth: Truth) {
+  const drawUser = weightedSampler(users.activity);
+  const drawAd = weightedSampler(ads.popularity);
+  const drawAdOfTopic = samplersByTopic(preset, ads);
+  const homeDevice = users.ageBand.map((band, u) => (mixed(u) % 100 < 74 - 6 * band ? 0 : mixed(u) % 7 === 0 ? 1 : 2));
+  const homeSystem = users.ageBand.map((_, u) => (mixed(u + 7919) % 100 < 62 ? 0 : 1));
+  const score = new Float64Array(MOST_CANDIDATES);
+  const topicCount = preset.categoryCount * preset.topicsPerCategory;
+
+  function anInterest(user: number, random: Random): number {
+    const from = users.interestOffsets[user];
+    return users.interests[from + random.below(users.interestOffsets[user + 1] - from)];
+  }
+
+  function retrieve(view: PageView, random: Random): number {
+    const u = random.next();
+    if (view.placement === FEED) return u < 0.3 ? drawAdOfTopic[anInterest(view.user, random)](random) : drawAd(random);
+    if (u < 0.55) return drawAdOfTopic[view.queryTopic](random);
+    if (u < 0.7) {
+      const first = view.queryTopic - (view.queryTopic % preset.topicsPerCategory);
+      return drawAdOfTopic[first + random.below(preset.topicsPerCategory)](random);
+    }
+    return drawAd(random);
+  }
+
+  /** Fills `view.ads` with distinct candidates and gives their number. */
+  function retrieveAll(view: PageView, wanted: number, random: Random): number {
+    let count = 0;
+    for (let attempt = 0; attempt < 5 * wanted && count < wanted; attempt++) {
+      const ad = retrieve(view, random);
+      let seen = false;
+      for (let i = 0; i < count; i++) seen ||= view.ads[i] === ad;
+      if (!seen) view.ads[count++] = ad;
+    }
+    return count;
+  }
+
+  /** Insertion sort by a noisy guess of each ad's appeal, best first. */
+  function rank(view: PageView, count: number, random: Random): void {
+    for (let i = 0; i < count; i++) {
+      const ad = view.ads[i];
+      const guess = truth.adAppeal(ad) + 0.8 * truth.affinity(view.user, ad) + 0.9 * random.normal();
+      let j = i;
+      for (; j > 0 && score[j - 1] < guess; j--) {
+        score[j] = score[j - 1];
+        view.ads[j] = view.ads[j - 1];
+      }
+      score[j] = guess;
+      view.ads[j] = ad;
+    }
+  }
+
+  return {
+    next(view: PageView, random: Random): void {
+      const user = drawUser(random);
+      view.user = user;
+      view.placement = random.next() < preset.feedShare ? FEED : SEARCH;
+      const searching = view.placement === SEARCH;
+      view.queryTopic = !searching ? -1 : random.next() < 0.6 ? anInterest(user, random) : random.below(topicCount);
+      view.device = random.next() < 0.85 ? homeDevice[user] : random.below(3);
+      // Systems are android and ios on phones and tablets, windows and macos on desktops.
+      view.system = homeSystem[user] + (view.device === 2 ? 2 : 0);
+      view.connection = view.device === 2 ? 0 : pick(MOBILE_CONNECTIONS, random);
+      const [fewest, most] = searching ? preset.searchSlots : preset.feedSlots;
+      const slots = fewest + random.below(most - fewest + 1);
+      const count = retrieveAll(view, Math.min(slots + EXTRA_CANDIDATES, MOST_CANDIDATES), random);
+      view.randomized = random.next() < preset.randomizedShare ? 1 : 0;
+      // Retrieval is in random order already.
+      if (!view.randomized) rank(view, count, random);
+      view.slotCount = Math.min(slots, count);
+      for (let i = 0; i < view.slotCount; i++) {
+        const from = ads.creativeOffsets[view.ads[i]];
+        view.creatives[i] = from + random.below(ads.creativeOffsets[view.ads[i] + 1] - from);
+      }
+    },
+  };
+}
+
+const MOBILE_CONNECTIONS = [0.5, 0.28, 0.22] as const;
+
+/** A fixed pseudo-random number of a user, so that habits need no stream of their own. */
+function mixed(user: number): number {
+  return (Math.imul(user + 1, 0x9e3779b1) ^ (Math.imul(user + 1, 0x85ebca6b) >>> 13)) >>> 8;
+}
+
+/** One sampler a topic, by popularity among its ads; a topic without ads falls back on all ads. */
+function samplersByTopic(preset: MarketPreset, ads: Ads): Sampler[] {
+  const everything = weightedSampler(ads.popularity);
+  return Array.from({ length: preset.categoryCount * preset.topicsPerCategory }, (_, topic) => {
+    const members: number[] = [];
+    for (let a = 0; a < ads.count; a++) if (ads.topic[a] === topic) members.push(a);
+    if (members.length === 0) return everything;
+    const draw = weightedSampler(members.map((a) => ads.popularity[a]));
+    return (random: Random) => members[draw(random)];
+  });
+}
