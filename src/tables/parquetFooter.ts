@@ -17,6 +17,8 @@ export interface ColumnChunk {
   readonly start: number;
   readonly byteLength: number;
   readonly uncompressedBytes: number;
+  /** Values, nulls and empty lists counted. */
+  readonly valueCount: number;
   readonly struct: ThriftStruct;
 }
 
@@ -44,7 +46,7 @@ const FILE = { schema: 2, numRows: 3, rowGroups: 4, keyValues: 5, columnOrders: 
 const ELEMENT = { name: 4, childCount: 5 };
 const GROUP = { columns: 1, numRows: 3, sortingColumns: 4, fileOffset: 5, ordinal: 7 };
 const CHUNK = { filePath: 1, fileOffset: 2, metaData: 3, crypto: 8, encryptedMetaData: 9 };
-const META = { path: 3, uncompressed: 6, compressed: 7, dataPage: 9, indexPage: 10, dictionaryPage: 11 };
+const META = { path: 3, valueCount: 5, uncompressed: 6, compressed: 7, dataPage: 9, indexPage: 10, dictionaryPage: 11 };
 /** Offset and column indexes and bloom filters: pointers into the file that a moved chunk must not keep. */
 const CHUNK_POINTERS = [4, 5, 6, 7];
 const META_POINTERS = [META.indexPage, 14, 15];
@@ -145,7 +147,11 @@ export function parseFooter(file: string, bytes: Uint8Array, end: number): Parqu
   const rowGroups = structsField(struct, FILE.rowGroups).map((group, i): RowGroup => {
     const rowCount = numberField(group, GROUP.numRows) ?? -1;
     if (rowCount < 0) throw damaged(file, `row group ${i} has no row count`);
-    return { rowCount, struct: group, chunks: structsField(group, GROUP.columns).map((c) => chunkOf(file, c, end)) };
+    const chunks = structsField(group, GROUP.columns).map((c) => chunkOf(file, c, end));
+    // A list has more values than rows, never fewer: a false row count would make the decoder set aside memory for it.
+    const short = chunks.find((chunk) => chunk.valueCount < rowCount);
+    if (short) throw damaged(file, `row group ${i} claims ${rowCount} rows, its column '${short.column}' fewer`);
+    return { rowCount, struct: group, chunks };
   });
   const rowCount = rowGroups.reduce((sum, group) => sum + group.rowCount, 0);
   const claimed = numberField(struct, FILE.numRows);
@@ -176,7 +182,7 @@ function chunkOf(file: string, struct: ThriftStruct, end: number): ColumnChunk {
     throw damaged(file, `column '${column}' lies outside the file`);
   }
   const uncompressedBytes = Math.max(byteLength, numberField(meta, META.uncompressed) ?? 0);
-  return { column, start, byteLength, uncompressedBytes, struct };
+  return { column, start, byteLength, uncompressedBytes, valueCount: numberField(meta, META.valueCount) ?? 0, struct };
 }
 
 /**

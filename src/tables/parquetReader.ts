@@ -1,10 +1,10 @@
 import { listOf, messageOf, UserError } from '../core/errors.ts';
 import type { Column, ColumnBatch } from '../schema/columns.ts';
-import { ColumnFailure, nullColumn, toColumn } from './arrowColumns.ts';
-import { type ArrowField, readArray, readField } from './arrowMemory.ts';
+import { nullColumn } from './arrowColumns.ts';
+import { type ArrowField, readField } from './arrowMemory.ts';
 import { type ArrowKind, type ColumnType, kindOf } from './arrowTypes.ts';
-import { sliceColumn } from './columnSlices.ts';
 import { expandPatterns } from './filePatterns.ts';
+import { decodeRows } from './parquetDecode.ts';
 import {
   damaged,
   extractRowGroup,
@@ -14,7 +14,7 @@ import {
   readFooter,
   schemaOnly,
 } from './parquetFooter.ts';
-import { ParquetFailure, parquetMemory, withParquet } from './parquetWasm.ts';
+import { parquetMemory, withParquet } from './parquetWasm.ts';
 import { constantText, partitionValues } from './partitions.ts';
 
 /** One column of a table. */
@@ -29,7 +29,7 @@ export interface ColumnInfo {
 export interface ScanOptions {
   /** The columns to read, in this order; all readable ones if absent. */
   readonly columns?: readonly string[];
-  /** The most rows a batch holds; larger row groups are handed out in parts. */
+  /** The most rows a batch holds, 131,072 if absent; larger row groups are read in parts of one size. */
   readonly batchRows?: number;
 }
 
@@ -38,7 +38,7 @@ export interface Table {
   readonly files: readonly string[];
   readonly columns: readonly ColumnInfo[];
   readonly rowCount: number;
-  /** Reads row group by row group; memory holds one row group's chosen columns. May be called again. */
+  /** Reads row group by row group, and large ones in parts, so that memory holds one batch. May be called again. */
   scan(options?: ScanOptions): AsyncIterable<ColumnBatch>;
 }
 
@@ -138,19 +138,17 @@ async function* scan(
     try {
       for (const group of file.footer.rowGroups) {
         if (group.rowCount === 0) continue;
-        const read = new Map<string, Column>();
-        for (const names of columnGroups(file, group, wanted)) {
-          const bytes = await extractRowGroup(handle, file.footer, group, names);
-          decode(file.footer.file, bytes, [...names], group.rowCount, read);
-        }
-        const columns = inOrder(file, group.rowCount, wanted, read);
-        for (let from = 0; from < group.rowCount; from += batchRows) {
-          const to = Math.min(group.rowCount, from + batchRows);
-          const whole = from === 0 && to === group.rowCount;
-          const slices = whole
-            ? columns
-            : new Map([...columns].map(([n, c]) => [n, sliceColumn(c, from, to)] as const));
-          yield { rowCount: to - from, columns: slices };
+        const groups = columnGroups(file, group, wanted);
+        // Even parts: a small last one would cost as much to fetch as a large one.
+        const rows = Math.ceil(group.rowCount / Math.ceil(group.rowCount / batchRows));
+        for (let index = 0; index * rows < group.rowCount; index++) {
+          const rowCount = Math.min(rows, group.rowCount - index * rows);
+          const read = new Map<string, Column>();
+          for (const names of groups) {
+            const bytes = await extractRowGroup(handle, file.footer, group, names);
+            decodeRows(file.footer.file, bytes, { index, rows, rowCount }, read);
+          }
+          yield { rowCount, columns: inOrder(file, rowCount, wanted, read) };
         }
       }
     } finally {
@@ -211,41 +209,6 @@ function columnGroups(file: TableFile, group: RowGroup, wanted: readonly ColumnI
     groups[groups.length - 1].add(name);
   }
   return groups;
-}
-
-/** Decodes a one-row-group file into `into`. */
-function decode(file: string, bytes: Uint8Array, names: string[], rowCount: number, into: Map<string, Column>): void {
-  let current = names[0];
-  try {
-    withParquet((parquet) => {
-      const table = parquet.readParquet(bytes, { batchSize: rowCount });
-      const batches = table.recordBatches();
-      try {
-        if (batches.length !== 1 || batches[0].numRows !== rowCount) {
-          throw new ParquetFailure(`it holds other than the ${rowCount} rows its footer claims`);
-        }
-        const exported = batches[0].toFFI();
-        try {
-          const memory = parquetMemory(parquet);
-          const root = readField(memory, exported.schemaAddr());
-          const array = readArray(memory, exported.arrayAddr());
-          for (const [i, field] of root.children.entries()) {
-            current = field.name;
-            into.set(field.name, toColumn(field, array.children[i]));
-          }
-        } finally {
-          exported.free();
-        }
-      } finally {
-        for (const batch of batches) batch.free();
-        table.free();
-      }
-    });
-  } catch (error) {
-    if (error instanceof ColumnFailure) throw new UserError(`${file}: column '${current}' ${error.message}`);
-    if (error instanceof ParquetFailure) throw damaged(file, error.message);
-    throw error;
-  }
 }
 
 function inOrder(

@@ -52,8 +52,12 @@ function isTrap(error: unknown): boolean {
   return error instanceof Error && (error.constructor.name === 'RuntimeError' || error instanceof RangeError);
 }
 
+/** zstd's errors come without words. */
+const WORDLESS = /strings stripped/;
+
 /** The library nests prefixes ("Parquet argument error: External: …"); the last part says what is wrong. */
 function readable(message: string): string {
+  if (WORDLESS.test(message)) return 'its pages do not decode';
   if (message.includes("'min_delta' too large")) {
     return 'the deltas of an INT32 column exceed 32 bits, as DuckDB writes with PARQUET_VERSION V2; use V1 or INT64';
   }
