@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printJson } from './output.ts';
 
 /** `limelight inspect BUNDLE`: what a bundle is, what it takes and what it costs. */
 export function addInspect(program: Command): void {
@@ -15,6 +16,7 @@ export function addInspect(program: Command): void {
       const { describeBundle } = await import('./inspectBundle.ts');
       const { renderBundle } = await import('./inspectText.ts');
       const described = describeBundle(await readBundle(await resolveBundleFolder(folder)));
-      process.stdout.write(options.json ? `${JSON.stringify(described)}\n` : renderBundle(described));
+      if (options.json) printJson(described);
+      else process.stdout.write(renderBundle(described));
     });
 }

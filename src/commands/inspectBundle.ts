@@ -33,7 +33,7 @@ export function describeBundle({ manifest, typed, fitted, weights, golden }: Bun
     tasks: typed.model.tasks.map((task) => ({
       name: task.name,
       logits: task.logits,
-      calibrationKnots: calibration[task.name]?.x.length ?? 0,
+      calibrationKnots: Object.hasOwn(calibration, task.name) ? calibration[task.name].x.length : 0,
     })),
     training,
     metrics,
