@@ -10,6 +10,8 @@ export interface Candidates {
   readonly adIds: readonly unknown[];
   /** Rows of the catalog, -1 for an ad it lacks; absent without a catalog. */
   readonly catalogRows?: Int32Array;
+  /** Whether the catalog has every one of them. */
+  readonly allInCatalog: boolean;
   /** Bid type codes. */
   readonly types: Uint8Array;
   readonly bidMicros: Float64Array;
@@ -36,7 +38,8 @@ export function readCandidates(json: readonly unknown[] | Record<string, unknown
   const adIds = readIds(columns.get('adId')?.values, count);
   const { catalog } = rules;
   const catalogRows = catalog === undefined ? undefined : rowsInCatalog(catalog, adIds);
-  const given = { count, adIds, catalogRows, given: columns };
+  const allInCatalog = catalogRows?.every((row) => row >= 0) ?? false;
+  const given = { count, adIds, catalogRows, allInCatalog, given: columns };
   return { ...given, ...readBids(given, catalog) };
 }
 

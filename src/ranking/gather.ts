@@ -53,8 +53,7 @@ export function gatherEncoded(
   switch (first.kind) {
     case 'id': {
       const ids = buffers.takeInts(at.length);
-      const [a, b] = [first.ids, (second as EncodedIds).ids];
-      for (let i = 0; i < at.length; i++) ids[i] = at[i] >= 0 ? a[at[i]] : b[-1 - at[i]];
+      gatherIds(first.ids, (second as EncodedIds).ids, at, ids);
       return { kind: 'id', ids };
     }
     case 'dense':
@@ -66,6 +65,13 @@ export function gatherEncoded(
       gatherItems(first.ids, first.offsets, other.ids, other.offsets, at, offsets, ids, 1);
       return { ...first, offsets, ids };
     }
+  }
+}
+
+function gatherIds(a: Int32Array, b: Int32Array, at: Int32Array, out: Int32Array): void {
+  for (let i = 0; i < at.length; i++) {
+    const row = at[i];
+    out[i] = row >= 0 ? a[row] : b[-1 - row];
   }
 }
 

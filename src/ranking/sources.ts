@@ -74,7 +74,7 @@ export function candidateSource(plain: PlainField, candidates: Candidates, inCat
   const given = givenOf(plain, candidates);
   if (given?.absent === 0) return { plain, column: columnOfValues(given.values, plain.type, where) };
   const rows = inCatalog ? candidates.catalogRows : undefined;
-  if (given === undefined && rows?.every((row) => row >= 0)) return { plain, at: rows };
+  if (given === undefined && rows !== undefined && candidates.allInCatalog) return { plain, at: rows };
   const at = new Int32Array(candidates.count);
   const values: unknown[] = [];
   for (let i = 0; i < at.length; i++) {
