@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { print, wholeNumber } from './output.ts';
+import { print, printJson, wholeNumber } from './output.ts';
 
 interface SimulateFlags {
   out: string;
   impressions: number;
   seed: number;
   preset: string;
+  json?: boolean;
 }
 
 export function addSimulate(program: Command): void {
@@ -16,6 +17,7 @@ export function addSimulate(program: Command): void {
     .option('--impressions <number>', 'rows of the log', wholeNumber(1, 1_000_000_000), 200_000)
     .option('--seed <number>', 'same seed: same bytes', wholeNumber(0, 2 ** 31), 1)
     .option('--preset <name>', 'the market: static', 'static')
+    .option('--json', 'print one JSON object on standard output')
     .action(runSimulate);
 }
 
@@ -30,5 +32,11 @@ async function runSimulate(flags: SimulateFlags): Promise<void> {
     preset: flags.preset,
     onProgress: (rows: number) => reporter.progress('simulating', rows, flags.impressions),
   });
-  print(JSON.stringify(summary));
+  if (flags.json) return printJson(summary);
+  const { impressionCount, clickRate, conversionRate, days, userCount, adCount } = summary;
+  print(
+    `wrote ${impressionCount} impressions (${percent(clickRate)} clicked, ${percent(conversionRate)} of those converted) of ${adCount} ads to ${userCount} users, ${days[0]} to ${days[days.length - 1]}, to ${flags.out}`,
+  );
 }
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
