@@ -24,14 +24,15 @@ export function activate(x: number, activation: Activation): number {
 export function dense(x: Matrix, w: Float32Array, b: Float32Array | undefined, activation: Activation): Matrix {
   const units = w.length / x.width;
   const out = matrix(x.rows, units);
+  const y = out.values;
   for (let row = 0; row < x.rows; row++) {
     const to = row * units;
-    if (b !== undefined) for (let j = 0; j < units; j++) out.values[to + j] = b[j];
+    if (b !== undefined) y.set(b, to);
     for (let i = 0; i < x.width; i++) {
       const xi = x.values[row * x.width + i];
-      for (let j = 0; j < units; j++) out.values[to + j] += xi * w[i * units + j];
+      for (let j = 0, at = i * units; j < units; j++, at++) y[to + j] += xi * w[at];
     }
-    for (let j = to; j < to + units; j++) out.values[j] = activate(out.values[j], activation);
+    for (let j = to; j < to + units; j++) y[j] = activate(y[j], activation);
   }
   return out;
 }
@@ -96,16 +97,16 @@ export function multiply(inputs: readonly Matrix[]): Matrix {
 }
 
 function elementwise(inputs: readonly Matrix[], combine: (a: number, b: number) => number): Matrix {
-  const rows = joinedRows(inputs);
-  const width = inputs[0].width;
-  const out = matrix(rows, width);
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < width; i++) {
-      out.values[row * width + i] = inputs
-        .map((input) => input.values[rowStart(input, row) + i])
-        .reduce((a, b) => combine(a, b));
+  const out = matrix(joinedRows(inputs), inputs[0].width);
+  inputs.forEach((input, n) => {
+    for (let row = 0; row < out.rows; row++) {
+      const from = rowStart(input, row);
+      for (let i = 0, to = row * out.width; i < out.width; i++, to++) {
+        const value = input.values[from + i];
+        out.values[to] = n === 0 ? value : combine(out.values[to], value);
+      }
     }
-  }
+  });
   return out;
 }
 
