@@ -4,14 +4,16 @@ import { UserError } from '../../core/errors.ts';
 import { createRandom } from '../../core/random.ts';
 import { architectures } from '../../model/architectures.ts';
 import type { Bundle } from '../../model/bundle.ts';
-import type { EncodedColumn, EncodedDense, EncodedIds, EncodedLists } from '../../schema/encoded.ts';
+import type { EncodedColumn, EncodedIds, EncodedLists } from '../../schema/encoded.ts';
 import { missingId } from '../../schema/fields.ts';
 import { runSteps } from '../engines/reference/runSteps.ts';
 import { probabilitiesOf } from '../engines/reference/scorer.ts';
 import type { Scorer, ScoringInput } from '../scorer.ts';
+import { type Answers, copyOf, expectClose } from './answers.ts';
 import { goldenCases } from './goldenCases.ts';
 import { randomBundle, randomInput } from './randomBundle.ts';
 import { randomModel } from './randomModel.ts';
+import { oneRow, repeatRows } from './rows.ts';
 
 /** Options that bring every part of an architecture into play. */
 const rich: Readonly<Record<string, unknown>> = {
@@ -209,25 +211,6 @@ export function describeScorer(
   });
 }
 
-const copyOf = (scores: ReadonlyMap<string, ArrayLike<number>>) =>
-  new Map([...scores].map(([task, p]) => [task, Array.from(p)]));
-
-type Answers = ReadonlyMap<string, ArrayLike<number>>;
-
-function expectClose(got: Answers, expected: Answers, tolerance: number): void {
-  expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [task, p] of expected) {
-    const answers = got.get(task) as ArrayLike<number>;
-    expect(answers.length, task).toBe(p.length);
-    for (let row = 0; row < p.length; row++) {
-      const difference = Math.abs(answers[row] - p[row]);
-      // Written so that NaN fails.
-      if (!(difference <= tolerance))
-        expect.fail(`${task}, row ${row}: expected ${p[row]} ± ${tolerance}, got ${answers[row]}`);
-    }
-  }
-}
-
 function reference({ typed, weights }: Bundle, input: ScoringInput): Answers {
   return probabilitiesOf(typed, runSteps(typed, weights, input), input);
 }
@@ -238,42 +221,4 @@ function largestValue({ typed, weights }: Bundle, input: ScoringInput): number {
   for (const { values } of runSteps(typed, weights, input).values())
     for (const value of values) largest = Math.max(largest, Math.abs(value));
   return largest;
-}
-
-/** The same rows with no column left of one row alone. */
-function repeatRows({ rowCount, fields }: ScoringInput): ScoringInput {
-  const all = Array.from({ length: rowCount }, () => 0);
-  const repeated = [...fields].map(([name, column]) => {
-    const rows =
-      column.kind === 'id'
-        ? column.ids.length
-        : column.kind === 'ids'
-          ? column.offsets.length - 1
-          : column.values.length / column.width;
-    return [name, rows === 1 ? pick(column, all) : column] as const;
-  });
-  return { rowCount, fields: new Map(repeated) };
-}
-
-function oneRow({ fields }: ScoringInput, row: number): ScoringInput {
-  return { rowCount: 1, fields: new Map([...fields].map(([name, column]) => [name, pick(column, [row])])) };
-}
-
-/** A column of the rows named, in that order. */
-function pick(column: EncodedColumn, rows: readonly number[]): EncodedColumn {
-  if (column.kind === 'id') return { kind: 'id', ids: Int32Array.from(rows, (row) => column.ids[row]) };
-  if (column.kind === 'dense') {
-    const { width, values } = column as EncodedDense;
-    return {
-      kind: 'dense',
-      width,
-      values: Float32Array.from(rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)])),
-    };
-  }
-  const parts = rows.map((row) => [...column.ids.subarray(column.offsets[row], column.offsets[row + 1])]);
-  const offsets = new Int32Array(rows.length + 1);
-  parts.forEach((part, i) => {
-    offsets[i + 1] = offsets[i] + part.length;
-  });
-  return { ...column, offsets, ids: Int32Array.from(parts.flat()) };
 }
