@@ -17,10 +17,9 @@ export function registerComposedKernels(tf: Tf, backendName: string, reluGrad: R
       tf.tidy(() => body(inputs as Record<string, Tensor>, attrs)) as TensorInfo | TensorInfo[];
     setKernel(tf, backendName, `Limelight${name}`, kernel);
   };
-  const constants = new Constants(tf);
   registerDense(tf, set, reluGrad ?? ((dy, y) => tf.mul(dy, tf.step(y))));
-  registerFields(tf, set, constants);
-  registerPairs(tf, set, constants);
+  registerFields(tf, set);
+  registerPairs(tf, set);
   registerRows(tf, set);
 }
 
@@ -28,25 +27,6 @@ type SetKernel = (
   name: string,
   body: (inputs: Record<string, Tensor>, attrs: Record<string, unknown>) => Tensor | Tensor[],
 ) => void;
-
-/** Small constant tensors, made once a key and kept as long as the backend. */
-class Constants {
-  readonly #tf: Tf;
-  readonly #tensors = new Map<string, Tensor>();
-
-  constructor(tf: Tf) {
-    this.#tf = tf;
-  }
-
-  get(key: string, make: () => Tensor): Tensor {
-    let tensor = this.#tensors.get(key);
-    if (tensor === undefined) {
-      tensor = this.#tf.keep(make());
-      this.#tensors.set(key, tensor);
-    }
-    return tensor;
-  }
-}
 
 function registerDense(tf: Tf, set: SetKernel, reluGrad: ReluGrad): void {
   const forward: Record<Activation, (z: Tensor) => Tensor> = {
@@ -72,25 +52,22 @@ function registerDense(tf: Tf, set: SetKernel, reluGrad: ReluGrad): void {
 }
 
 /** Fields of one width are a reshape and a broadcast away; others take a product with a constant block matrix. */
-function registerFields(tf: Tf, set: SetKernel, constants: Constants): void {
+function registerFields(tf: Tf, set: SetKernel): void {
   const sizesOf = (attrs: Record<string, unknown>) => attrs.sizes as readonly number[];
   const isEven = (sizes: readonly number[]) => sizes.every((size) => size === sizes[0]);
   /** [Σ sizes, fields], 1 where the row's column of x is of the field. */
-  const members = (sizes: readonly number[]) =>
-    constants.get(`members ${sizes}`, () => {
-      const width = sizes.reduce((sum, size) => sum + size, 0);
-      const values = new Float32Array(width * sizes.length);
-      for (let field = 0, at = 0; field < sizes.length; field++) {
-        for (let d = 0; d < sizes[field]; d++, at++) values[at * sizes.length + field] = 1;
-      }
-      return tf.tensor2d(values, [width, sizes.length]);
-    });
+  const members = (sizes: readonly number[]) => {
+    const width = sizes.reduce((sum, size) => sum + size, 0);
+    const values = new Float32Array(width * sizes.length);
+    for (let field = 0, at = 0; field < sizes.length; field++) {
+      for (let d = 0; d < sizes[field]; d++, at++) values[at * sizes.length + field] = 1;
+    }
+    return tf.tensor2d(values, [width, sizes.length]);
+  };
   const inverse = (sizes: readonly number[]) =>
-    constants.get(`inverse ${sizes}`, () =>
-      tf.tensor2d(
-        Float32Array.from(sizes, (size) => 1 / size),
-        [1, sizes.length],
-      ),
+    tf.tensor2d(
+      Float32Array.from(sizes, (size) => 1 / size),
+      [1, sizes.length],
     );
   /** [rows, fields] → [rows, Σ sizes], each field's value repeated over its width. */
   const expand = (a: Tensor, sizes: readonly number[]) => tf.matMul(a, members(sizes), false, true);
@@ -108,7 +85,7 @@ function registerFields(tf: Tf, set: SetKernel, constants: Constants): void {
   set('FieldMeansGrad', ({ dz }, attrs) => {
     const sizes = sizesOf(attrs);
     if (!isEven(sizes)) return expand(tf.mul(dz, inverse(sizes)), sizes);
-    const share = constants.get(`share ${sizes[0]}`, () => tf.fill([1, sizes[0]], 1 / sizes[0]));
+    const share = tf.fill([1, sizes[0]], 1 / sizes[0]);
     return tf.reshape(tf.mul(tf.reshape(dz, [-1, 1]), share), [dz.shape[0], sizes.length * sizes[0]]);
   });
   set('ScaleFields', ({ x, a }, attrs) => scale(x, a, sizesOf(attrs)));
@@ -118,29 +95,27 @@ function registerFields(tf: Tf, set: SetKernel, constants: Constants): void {
   ]);
 }
 
-function registerPairs(tf: Tf, set: SetKernel, constants: Constants): void {
+function registerPairs(tf: Tf, set: SetKernel): void {
   const shapeOf = (attrs: Record<string, unknown>) => [attrs.fields as number, attrs.dim as number];
   /** Where pair (f, g) lies in the flat [fields, fields] product. */
-  const pairs = (fields: number) =>
-    constants.get(`pairs ${fields}`, () => {
-      const at: number[] = [];
-      for (let left = 0; left < fields; left++) {
-        for (let right = left + 1; right < fields; right++) at.push(left * fields + right);
-      }
-      return tf.tensor1d(at, 'int32');
-    });
+  const pairs = (fields: number) => {
+    const at: number[] = [];
+    for (let left = 0; left < fields; left++) {
+      for (let right = left + 1; right < fields; right++) at.push(left * fields + right);
+    }
+    return tf.tensor1d(at, 'int32');
+  };
   /** For each cell of the flat [fields, fields] product its pair; the diagonal takes the column after the last. */
-  const cells = (fields: number) =>
-    constants.get(`cells ${fields}`, () => {
-      const at = new Int32Array(fields * fields).fill((fields * (fields - 1)) / 2);
-      for (let left = 0, pair = 0; left < fields; left++) {
-        for (let right = left + 1; right < fields; right++, pair++) {
-          at[left * fields + right] = pair;
-          at[right * fields + left] = pair;
-        }
+  const cells = (fields: number) => {
+    const at = new Int32Array(fields * fields).fill((fields * (fields - 1)) / 2);
+    for (let left = 0, pair = 0; left < fields; left++) {
+      for (let right = left + 1; right < fields; right++, pair++) {
+        at[left * fields + right] = pair;
+        at[right * fields + left] = pair;
       }
-      return tf.tensor1d(at, 'int32');
-    });
+    }
+    return tf.tensor1d(at, 'int32');
+  };
 
   set('Inner', ({ x }, attrs) => {
     const [fields, dim] = shapeOf(attrs);
@@ -153,15 +128,13 @@ function registerPairs(tf: Tf, set: SetKernel, constants: Constants): void {
     const weights = tf.reshape(tf.gather(padded, cells(fields), 1), [-1, fields, fields]);
     return tf.reshape(tf.matMul(weights, tf.reshape(x, [-1, fields, dim])), x.shape);
   });
-  set('Fm', ({ x }, attrs) => {
-    const sums = tf.sum(tf.reshape(x, [-1, ...shapeOf(attrs)]), 1);
-    const term = tf.sub(tf.sum(tf.square(sums), 1, true), tf.sum(tf.square(x), 1, true));
-    return tf.mul(term, 0.5);
-  });
-  set('FmGrad', ({ dy, x }, attrs) => {
+  /** Σ_g x_gd − x_fd. The term is ½ Σ x ⊙ others: in float32 half the error of the difference of squares. */
+  const others = (x: Tensor, attrs: Record<string, unknown>) => {
     const cube = tf.reshape(x, [-1, ...shapeOf(attrs)]);
-    return tf.mul(dy, tf.reshape(tf.sub(tf.sum(cube, 1, true), cube), x.shape));
-  });
+    return tf.reshape(tf.sub(tf.sum(cube, 1, true), cube), x.shape);
+  };
+  set('Fm', ({ x }, attrs) => tf.mul(tf.sum(tf.mul(x, others(x, attrs)), 1, true), 0.5));
+  set('FmGrad', ({ dy, x }, attrs) => tf.mul(dy, others(x, attrs)));
 }
 
 function registerRows(tf: Tf, set: SetKernel): void {
