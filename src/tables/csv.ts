@@ -6,7 +6,7 @@ import type { Column, ColumnBatch } from '../schema/columns.ts';
 import { type CellBuilder, createCellBuilder } from './csvColumns.ts';
 import { type CsvRecord, createRecordSplitter } from './csvRecords.ts';
 import { type CsvType, type InferredType, inferType, parseNumber } from './csvTypes.ts';
-import { openFile, readBytes } from './parquetFooter.ts';
+import { openFile, readBytes } from './fileBytes.ts';
 
 export interface CsvOptions {
   /** Told from the first lines if absent: the one of `,` tab `;` `|` that splits them best. */

@@ -3,17 +3,11 @@ import type { Column, ColumnBatch } from '../schema/columns.ts';
 import { nullColumn } from './arrowColumns.ts';
 import { type ArrowField, readField } from './arrowMemory.ts';
 import { type ArrowKind, type ColumnType, kindOf } from './arrowTypes.ts';
+import { openFile } from './fileBytes.ts';
 import { expandPatterns } from './filePatterns.ts';
 import { decodeRows } from './parquetDecode.ts';
-import {
-  damaged,
-  extractRowGroup,
-  openFile,
-  type ParquetFooter,
-  type RowGroup,
-  readFooter,
-  schemaOnly,
-} from './parquetFooter.ts';
+import { damaged, type ParquetFooter, type RowGroup, readFooter } from './parquetFooter.ts';
+import { extractRowGroup, schemaOnly } from './parquetPieces.ts';
 import { parquetMemory, withParquet } from './parquetWasm.ts';
 import { constantText, partitionValues } from './partitions.ts';
 

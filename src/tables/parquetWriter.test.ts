@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../core/errors.ts';
 import type { Column, ColumnBatch } from '../schema/columns.ts';
 import { type ColumnSpec, writeTypeOf } from './arrowBatches.ts';
 import { columnFromValues, columnValue, type Value } from './columnBuilder.ts';
-import { createOutputFolder } from './outputFolder.ts';
+import { createOutputFolder, outputError } from './outputFolder.ts';
 import { openTable } from './parquetReader.ts';
 import { createTableWriter, type TableWriterOptions } from './parquetWriter.ts';
 
@@ -185,6 +186,14 @@ describe('writing what cannot be written', () => {
     await expect(openTable(inner)).rejects.toMatchObject({ kind: 'missing' });
     await writer.abort();
     expect(await readdir(inner)).toEqual([]);
+  });
+
+  it('says so when the disk is full', () => {
+    const error = outputError('a.parquet', Object.assign(new Error('write'), { code: 'ENOSPC' }));
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toBe(
+      'a.parquet: the disk is full; nothing was kept of this file; free some space and run it again',
+    );
   });
 
   it('says so when a file stands where a folder is needed', async () => {

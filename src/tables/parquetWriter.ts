@@ -5,7 +5,8 @@ import type { Column, ColumnBatch } from '../schema/columns.ts';
 import { type ColumnSpec, toArrowStream } from './arrowBatches.ts';
 import { sliceColumn } from './columnSlices.ts';
 import { outputError } from './outputFolder.ts';
-import { fileTail, moveRowGroup, parseFooter } from './parquetFooter.ts';
+import { parseFooter } from './parquetFooter.ts';
+import { fileTail, moveRowGroup } from './parquetPieces.ts';
 import { withParquet } from './parquetWasm.ts';
 import type { ThriftStruct } from './thriftCompact.ts';
 
@@ -111,6 +112,8 @@ export async function createTableWriter(path: string, options: TableWriterOption
         if (waitingRows > 0 || !footer) await flush();
         assert(footer, 'a flush sets the footer');
         await writeAll(handle, fileTail(footer, rowGroups, rowCount));
+        // The name must not reach the disk before the bytes do.
+        await handle.datasync();
         await handle.close();
         await rename(temporary, path);
         open = false;
