@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util';
 import { textTable } from '../src/commands/output.ts';
 import { ingest } from './ingest.bench.ts';
 import { describeMachine } from './machine.ts';
+import { quality } from './quality.bench.ts';
 import type { Topic, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [training, ingest];
+const topics: readonly Topic[] = [quality, training, ingest];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -109,11 +109,6 @@ export function parseConfig(json: unknown, source = 'configuration'): Config {
   return { architecture, model, training: { ...trainingDefaults, ...training } };
 }
 
-export function readConfig(path: string | undefined): Config {
-  if (path === undefined) return parseConfig({});
-  return parseConfig(readJson(path, 'configuration'), path);
-}
-
 /** A JSON file the user named. */
 export function readJson(path: string, what: string): unknown {
   let text: string;

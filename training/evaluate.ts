@@ -2,6 +2,7 @@ import type { TaskMetrics } from '../src/evaluation/metrics.ts';
 import type { Bundle } from '../src/model/bundle.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
+import type { TimeRange } from './dataset/prepare.ts';
 import { metricsOf, slicesOf } from './evaluationRows.ts';
 import type { Reporter } from './reporter.ts';
 import { collectTable } from './scoreTable.ts';
@@ -20,8 +21,9 @@ export async function evaluate(
   scorer: Scorer,
   data: string | readonly string[],
   reporter: Reporter,
+  range: TimeRange = {},
 ): Promise<Evaluation> {
-  const { rows, raw, sliceNames } = await collectTable(bundle, scorer, await openTable(data), reporter);
+  const { rows, raw, sliceNames } = await collectTable(bundle, scorer, await openTable(data), reporter, range);
   const served = metricsOf(rows);
   const before = metricsOf(rows, raw);
   const truths = new Map([...rows.truths].map(([task, p]) => [task, Float64Array.from(p)]));

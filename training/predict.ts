@@ -38,7 +38,9 @@ export async function predict(
   let rows = 0;
   let columns: string[] = [];
   try {
-    for await (const { batch, calibrated } of scoreTable(bundle, scorer, table, 'optional', reporter, copied)) {
+    for await (const { batch, calibrated } of scoreTable(bundle, scorer, table, 'optional', reporter, {
+      extraColumns: copied,
+    })) {
       const output = new Map<string, Column>(copied.map((name) => [name, batch.columns.get(name) as Column]));
       for (const [task, values] of calibrated) {
         output.set(predictionColumn(task), { type: 'number', rowCount: batch.rowCount, values });

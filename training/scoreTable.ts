@@ -5,6 +5,7 @@ import { createEncoder } from '../src/schema/encoder.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import type { Table } from '../src/tables/parquetReader.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
+import { rowsInRange, type TimeRange } from './dataset/prepare.ts';
 import { columnsOfSchema, rowColumnsOf } from './dataset/rowColumns.ts';
 import { type EvaluationRows, RowCollector, SliceNames } from './evaluationRows.ts';
 import { calibrateAll } from './judge.ts';
@@ -22,11 +23,17 @@ export interface ScoredBatch {
   readonly calibrated: ReadonlyMap<string, Float64Array>;
 }
 
+export interface ScoreOptions {
+  /** Read beside the columns of the schema. */
+  readonly extraColumns?: readonly string[];
+  /** All rows where absent. */
+  readonly range?: TimeRange;
+}
+
 /**
  * Scores a table with a bundle, batch by batch.
  *
  * @param labels `required`, or `optional` where the table may lack them
- * @param extraColumns read beside those of the schema
  */
 export async function* scoreTable(
   bundle: Bundle,
@@ -34,7 +41,7 @@ export async function* scoreTable(
   table: Table,
   labels: 'required' | 'optional',
   reporter: Reporter,
-  extraColumns: readonly string[] = [],
+  { extraColumns = [], range = {} }: ScoreOptions = {},
 ): AsyncGenerator<ScoredBatch> {
   const { schema } = bundle.typed;
   const has = new Set(table.columns.map((column) => column.name));
@@ -50,12 +57,14 @@ export async function* scoreTable(
   const encoder = createEncoder(schema, bundle.fitted);
   let done = 0;
   const columns = [...new Set([...columnsOfSchema(present), ...extraColumns])];
-  for await (const batch of table.scan({ columns, batchRows })) {
+  for await (const scanned of table.scan({ columns, batchRows })) {
+    done += scanned.rowCount;
+    const batch = rowsInRange(scanned, schema, range);
+    if (batch.rowCount === 0) continue;
     const { fields, rowCount } = encoder.encode(batch);
     const chunk: EncodedChunk = { rowCount, fields, ...rowColumnsOf(batch, present) };
     const scores = scorer.score({ rowCount, fields });
     const raw = new Map([...scores].map(([task, p]) => [task, Float64Array.from(p)]));
-    done += rowCount;
     reporter.progress('scoring', done, table.rowCount);
     yield { batch, chunk, raw, calibrated: calibrateAll(raw, bundle.manifest.calibration) };
   }
@@ -89,16 +98,18 @@ export async function collectTable(
   scorer: Scorer,
   table: Table,
   reporter: Reporter,
+  range: TimeRange = {},
 ): Promise<ScoredTable> {
   const served = new RowCollector(bundle.typed);
   const raw = new RowCollector(bundle.typed);
   const sliceNames = new SliceNames(bundle.typed.schema);
-  for await (const scored of scoreTable(bundle, scorer, table, 'required', reporter)) {
+  for await (const scored of scoreTable(bundle, scorer, table, 'required', reporter, { range })) {
     sliceNames.observe(scored.batch, scored.chunk);
     served.add(scored.chunk, scored.calibrated);
     raw.add(scored.chunk, scored.raw);
   }
   const rows = served.finish();
-  if (rows.rowCount === 0) throw new UserError(`${table.files[0]}: the table has no rows; name files that have some`);
+  if (rows.rowCount === 0)
+    throw new UserError(`${table.files[0]}: no rows to measure on; name files, or a time, that have some`);
   return { rows, raw: raw.finish().probabilities, sliceNames };
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { fixed, print, printJson, textTable } from './output.ts';
+import { fixed, print, printJson, textTable, timeMs } from './output.ts';
 
 interface EvaluateFlags {
   model: string;
   data: string[];
+  dataFrom?: number;
   engine: string;
   backend: string;
   json?: boolean;
@@ -15,6 +16,7 @@ export function addEvaluate(program: Command): void {
     .description('measure a bundle on Parquet logs with labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
+    .option('--data-from <time>', 'only rows served from this time on', timeMs)
     .option('--engine <name>', 'auto, tfjs or reference', 'auto')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
     .option('--json', 'print one JSON object on standard output')
@@ -27,7 +29,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const { loadModel } = await import('./loadModel.ts');
   const { bundle, scorer } = await loadModel(flags.model, flags);
   const reporter = createReporter(process.stderr, Date.now);
-  const evaluation = await evaluate(bundle, scorer, flags.data, reporter);
+  const evaluation = await evaluate(bundle, scorer, flags.data, reporter, { fromMs: flags.dataFrom });
   scorer.dispose();
   if (flags.json) return printJson(evaluation);
   const head = ['task', 'AUC', 'GAUC', 'log loss', 'NE', 'PCOC', 'ECE'];

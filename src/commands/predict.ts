@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { print, several } from './output.ts';
+import { print } from './output.ts';
 
 interface PredictFlags {
   model: string;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { train, UserError } from '../index.ts';
 import { fixed, print, printJson, textTable, timeMs, wholeNumber } from './output.ts';
 
 interface TrainFlags {
@@ -34,14 +35,11 @@ export function addTrain(program: Command): void {
 }
 
 async function runTrain(flags: TrainFlags): Promise<void> {
-  const { UserError } = await import('../core/errors.ts');
   if ((flags.valid === undefined) === (flags.validFrom === undefined)) {
     throw new UserError('train needs either --valid or --valid-from, to know what to validate on; give one of them');
   }
-  const { readConfig, readJson } = await import('../../training/config.ts');
+  const { readJson } = await import('../../training/config.ts');
   const { createReporter } = await import('../../training/reporter.ts');
-  const { train } = await import('../../training/train.ts');
-  const { parseSchema } = await import('../schema/parseSchema.ts');
   let interrupted = false;
   const stop = () => {
     // A second Ctrl-C does what it always does.
@@ -50,24 +48,19 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     process.stderr.write('\nfinishing this step and keeping a checkpoint; Ctrl-C again to stop at once\n');
   };
   process.on('SIGINT', stop);
-  const { createTfjsLearner, loadBackend } = await loadTfjs();
   const summary = await train({
-    schema: parseSchema(readJson(flags.schema, 'schema'), flags.schema),
-    config: readConfig(flags.config),
+    schema: readJson(flags.schema, 'schema'),
+    config: flags.config === undefined ? undefined : readJson(flags.config, 'configuration'),
+    sources: { schema: flags.schema, config: flags.config },
     architecture: flags.arch,
     train: flags.train,
     valid: flags.valid !== undefined ? { data: flags.valid } : { fromMs: flags.validFrom as number },
     out: flags.out,
     from: flags.from,
     seed: flags.seed,
-    async loadLearner() {
-      const backend = await loadBackend(flags.backend);
-      return (typed, options) => createTfjsLearner(typed, backend, options);
-    },
+    backend: flags.backend,
     reporter: createReporter(process.stderr, Date.now),
     isInterrupted: () => interrupted,
-    nowMs: Date.now,
-    createdBy: 'limelight',
   });
   process.removeListener('SIGINT', stop);
   if (summary.interrupted) {
@@ -79,12 +72,6 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   print(
     `\nwrote ${summary.out} (report: ${summary.out}/report.html), ${Math.round(summary.examplesPerSecond)} examples/s`,
   );
-}
-
-async function loadTfjs() {
-  const { loadBackend } = await import('../scoring/engines/tfjs/load.ts');
-  const { createTfjsLearner } = await import('../scoring/engines/tfjs/learner.ts');
-  return { loadBackend, createTfjsLearner };
 }
 
 interface ShownMetrics {

@@ -40,7 +40,8 @@ export async function* rowsOf(
   }
 }
 
-function rowsInRange(batch: ColumnBatch, schema: Schema, { fromMs, beforeMs }: TimeRange): ColumnBatch {
+/** The rows of a batch served within a range. */
+export function rowsInRange(batch: ColumnBatch, schema: Schema, { fromMs, beforeMs }: TimeRange): ColumnBatch {
   if (fromMs === undefined && beforeMs === undefined) return batch;
   if (schema.time === undefined)
     throw new UserError(

@@ -1,0 +1,153 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { importKuairand } from '../data/kuairand/importKuairand.ts';
+import { simulate } from '../data/simulator/simulate.ts';
+import { createScorer, loadBundle, train } from '../src/index.ts';
+import { realData } from '../test/realData.ts';
+import { type Evaluation, evaluate } from '../training/evaluate.ts';
+import { silentReporter } from '../training/reporter.ts';
+import type { Topic, TopicOptions } from './topic.ts';
+
+const readJson = (path: string) => JSON.parse(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8'));
+
+/** How well the shipped configurations predict, on public data and on the simulator, where the best possible is known. */
+export const quality: Topic = {
+  name: 'quality',
+  summary: 'log loss and AUC of the shipped configurations, on KuaiRand and on the simulator',
+  async run(options) {
+    const folder = mkdtempSync(join(tmpdir(), 'limelight-quality-'));
+    try {
+      const simulator = await simulatorRows(folder, options);
+      const kuairand = options.small ? { rows: [], notes: [] } : await kuairandRows(folder, options);
+      return {
+        setting: 'trained on the past, measured on the days after it, calibrated as served',
+        rows: [...kuairand.rows, ...simulator.rows],
+        notes: [...kuairand.notes, ...simulator.notes],
+      };
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+interface Case {
+  readonly schema: string;
+  readonly config?: string | object;
+  readonly architecture?: string;
+  readonly train: string;
+  readonly fromMs: number;
+  /** All rows of `data` where absent. */
+  readonly evaluateFromMs?: number;
+  readonly data: string[];
+  readonly out: string;
+  readonly seed: number;
+}
+
+/** Trains as the command line would and measures on data. */
+async function trained(given: Case): Promise<Evaluation> {
+  const { schema, config = {}, architecture, out, seed } = given;
+  await train({
+    schema: readJson(schema),
+    config: typeof config === 'string' ? readJson(config) : config,
+    architecture,
+    train: given.train,
+    valid: { fromMs: given.fromMs },
+    out,
+    seed,
+  });
+  const bundle = await loadBundle(out);
+  const { scorer } = await createScorer(bundle, {});
+  const evaluation = await evaluate(bundle, scorer, given.data, silentReporter, { fromMs: given.evaluateFromMs });
+  scorer.dispose();
+  return evaluation;
+}
+
+const mean = (values: readonly (number | null)[]) =>
+  values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
+const digits = (value: number, count = 4) => Number(value.toFixed(count));
+
+async function kuairandRows(folder: string, { log }: TopicOptions) {
+  const found = realData('kuairand');
+  if ('missing' in found) return { rows: [], notes: [`KuaiRand was left out: ${found.missing}`] };
+  const out = join(folder, 'kuairand');
+  await importKuairand(found.folder, out);
+  const results: Evaluation[] = [];
+  for (const seed of [1, 2, 3]) {
+    results.push(
+      await trained({
+        schema: 'data/kuairand/schema.json',
+        config: 'data/kuairand/config.json',
+        train: out,
+        fromMs: Date.parse('2022-05-05T00:00:00+08:00'),
+        data: [join(out, 'date=2022-05-05'), join(out, 'date=2022-05-06')],
+        out: join(folder, `kuairand-${seed}`),
+        seed,
+      }),
+    );
+    const { click } = results[results.length - 1].tasks;
+    log(
+      `KuaiRand, seed ${seed}: click AUC ${click.auc?.toFixed(4)}, log loss ${click.logLoss?.toFixed(4)} (raw ${click.raw.logLoss?.toFixed(4)})`,
+    );
+  }
+  const rows = (['click', 'conversion'] as const).map((task) => ({
+    data: 'KuaiRand, 05-05 and 05-06',
+    model: 'senet-dnn, mean of 3 seeds',
+    task,
+    rows: results[0].rows,
+    AUC: digits(mean(results.map(({ tasks }) => tasks[task].auc))),
+    'log loss': digits(mean(results.map(({ tasks }) => tasks[task].logLoss))),
+    'raw log loss': digits(mean(results.map(({ tasks }) => tasks[task].raw.logLoss))),
+    'gap closed': null,
+  }));
+  return { rows, notes: [] as string[] };
+}
+
+async function simulatorRows(folder: string, { small, log }: TopicOptions) {
+  const impressionCount = small ? 3_000 : 1_000_000;
+  const market = join(folder, 'market');
+  const summary = await simulate({ outDir: market, impressionCount, seed: 1, preset: 'static' });
+  // The last 20 % of the log's days by time.
+  const first = Date.parse(summary.days[0]);
+  const fromMs = first + 0.8 * summary.days.length * 86_400_000;
+  const rows: Record<string, string | number | null>[] = [];
+  const models = [
+    { architecture: 'lr', config: 'data/simulator/config.lr.json' },
+    { architecture: 'senet-dnn', config: small ? { model: { hidden: [8] } } : 'data/simulator/config.json' },
+  ];
+  for (const { architecture, config } of models) {
+    const { tasks } = await trained({
+      schema: 'data/simulator/schema.json',
+      config,
+      architecture,
+      train: join(market, 'log'),
+      fromMs,
+      evaluateFromMs: fromMs,
+      data: [join(market, 'log')],
+      out: join(folder, architecture),
+      seed: 1,
+    });
+    for (const task of ['click', 'conversion']) {
+      const { auc, logLoss, raw, truth, constantLogLoss, rows: count } = tasks[task];
+      const closed =
+        truth && ((constantLogLoss ?? 0) - (logLoss ?? 0)) / ((constantLogLoss ?? 0) - (truth.logLoss ?? 0));
+      rows.push({
+        data: `simulator, ${impressionCount.toLocaleString('en')} impressions`,
+        model: architecture,
+        task,
+        rows: count,
+        AUC: digits(auc ?? Number.NaN),
+        'log loss': digits(logLoss ?? Number.NaN),
+        'raw log loss': digits(raw.logLoss ?? Number.NaN),
+        'gap closed': closed === undefined ? null : `${(100 * closed).toFixed(1)} %`,
+      });
+    }
+    log(`simulator, ${architecture}: ${JSON.stringify(rows[rows.length - 2])}`);
+  }
+  return {
+    rows,
+    notes: [
+      'gap closed: of the log loss between the constant predictor and the truth, the true probability at the shown position',
+    ],
+  };
+}

@@ -1,0 +1,108 @@
+/*
+ * The library: what the command line itself is made of. Everything is imported when first used, so that a program pays only for
+ * what it does.
+ */
+
+import type { Config } from '../training/config.ts';
+import type { Reporter } from '../training/reporter.ts';
+import type { TrainInputs, TrainSummary } from '../training/train.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import type { Bundle } from './model/bundle.ts';
+import type { Ranker } from './ranking/ranker.ts';
+import type { Schema } from './schema/schema.ts';
+import type { EngineChoice, LoadedScorer } from './scoring/engines.ts';
+import type { Scorer } from './scoring/scorer.ts';
+import type { Table } from './tables/parquetReader.ts';
+
+export { UserError } from './core/errors.ts';
+export type {
+  Bundle,
+  Catalog,
+  Config,
+  EngineChoice,
+  LoadedScorer,
+  Ranker,
+  Reporter,
+  Schema,
+  Scorer,
+  Table,
+  TrainSummary,
+};
+
+/** Opens Parquet files, folders or globs as one table: its columns, its rows, and `scan` to read them in batches. */
+export async function openTable(data: string | readonly string[]): Promise<Table> {
+  const { openTable: open } = await import('./tables/parquetReader.ts');
+  return open(data);
+}
+
+/** Checks a schema (the parsed JSON) and reports every mistake together. */
+export async function parseSchema(json: unknown): Promise<Schema> {
+  const { parseSchema: parse } = await import('./schema/parseSchema.ts');
+  return parse(json);
+}
+
+/** Loads a bundle, or the highest version in a model's folder, and proves it whole. */
+export async function loadBundle(folder: string): Promise<Bundle> {
+  const { readBundle, resolveBundleFolder } = await import('./model/bundleFiles.ts');
+  return readBundle(await resolveBundleFolder(folder));
+}
+
+/** Loads a bundle into an engine, the fastest that loads where none is named. */
+export async function createScorer(bundle: Bundle, choice: EngineChoice = {}): Promise<LoadedScorer> {
+  const { createScorer: create } = await import('./scoring/engines.ts');
+  return create(bundle, choice);
+}
+
+/** Ranks requests in process, as the server does: see docs/http-api.md for requests and answers. */
+export async function createRanker(
+  bundle: Bundle,
+  scorer: Scorer,
+  options: { catalog?: Catalog; maxCandidates?: number } = {},
+): Promise<Ranker> {
+  const { createRanker: create } = await import('./ranking/ranker.ts');
+  return create(bundle, scorer, options);
+}
+
+/** Reads a catalog of ads, one row each, with the columns the bundle's model needs. */
+export async function loadCatalog(data: string, bundle: Bundle): Promise<Catalog> {
+  const { loadCatalog: load } = await import('./server/loadRanker.ts');
+  return load(data, bundle);
+}
+
+/** As `limelight train` takes it; `config` and `schema` are parsed JSON. */
+export interface TrainOptions
+  extends Pick<TrainInputs, 'architecture' | 'train' | 'valid' | 'out' | 'from' | 'isInterrupted'> {
+  readonly schema: unknown;
+  readonly config?: unknown;
+  /** `auto` where absent. */
+  readonly backend?: string;
+  /** 1 where absent. */
+  readonly seed?: number;
+  readonly reporter?: Reporter;
+  /** How messages name the schema and the configuration: their paths, say. */
+  readonly sources?: { readonly schema?: string; readonly config?: string };
+}
+
+/** Trains a model on Parquet logs and writes it as a bundle. */
+export async function train(options: TrainOptions): Promise<TrainSummary> {
+  const { parseConfig } = await import('../training/config.ts');
+  const { silentReporter } = await import('../training/reporter.ts');
+  const { train: run } = await import('../training/train.ts');
+  const { parseSchema: parse } = await import('./schema/parseSchema.ts');
+  const { schema, config = {}, backend = 'auto', seed = 1, reporter = silentReporter, sources, ...rest } = options;
+  return run({
+    ...rest,
+    schema: parse(schema, sources?.schema),
+    config: parseConfig(config, sources?.config),
+    seed,
+    reporter,
+    async loadLearner() {
+      const { loadBackend } = await import('./scoring/engines/tfjs/load.ts');
+      const { createTfjsLearner } = await import('./scoring/engines/tfjs/learner.ts');
+      const loaded = await loadBackend(backend);
+      return (typed, learner) => createTfjsLearner(typed, loaded, learner);
+    },
+    nowMs: Date.now,
+    createdBy: 'limelight',
+  });
+}
