@@ -1,7 +1,8 @@
 import type { NamedAttrMap, Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Activation } from '../../../model/steps.ts';
-import { registerKernels, type Tf } from './kernels.ts';
+import type { Tf } from './kernels.ts';
 import { productBce } from './productBce.ts';
+import { registerKernels } from './registerKernels.ts';
 
 /**
  * The ops of a model on TensorFlow.js: functions from tensors [rows, width] to tensors, differentiable by the tape
