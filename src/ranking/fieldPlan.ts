@@ -5,6 +5,7 @@ import { columnOf, scopeOfField } from '../schema/fields.ts';
 import type { ColumnType, Fitted } from '../schema/fitted.ts';
 import type { CrossField, Field } from '../schema/schema.ts';
 import { fieldNames } from '../scoring/input.ts';
+import { requestType } from './values.ts';
 
 /** A field whose value is given, not made of others. */
 export interface PlainField {
@@ -47,7 +48,7 @@ export function planFields(typed: TypedModel, fitted: Fitted): FieldPlan {
   const needed = plain.filter(({ name }) => direct.has(name) || crossed.has(name));
   const planned = (field: PlainField['field']): PlainField => ({
     field,
-    type: fitted.columnTypes.get(columnOf(field)) as ColumnType,
+    type: requestType(field, fitted.columnTypes.get(columnOf(field)) as ColumnType),
     names: [...new Set([field.name, columnOf(field)])],
     direct: direct.has(field.name),
   });

@@ -30,9 +30,9 @@ export async function runServer(options: RunOptions): Promise<void> {
   const stopped = untilStopped(app, process);
   const { bundle, scorer, catalog } = loaded.ranker;
   const { name, version } = bundle.manifest;
-  const ads = catalog === undefined ? '' : `, ${catalog.adCount} ads`;
+  const ads = catalog === undefined ? '' : ` with ${catalog.adCount} ads`;
   process.stdout.write(
-    `limelight: ${name} version ${version}${ads}, engine ${scorer.engine} (${loaded.reason}), on ${url}\n`,
+    `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}\n`,
   );
   const answered = await stopped;
   scorer.dispose();
