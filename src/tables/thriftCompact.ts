@@ -52,7 +52,7 @@ export function decodeThrift(bytes: Uint8Array): ThriftStruct {
   }
   function zigzag(): number {
     const n = varint();
-    // Offsets and counts are far below 2^53; a larger number is damage.
+    // Offsets and counts are far below 2^52, which zigzag doubles; a larger number is damage.
     if (n > Number.MAX_SAFE_INTEGER) throw new Error('a number in it is too large');
     return n % 2 === 0 ? n / 2 : -(n + 1) / 2;
   }
