@@ -43,10 +43,13 @@ export class Fitter {
         const fit = this.tables.get(tableOf(field) as string) as TableFit;
         const { words, offsets, valid, rowCount } = reader.keysOf(field);
         const items = offsets === undefined ? rowCount : offsets[rowCount];
-        for (let i = 0; i < items; i++) {
+        for (let i = offsets?.[0] ?? 0; i < items; i++) {
           if (valid !== undefined && valid[i] === 0) fit.addMissing();
           else fit.add(words[2 * i], words[2 * i + 1]);
         }
+        // An empty list is looked up as the missing row.
+        for (let row = 0; offsets !== undefined && row < rowCount; row++)
+          if (offsets[row] === offsets[row + 1]) fit.addMissing();
       }
     }
   }
@@ -160,6 +163,11 @@ class NumberFit {
 
   finish(): NumberStatistics {
     const variance = this.count > 1 ? this.squares / this.count : 0;
+    if (!Number.isFinite(variance)) {
+      throw new UserError(
+        `field '${this.field.name}': its values are too large to standardise; set "transform": "log1p" or scale the column`,
+      );
+    }
     // A constant column carries nothing: any deviation will do, 1 keeps it at 0.
     const deviation = variance > 0 ? Math.sqrt(variance) : 1;
     if (!isEmbedded(this.field)) return { mean: this.mean, deviation };

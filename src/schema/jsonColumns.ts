@@ -92,6 +92,9 @@ function integerFromJson(value: unknown): bigint | undefined {
   return undefined;
 }
 
+// A byte order mark at the start of a text is one of its characters.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** A column's values as JSON: the inverse of `columnFromJson`, whole numbers beyond 2^53 as text. */
 export function columnToJson(column: Column, rows: readonly number[]): unknown[] {
   return rows.map((row) => valueToJson(column, row));
@@ -106,7 +109,7 @@ function valueToJson(column: Column, row: number): unknown {
       );
     case 'text': {
       const entry = column.indices === undefined ? row : column.indices[row];
-      return new TextDecoder().decode(column.bytes.subarray(column.offsets[entry], column.offsets[entry + 1]));
+      return decoder.decode(column.bytes.subarray(column.offsets[entry], column.offsets[entry + 1]));
     }
     case 'number':
       return Number.isFinite(column.values[row]) ? column.values[row] : null;

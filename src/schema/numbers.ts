@@ -1,5 +1,5 @@
 import { UserError } from '../core/errors.ts';
-import type { Column } from './columns.ts';
+import type { Column, IntegerColumn } from './columns.ts';
 import { firstId, missingId } from './fields.ts';
 import type { NumberStatistics } from './fitted.ts';
 import { describeField } from './keys.ts';
@@ -20,16 +20,22 @@ export function numbersOf(column: Column, field: NumberField | VectorField, colu
     );
   }
   const out = new Float64Array(column.rowCount);
-  const { values, valid } = column;
+  const { valid } = column;
   for (let row = 0; row < out.length; row++) {
     if (valid !== undefined && valid[row] === 0) {
       out[row] = Number.NaN;
       continue;
     }
-    const value = Number(values[row]);
+    const value = column.type === 'integer' ? integerAt(column, row) : column.values[row];
     out[row] = Number.isFinite(value) ? value : notFinite(value, field, what, row);
   }
   return out;
+}
+
+/** An integer as float64: above 2^63 where the column is unsigned, never below 0. */
+export function integerAt({ values, unsigned }: IntegerColumn, row: number): number {
+  const value = values[row];
+  return unsigned && typeof value === 'bigint' && value < 0n ? Number(BigInt.asUintN(64, value)) : Number(value);
 }
 
 /** NaN for a value that may be missing, an error for one that may not. */

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { listOf, UserError } from '../core/errors.ts';
-import { columnOf, embeddingSize, isEmbedded, scopeOfField, tableOf } from './fields.ts';
+import { columnOf, embeddingSize, isEmbedded, tableOf } from './fields.ts';
 import { type Field, fieldKinds, type Schema, SchemaFile } from './schema.ts';
 
 /**
@@ -66,7 +66,8 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
 
 function valueAt(value: unknown, path: string): unknown {
   let at = value as Record<string, unknown>;
-  for (const key of path.split('/').slice(1)) at = at?.[key] as Record<string, unknown>;
+  for (const key of path.split('/').slice(1))
+    at = at?.[key.replaceAll('~1', '/').replaceAll('~0', '~')] as Record<string, unknown>;
   return at;
 }
 
@@ -109,9 +110,15 @@ function meaningProblems(schema: Schema): string[] {
     if (byName.has(field.name)) problems.push(`field '${field.name}' is named twice; rename one`);
     byName.set(field.name, field);
   }
+  for (const name of namesIn(schema)) {
+    // JSON objects keyed by it, in requests and bundles, would lose it.
+    if (name === '__proto__') problems.push(`'__proto__' cannot name a field, a table, a label or a column; rename it`);
+  }
   const labels = new Map(schema.labels.map((label) => [label.name, label]));
   if (labels.size < schema.labels.length) problems.push('two labels have the same name; rename one');
-  const labelColumns = new Map(schema.labels.map((label) => [label.column, label.name]));
+  const labelColumns = new Map(schema.labels.map((label) => [label.column, `label '${label.name}'`]));
+  for (const { name, truth } of schema.labels)
+    if (truth !== undefined) labelColumns.set(truth, `the true probability of label '${name}'`);
   for (const label of schema.labels) {
     if (label.after === undefined) continue;
     const chain = new Set([label.name]);
@@ -134,15 +141,7 @@ function meaningProblems(schema: Schema): string[] {
     if (table === undefined) continue;
     const other = tables.get(table) ?? field;
     tables.set(table, other);
-    for (const key of ['size', 'minCount', 'buckets'] as const) {
-      const mine = key === 'size' ? embeddingSize(field) : (field as { minCount?: number; buckets?: number })[key];
-      const theirs = key === 'size' ? embeddingSize(other) : (other as { minCount?: number; buckets?: number })[key];
-      if (mine !== theirs) {
-        problems.push(
-          `fields '${other.name}' and '${field.name}' share table '${table}' but differ in ${key} (${theirs} and ${mine}); make them equal`,
-        );
-      }
-    }
+    problems.push(...sharingProblems(table, other, field));
   }
   for (const slice of schema.slices ?? []) {
     if (byName.get(slice)?.kind !== 'id')
@@ -151,10 +150,44 @@ function meaningProblems(schema: Schema): string[] {
   return problems;
 }
 
+/** Every name that some object is keyed by. */
+function namesIn({ fields, labels, keys, time, user, request, position, weight }: Schema): Set<string | undefined> {
+  const columns = fields.flatMap((field) => (field.kind === 'cross' ? [] : [columnOf(field)]));
+  const ofLabels = labels.flatMap(({ name, column, truth }) => [name, column, truth]);
+  const named = [
+    ...fields.map((field) => field.name),
+    ...fields.map(tableOf),
+    ...columns,
+    ...ofLabels,
+    ...(keys ?? []),
+  ];
+  return new Set([...named, time, user, request, position, weight]);
+}
+
+/** Two fields can share a table only where an id means the same row to both. */
+function sharingProblems(table: string, first: Field, second: Field): string[] {
+  const problems: string[] = [];
+  const both = `fields '${first.name}' and '${second.name}' share table '${table}'`;
+  if ((first.kind === 'number') !== (second.kind === 'number'))
+    problems.push(`${both}, but quantiles of a number are no ids; name another table`);
+  const differ = (what: string, a: number | string, b: number | string) => {
+    if (a !== b) problems.push(`${both} but differ in ${what} (${a} and ${b}); make them equal`);
+  };
+  const settings = (field: Field) => field as { minCount?: number; buckets?: number };
+  differ('size', embeddingSize(first), embeddingSize(second));
+  differ('minCount', settings(first).minCount ?? 1, settings(second).minCount ?? 1);
+  differ('buckets', settings(first).buckets ?? 'none', settings(second).buckets ?? 'none');
+  return problems;
+}
+
 function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: Map<string, string>): string[] {
   const problems: string[] = [];
+  if (field.kind !== 'number' && field.kind !== 'vector' && field.buckets !== undefined && field.minCount !== undefined)
+    problems.push(`field '${field.name}' has both minCount and buckets; hashing keeps no counts of ids: remove one`);
   if (field.kind === 'cross') {
-    for (const part of field.of) {
+    for (const part of new Set(field.of)) {
+      if (field.of.indexOf(part) !== field.of.lastIndexOf(part))
+        problems.push(`cross '${field.name}' is of '${part}' twice; name it once`);
       const other = byName.get(part);
       if (other === undefined)
         problems.push(`cross '${field.name}' is of '${part}', which is no field; name fields of kind id or ids`);
@@ -164,20 +197,25 @@ function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: M
         );
       }
     }
-    if (problems.length === 0) scopeOfField(field, byName);
     return problems;
   }
   const label = labelColumns.get(columnOf(field));
   if (label !== undefined) {
     problems.push(
-      `field '${field.name}' reads column '${columnOf(field)}', which is label '${label}'; a label cannot be a feature: remove the field`,
+      `field '${field.name}' reads column '${columnOf(field)}', which is ${label} and cannot be a feature; remove the field`,
     );
-  }
-  if ((field.kind === 'id' || field.kind === 'ids') && field.buckets !== undefined && field.minCount !== undefined) {
-    problems.push(`field '${field.name}' has both minCount and buckets; hashing keeps no counts of ids: remove one`);
   }
   if (field.kind === 'number' && field.size !== undefined && !isEmbedded(field)) {
     problems.push(`field '${field.name}' has a size but no quantiles; add quantiles or remove size`);
   }
+  const { servingValue } = field;
+  if (typeof servingValue === 'string' && field.kind === 'number')
+    problems.push(
+      `field '${field.name}' has servingValue ${shown(servingValue)}; a number field's is a number or null`,
+    );
+  if (servingValue !== undefined && servingValue !== null && (field.kind === 'ids' || field.kind === 'vector'))
+    problems.push(
+      `field '${field.name}' has servingValue ${shown(servingValue)}; that of kind '${field.kind}' can only be null`,
+    );
   return problems;
 }
