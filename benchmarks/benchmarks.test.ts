@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { ingest } from './ingest.bench.ts';
+import { quality } from './quality.bench.ts';
+import { training } from './training.bench.ts';
+
+const options = { small: true, rounds: 1, log: () => {} };
+
+for (const topic of [quality, training, ingest]) {
+  test(`the ${topic.name} benchmark runs at a small size`, async () => {
+    const { rows, setting } = await topic.run(options);
+    expect(setting).not.toBe('');
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) for (const value of Object.values(row)) expect(value).not.toBeNaN();
+  });
+}
