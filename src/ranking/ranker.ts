@@ -13,6 +13,7 @@ import { RequestEncoder } from './encodeRequest.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
 import { CandidateProbabilities } from './probabilities.ts';
 import { RepeatedAds } from './repeatedAds.ts';
+import { scoreInBlocks } from './scoreInBlocks.ts';
 
 export const defaultMaxCandidates = 100_000;
 
@@ -60,7 +61,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
       const body = readBody(request);
       const candidates = readCandidates(body.candidates, rules);
       probabilities.check(candidates);
-      const scores = scorer.score(requests.encode(body, candidates));
+      const scores = scoreInBlocks(scorer, requests.encode(body, candidates));
       probabilities.update(scores, candidates.count);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
       return answerOf({ manifest, body, candidates, catalog, scores, probabilities, ...outcome });
