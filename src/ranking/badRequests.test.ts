@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
@@ -196,5 +197,41 @@ describe('wrong candidates', () => {
     const before = ranker.rank(request);
     expect(() => ranker.rank(withRow({ image: [1, 2] }))).toThrow(UserError);
     expect(ranker.rank(request)).toEqual(before);
+  });
+});
+
+describe('whatever is sent', () => {
+  it('is answered or refused with a sentence: no JSON value anywhere in a request is our own mistake', () => {
+    const anything = fc.oneof(
+      { depthIdentifier: 'small' },
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom(0, -1, 1e300),
+    );
+    const columns = sampleColumns(market, true);
+    const places = fc.oneof(
+      fc.record({ side: fc.constant('body'), name: fc.constantFrom(...Object.keys(request), 'explain', 'requestId') }),
+      fc.record({
+        side: fc.constantFrom('user', 'row'),
+        name: fc.constantFrom(...Object.keys({ ...market.user, ...row })),
+      }),
+      fc.record({ side: fc.constant('columns'), name: fc.constantFrom(...Object.keys(columns)) }),
+    );
+    fc.assert(
+      fc.property(places, anything, fc.boolean(), ({ side, name }, value, inCatalog) => {
+        const changed = {
+          body: { ...request, [name]: value },
+          user: { ...request, user: { ...market.user, [name]: value } },
+          row: { ...request, candidates: [row, { ...row, [name]: value }] },
+          columns: { ...request, candidates: { ...columns, [name]: value } },
+        }[side];
+        try {
+          JSON.stringify((inCatalog ? withCatalog : ranker).rank(changed));
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+          expect((error as UserError).message).toMatch(/^(request|candidates|user|context|schema)\b/);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
