@@ -1,23 +1,25 @@
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert } from '../src/core/errors.ts';
 import type { Bundle } from '../src/model/bundle.ts';
 import { writeBundle } from '../src/model/bundleFiles.ts';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from '../src/model/safetensors.ts';
+import { parseJson } from '../src/schema/parseSchema.ts';
 import type { TableState } from './embeddings.ts';
-import type { Progress } from './fitLoop.ts';
+import type { FitState } from './fitLoop.ts';
+import type { Weights } from './parameters.ts';
 import type { TrainerState } from './trainer.ts';
 
 /*
- * A checkpoint is a bundle, so it can be evaluated and served, with one more file: the optimizer's state and how far
- * training had come.
+ * A checkpoint is a bundle, so it can be evaluated and served, with two more files: the optimizer's state and the best
+ * weights so far, and how far training had come.
  */
 
-export const checkpointFile = 'checkpoint.safetensors';
+const stateFile = 'checkpoint.safetensors';
+const progressFile = 'checkpoint.json';
 
 export interface Checkpoint {
-  readonly state: TrainerState;
-  readonly progress: Progress;
+  readonly trainer: TrainerState;
+  readonly fit: FitState;
 }
 
 /** Where the checkpoint of a training that writes to `out` lives. */
@@ -29,36 +31,46 @@ export function checkpointFolder(out: string): string {
 export async function writeCheckpoint(folder: string, bundle: Bundle, checkpoint: Checkpoint): Promise<void> {
   const next = `${folder}.next`;
   rmSync(next, { recursive: true, force: true });
-  await writeBundle(next, bundle, { extraFiles: new Map([[checkpointFile, encodeCheckpoint(checkpoint)]]) });
+  const extraFiles = new Map<string, string | Uint8Array>([
+    [stateFile, encodeState(checkpoint)],
+    [progressFile, encodeProgress(checkpoint)],
+  ]);
+  await writeBundle(next, bundle, { extraFiles });
   rmSync(folder, { recursive: true, force: true });
   renameSync(next, folder);
 }
 
 /** The checkpoint beside a bundle's files, if it is one. */
 export function readCheckpoint(folder: string): Checkpoint | undefined {
-  const path = join(folder, checkpointFile);
-  return existsSync(path) ? decodeCheckpoint(readFileSync(path), path) : undefined;
+  const path = join(folder, stateFile);
+  if (!existsSync(path)) return undefined;
+  const progress = join(folder, progressFile);
+  return decodeCheckpoint(readFileSync(path), path, parseJson(readFileSync(progress, 'utf8'), progress));
 }
 
-function encodeCheckpoint({ state, progress }: Checkpoint): Uint8Array {
+function encodeProgress({ trainer, fit }: Checkpoint): string {
+  const best = fit.best && { loss: fit.best.loss, examples: fit.best.examples };
+  return `${JSON.stringify({ ...fit, best, stepCount: trainer.learner.stepCount })}\n`;
+}
+
+function encodeState({ trainer, fit }: Checkpoint): Uint8Array {
   const tensors = new Map<string, Tensor>();
   const put = (name: string, values: Float32Array | undefined) => {
     if (values !== undefined) tensors.set(name, { shape: [values.length], values });
   };
-  for (const [name, table] of state.tables) {
+  for (const [name, table] of trainer.tables) {
     put(`table means ${name}`, table.means);
     put(`table squares ${name}`, table.squares);
   }
-  const { learner } = state;
+  const { learner } = trainer;
   for (const [name, tensor] of learner.parameters) tensors.set(`parameter ${name}`, tensor);
   for (const [name, values] of learner.means) put(`means ${name}`, values);
   for (const [name, values] of learner.squares) put(`squares ${name}`, values);
-  const { epoch, batch, step, examples } = progress;
-  tensors.set('progress', { shape: [5], values: Float64Array.of(epoch, batch, step, examples, learner.stepCount) });
+  for (const [name, tensor] of fit.best?.weights ?? []) tensors.set(`best ${name}`, tensor);
   return encodeSafetensors(tensors);
 }
 
-function decodeCheckpoint(bytes: Uint8Array, source: string): Checkpoint {
+function decodeCheckpoint(bytes: Uint8Array, source: string, progress: unknown): Checkpoint {
   const tensors = decodeSafetensors(bytes, source);
   const group = (prefix: string) =>
     [...tensors]
@@ -69,12 +81,14 @@ function decodeCheckpoint(bytes: Uint8Array, source: string): Checkpoint {
   const tables = new Map<string, TableState>(
     group('table squares ').map(([name, { values: squares }]) => [name, { squares, means: tableMeans.get(name) }]),
   );
-  const progress = tensors.get('progress')?.values;
-  assert(progress instanceof Float64Array, 'a checkpoint has its progress');
-  const [epoch, batch, step, examples, stepCount] = progress;
+  // Its checksum was proven with the bundle's: it is what `encodeProgress` wrote.
+  const { stepCount, best, ...fit } = progress as Omit<FitState, 'best'> & {
+    stepCount: number;
+    best?: { loss: number; examples: number };
+  };
   return {
-    progress: { epoch, batch, step, examples },
-    state: {
+    fit: { ...fit, best: best && { ...best, weights: new Map(group('best ')) as Weights } },
+    trainer: {
       tables,
       learner: {
         stepCount,

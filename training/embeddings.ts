@@ -32,7 +32,7 @@ export class TrainedTable {
   private readonly places: Int32Array;
   private touched = new Int32Array(1024);
   private touchedCount = 0;
-  private sums = new Float32Array(16 * 1024);
+  private sums: Float32Array;
 
   /** @param counts of each row in training */
   constructor(tensor: Tensor<Float32Array>, counts: Float64Array, options: EmbeddingOptions) {
@@ -41,6 +41,7 @@ export class TrainedTable {
     this.counts = counts;
     this.options = options;
     this.places = new Int32Array(tensor.shape[0]);
+    this.sums = new Float32Array(this.touched.length * this.size);
     const { length } = tensor.values;
     this.state =
       options.optimizer === 'adam'
@@ -67,7 +68,7 @@ export class TrainedTable {
     const touched = new Int32Array(this.touched.length * 2);
     touched.set(this.touched);
     this.touched = touched;
-    const sums = new Float32Array(Math.max(this.sums.length * 2, touched.length * this.size));
+    const sums = new Float32Array(touched.length * this.size);
     sums.set(this.sums);
     this.sums = sums;
   }

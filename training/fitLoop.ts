@@ -26,12 +26,26 @@ export interface CurvePoint {
   readonly valid: Readonly<Record<string, number>>;
 }
 
+/** What the loop remembers: with the trainer's weights and state, all it takes to go on as if it had not stopped. */
+export interface FitState {
+  readonly progress: Progress;
+  readonly curve: readonly CurvePoint[];
+  /** Of the best validation. */
+  readonly best?: { readonly loss: number; readonly examples: number; readonly weights: Weights };
+  /** Validations since the best. */
+  readonly worse: number;
+  /** The step of the last validation, 0 before the first. */
+  readonly validatedAtStep: number;
+  /** Training losses since then: a sum by loss, and their rows. */
+  readonly since: { readonly sums: readonly number[]; readonly rows: number };
+}
+
 export interface FitResult {
-  readonly curve: CurvePoint[];
+  readonly curve: readonly CurvePoint[];
   /** The weights of the best validation. */
   readonly weights: Weights;
   readonly keptAtExamples: number;
-  readonly progress: Progress;
+  readonly state: FitState;
   /** Whether it was interrupted before its end. */
   readonly interrupted: boolean;
 }
@@ -46,11 +60,12 @@ export interface FitInputs {
   readonly expectedRows: number;
   readonly seed: number;
   readonly reporter: Reporter;
-  readonly from?: Progress;
+  /** Where an interrupted training had come to; its trainer must have been restored. */
+  readonly from?: FitState;
   /** Asked after every step. */
   readonly isInterrupted: () => boolean;
   /** Called after each validation, to keep a checkpoint. */
-  readonly onValidated?: (progress: Progress) => Promise<void>;
+  readonly onValidated?: (state: FitState) => Promise<void>;
   /** Lets the process handle signals and requests between steps. */
   readonly breathe: () => Promise<void>;
 }
@@ -65,53 +80,58 @@ export async function fitModel(inputs: FitInputs): Promise<FitResult> {
   const batchesPerEpoch = Math.max(1, Math.ceil(inputs.expectedRows / options.batchSize));
   const totalSteps = options.epochs * batchesPerEpoch;
   const validateEvery = Math.max(1, Math.ceil(batchesPerEpoch / options.validationsPerEpoch));
-  let progress: Progress = inputs.from ?? { epoch: 0, batch: 0, step: 0, examples: 0 };
-  const curve: CurvePoint[] = [];
-  const sums = new LossSums(typed);
-  let best = { loss: Number.POSITIVE_INFINITY, weights: undefined as Weights | undefined, examples: 0 };
-  let worse = 0;
+  const { from } = inputs;
+  let progress: Progress = from?.progress ?? { epoch: 0, batch: 0, step: 0, examples: 0 };
+  const curve: CurvePoint[] = [...(from?.curve ?? [])];
+  const sums = new LossSums(typed, from?.since);
+  let best = from?.best;
+  let worse = from?.worse ?? 0;
+  let validatedAtStep = from?.validatedAtStep ?? 0;
+  const state = (): FitState => ({ progress, curve: [...curve], best, worse, validatedAtStep, since: sums.now() });
 
   const validate = async () => {
     const valid = validationLoss(inputs);
     curve.push({ examples: progress.examples, train: sums.take(), valid });
     const total = typed.model.losses.reduce((sum, loss) => sum + loss.weight * valid[loss.task], 0);
-    if (total < best.loss) {
+    if (total < (best?.loss ?? Number.POSITIVE_INFINITY)) {
       best = { loss: total, weights: trainer.weights(), examples: progress.examples };
       worse = 0;
     } else worse++;
+    validatedAtStep = progress.step;
     const shown = Object.entries(valid).map(([task, loss]) => `${task} ${loss.toFixed(4)}`);
     reporter.line(`${progress.examples} examples: validation log loss ${shown.join(', ')}`);
-    await inputs.onValidated?.(progress);
+    await inputs.onValidated?.(state());
   };
-  const result = (interrupted: boolean): FitResult => {
-    const weights = best.weights ?? trainer.weights();
-    return {
-      curve,
-      weights,
-      keptAtExamples: best.weights === undefined ? progress.examples : best.examples,
-      progress,
-      interrupted,
-    };
-  };
+  const result = (interrupted: boolean): FitResult => ({
+    curve,
+    weights: best?.weights ?? trainer.weights(),
+    keptAtExamples: best?.examples ?? progress.examples,
+    state: state(),
+    interrupted,
+  });
 
   for (let epoch = progress.epoch; epoch < options.epochs; epoch++) {
+    if (worse >= options.patience) break;
     const skip = epoch === progress.epoch ? progress.batch : 0;
     const keep = negativeFilter(typed, options, seed, epoch);
     let batch = 0;
     for (const chunk of shuffledBatches(train, options.batchSize, createRandom(seed).fork(`epoch ${epoch}`), keep)) {
-      if (batch++ < skip) continue;
-      sums.add(trainer.step(chunk, decayAt(progress.step, totalSteps, options)), chunk.rowCount);
-      progress = { epoch, batch, step: progress.step + 1, examples: progress.examples + chunk.rowCount };
-      reporter.progress('training', progress.step, totalSteps, `log loss ${sums.shown()}`);
-      await inputs.breathe();
-      if (inputs.isInterrupted()) return result(true);
-      if (batch % validateEvery !== 0 || batch > batchesPerEpoch - validateEvery / 2) continue;
+      if (++batch < skip) continue;
+      if (batch > skip) {
+        sums.add(trainer.step(chunk, decayAt(progress.step, totalSteps, options)), chunk.rowCount);
+        progress = { epoch, batch, step: progress.step + 1, examples: progress.examples + chunk.rowCount };
+        reporter.progress('training', progress.step, totalSteps, `log loss ${sums.shown()}`);
+        await inputs.breathe();
+        if (inputs.isInterrupted()) return result(true);
+      }
+      // A training interrupted just before a validation, then resumed, does it now.
+      const due = batch % validateEvery === 0 && batch <= batchesPerEpoch - validateEvery / 2;
+      if (!due || validatedAtStep === progress.step) continue;
       await validate();
       if (worse >= options.patience) return result(false);
     }
     progress = { ...progress, epoch: epoch + 1, batch: 0 };
     await validate();
-    if (worse >= options.patience) break;
   }
   return result(false);
 }
@@ -163,11 +183,16 @@ function validationLoss({ trainer, typed, valid }: FitInputs): Record<string, nu
 class LossSums {
   private readonly tasks: readonly string[];
   private sums: number[];
-  private rows = 0;
+  private rows: number;
 
-  constructor(typed: TypedModel) {
+  constructor(typed: TypedModel, from?: FitState['since']) {
     this.tasks = typed.model.losses.map((loss) => loss.task);
-    this.sums = this.tasks.map(() => 0);
+    this.sums = from === undefined ? this.tasks.map(() => 0) : [...from.sums];
+    this.rows = from?.rows ?? 0;
+  }
+
+  now(): FitState['since'] {
+    return { sums: [...this.sums], rows: this.rows };
   }
 
   add(losses: readonly number[], rows: number): void {

@@ -29,11 +29,8 @@ export async function predict(
   const { schema } = bundle.typed;
   const table = await openTable(data);
   const has = new Set(table.columns.map((column) => column.name));
-  const keys =
-    schema.keys ?? [schema.user, schema.request, schema.time].filter((name) => name !== undefined && has.has(name));
-  const copied = [
-    ...new Set([...keys, ...schema.labels.map((label) => label.column).filter((name) => has.has(name))]),
-  ] as string[];
+  const keys = schema.keys ?? [schema.user, schema.request, schema.time].filter((name) => name !== undefined);
+  const copied = [...new Set([...keys, ...schema.labels.map((label) => label.column)])].filter((name) => has.has(name));
   let writer: TableWriter | undefined;
   let rows = 0;
   let columns: string[] = [];

@@ -2,6 +2,7 @@ import { UserError } from '../src/core/errors.ts';
 import type { Bundle } from '../src/model/bundle.ts';
 import type { ColumnBatch } from '../src/schema/columns.ts';
 import { createEncoder } from '../src/schema/encoder.ts';
+import type { Label, Schema } from '../src/schema/schema.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import type { Table } from '../src/tables/parquetReader.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
@@ -33,7 +34,7 @@ export interface ScoreOptions {
 /**
  * Scores a table with a bundle, batch by batch.
  *
- * @param labels `required`, or `optional` where the table may lack them
+ * @param labels `required`, or `optional` where the table may lack them, and chunks come without
  */
 export async function* scoreTable(
   bundle: Bundle,
@@ -45,7 +46,7 @@ export async function* scoreTable(
 ): AsyncGenerator<ScoredBatch> {
   const { schema } = bundle.typed;
   const has = new Set(table.columns.map((column) => column.name));
-  const present = labels === 'optional' ? schemaIn(bundle, has) : schema;
+  const present = schemaToRead(schema, has, labels, range);
   for (const name of [...columnsOfSchema(present), ...extraColumns]) {
     if (!has.has(name)) {
       throw new UserError(
@@ -70,19 +71,18 @@ export async function* scoreTable(
   }
 }
 
-/** The schema without the labels, user, weight and time that a table to predict need not have. */
-function schemaIn(bundle: Bundle, has: ReadonlySet<string>) {
-  const { schema } = bundle.typed;
-  const there = (name: string | undefined) => (name !== undefined && has.has(name) ? name : undefined);
-  return {
-    ...schema,
-    labels: schema.labels
-      .filter((label) => has.has(label.column))
-      .map((label) => ({ ...label, truth: there(label.truth) })),
-    time: there(schema.time),
-    user: there(schema.user),
-    weight: there(schema.weight),
-  };
+/** The schema as far as a table is read with it: scores need neither labels nor time, metrics no true probabilities. */
+function schemaToRead(
+  schema: Schema,
+  has: ReadonlySet<string>,
+  labels: 'required' | 'optional',
+  { fromMs, beforeMs }: TimeRange,
+): Schema {
+  const time = fromMs === undefined && beforeMs === undefined ? undefined : schema.time;
+  if (labels === 'optional') return { ...schema, labels: [], time, user: undefined, weight: undefined };
+  const withoutTruth = (label: Label) =>
+    label.truth === undefined || has.has(label.truth) ? label : { ...label, truth: undefined };
+  return { ...schema, labels: schema.labels.map(withoutTruth), time };
 }
 
 export interface ScoredTable {

@@ -1,6 +1,6 @@
-import { existsSync, rmSync } from 'node:fs';
-import { basename } from 'node:path';
-import { UserError } from '../src/core/errors.ts';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { listOf, messageOf, UserError } from '../src/core/errors.ts';
 import { createRandom } from '../src/core/random.ts';
 import { buildModel } from '../src/model/architectures.ts';
 import type { Bundle, CalibrationCurve } from '../src/model/bundle.ts';
@@ -14,16 +14,16 @@ import { columnToJson } from '../src/schema/jsonColumns.ts';
 import type { Schema } from '../src/schema/schema.ts';
 import { makeGolden } from '../src/scoring/golden.ts';
 import type { Learner, LearnerOptions } from '../src/scoring/learner.ts';
-import { openTable } from '../src/tables/parquetReader.ts';
+import { openTable, type Table } from '../src/tables/parquetReader.ts';
 import { checkpointFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Config } from './config.ts';
 import { orderedBatches } from './dataset/batches.ts';
 import type { EncodedChunk, EncodedStore } from './dataset/encodedStore.ts';
-import { encodeTable, fitSchema, type TimeRange } from './dataset/prepare.ts';
+import { checkColumns, encodeTable, fitSchema, type TimeRange } from './dataset/prepare.ts';
 import { RowCollector, SliceNames } from './evaluationRows.ts';
-import { type FitResult, fitModel, type Progress } from './fitLoop.ts';
+import { type FitResult, type FitState, fitModel, type Progress } from './fitLoop.ts';
 import { judge } from './judge.ts';
-import type { Weights } from './parameters.ts';
+import { copyWeights, type Weights } from './parameters.ts';
 import type { Reporter } from './reporter.ts';
 import { exportedWeights, Trainer } from './trainer.ts';
 
@@ -63,18 +63,19 @@ const goldenRows = 16;
 
 /** Trains a model on a table and writes it as a bundle. A failed or interrupted training leaves `out` as it was. */
 export async function train(inputs: TrainInputs): Promise<TrainSummary> {
-  refuseExisting(inputs.out);
+  checkOutput(inputs);
   const startMs = inputs.nowMs();
   const data = await prepare(inputs);
   try {
     const fitStartMs = inputs.nowMs();
-    const { trainer, progress } = await createTrainer(inputs, data);
+    const { trainer, resumed } = await createTrainer(inputs, data);
     const checkpoint = checkpointFolder(inputs.out);
-    const keep = (at: Progress) =>
-      writeCheckpoint(checkpoint, bundleOf(inputs, data, trainer.weights(), {}, {}, at, trainer.learner.device), {
-        state: trainer.state(),
-        progress: at,
-      });
+    const keep = (fit: FitState) =>
+      writeCheckpoint(
+        checkpoint,
+        bundleOf(inputs, data, trainer.weights(), {}, {}, fit.progress, trainer.learner.device),
+        { trainer: trainer.state(), fit },
+      );
     const result = await fitModel({
       trainer,
       typed: data.typed,
@@ -84,24 +85,25 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
       expectedRows: data.expectedRows,
       seed: inputs.seed,
       reporter: inputs.reporter,
-      from: progress,
+      from: resumed,
       isInterrupted: inputs.isInterrupted ?? (() => false),
       onValidated: keep,
       breathe: () => new Promise((resolve) => setImmediate(resolve)),
     });
     const seconds = (inputs.nowMs() - fitStartMs) / 1000;
+    const { progress } = result.state;
     const summary = {
       out: inputs.out,
       interrupted: result.interrupted,
       metrics: {},
       trainRows: data.train.rowCount,
       validRows: data.valid.rowCount,
-      examplesPerSecond: (result.progress.examples - (progress?.examples ?? 0)) / seconds,
+      examplesPerSecond: (progress.examples - (resumed?.progress.examples ?? 0)) / seconds,
     };
     if (result.interrupted) {
-      await keep(result.progress);
+      await keep(result.state);
       inputs.reporter.line(
-        `stopped after ${result.progress.examples} examples; resume with the same command and --from ${checkpoint}`,
+        `stopped after ${progress.examples} examples; resume with the same command and --from ${checkpoint}`,
       );
       trainer.dispose();
       return { ...summary, out: checkpoint };
@@ -109,7 +111,7 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
     const device = trainer.learner.device;
     const judged = judgeResult(inputs, data, result, trainer, startMs);
     trainer.dispose();
-    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, result.progress, device);
+    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, progress, device);
     await writeBundle(inputs.out, bundle, { extraFiles: new Map([['report.html', judged.report]]) });
     rmSync(checkpoint, { recursive: true, force: true });
     return { ...summary, metrics: judged.metrics };
@@ -119,12 +121,27 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
   }
 }
 
-function refuseExisting(out: string): void {
+/** Finds out what would keep the bundle from being written before an hour's training does. */
+function checkOutput({ out, from }: TrainInputs): void {
   if (existsSync(out))
     throw new UserError(
       `output folder '${out}' exists; name another, such as the next version, or remove it`,
       'conflict',
     );
+  const checkpoint = checkpointFolder(out);
+  if (existsSync(checkpoint) && (from === undefined || resolve(from) !== resolve(checkpoint)))
+    throw new UserError(
+      `an interrupted training left '${checkpoint}', which this one would overwrite; resume it with --from ${checkpoint}, or remove it`,
+      'conflict',
+    );
+  let parent = dirname(resolve(out));
+  while (!existsSync(parent)) parent = dirname(parent);
+  try {
+    // Fails on a file as on a folder that may not be written to.
+    accessSync(`${parent}/.`, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`output folder '${out}' cannot be made (${messageOf(error)}); name another place`);
+  }
 }
 
 /** Everything read from the tables. */
@@ -149,10 +166,10 @@ async function prepare(inputs: TrainInputs): Promise<Prepared> {
   const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
   if (from !== undefined) checkFrom(inputs.from as string, from, typed);
   const table = await openTable(inputs.train);
-  const splits = 'fromMs' in inputs.valid;
   const trainRange: TimeRange = 'fromMs' in inputs.valid ? { beforeMs: inputs.valid.fromMs } : {};
-  const validRange: TimeRange = 'fromMs' in inputs.valid ? { fromMs: inputs.valid.fromMs } : {};
   const validTable = 'fromMs' in inputs.valid ? table : await openTable(inputs.valid.data);
+  checkColumns(table, schema);
+  checkColumns(validTable, schema);
   if (table.rowCount === 0) throw new UserError(`${inputs.train}: the table has no rows; name files that have some`);
 
   const onRows = (phase: string) => (rows: number) => reporter.progress(phase, rows, table.rowCount);
@@ -164,26 +181,41 @@ async function prepare(inputs: TrainInputs): Promise<Prepared> {
     counts.add(chunk);
     onRows('encoding')(counts.rows);
   });
-  if (train.rowCount === 0)
-    throw new UserError(
-      `no rows to train on${splits ? ' before the validation’s first time' : ''}; name another time or other files`,
-    );
+  try {
+    if (train.rowCount === 0) {
+      const before = trainRange.beforeMs === undefined ? '' : ' before the validation’s first time';
+      throw new UserError(`no rows to train on${before}; name another time or other files`);
+    }
+    const rest = await prepareValid(validTable, inputs, fitted);
+    const warnings = counts.warnings();
+    for (const warning of warnings) reporter.warn(warning);
+    reporter.line(`${train.rowCount} rows to train on, ${rest.valid.rowCount} to validate on`);
+    const files = [...new Set([...table.files, ...validTable.files])];
+    const expectedRows = counts.expectedRows(config.training.negativeSampling);
+    return { typed, fitted, train, ...rest, expectedRows, files, warnings, from };
+  } catch (error) {
+    train.dispose();
+    throw error;
+  }
+}
+
+/** Encodes the validation rows, and keeps some of them as golden requests. */
+async function prepareValid(table: Table, inputs: TrainInputs, fitted: Fitted) {
+  const { schema, valid: given } = inputs;
   const sliceNames = new SliceNames(schema);
   const golden = { rowCount: 0, columns: {} as Record<string, unknown[]> };
-  const valid = await encodeTable(validTable, schema, fitted, validRange, (batch, chunk) => {
+  const range: TimeRange = 'fromMs' in given ? { fromMs: given.fromMs } : {};
+  const valid = await encodeTable(table, schema, fitted, range, (batch, chunk) => {
     sliceNames.observe(batch, chunk);
     if (golden.rowCount === 0) Object.assign(golden, goldenOf(batch, schema));
   });
-  if (valid.rowCount === 0)
+  if (valid.rowCount === 0) {
+    valid.dispose();
     throw new UserError(
-      `no rows to validate on${splits ? ' from that time on' : ''}; name another time or other files`,
+      `no rows to validate on${'fromMs' in given ? ' from that time on' : ''}; name another time or other files`,
     );
-  const warnings = counts.warnings();
-  for (const warning of warnings) reporter.warn(warning);
-  reporter.line(`${train.rowCount} rows to train on, ${valid.rowCount} to validate on`);
-  const files = [...new Set([...table.files, ...validTable.files])];
-  const expectedRows = counts.expectedRows(config.training.negativeSampling);
-  return { typed, fitted, train, valid, expectedRows, golden, sliceNames, files, warnings, from };
+  }
+  return { valid, golden, sliceNames };
 }
 
 /** The correction of sampled negatives is exact for one label that all others come after. */
@@ -270,14 +302,12 @@ class LabelCounts {
 }
 
 /** A new trainer, or one that goes on from a bundle (its weights) or a checkpoint (all of its state). */
-async function createTrainer(inputs: TrainInputs, data: Prepared): Promise<{ trainer: Trainer; progress?: Progress }> {
+async function createTrainer(inputs: TrainInputs, data: Prepared): Promise<{ trainer: Trainer; resumed?: FitState }> {
   const createLearner = await inputs.loadLearner();
   const { typed, fitted, from } = data;
-  const weights =
-    from === undefined
-      ? undefined
-      : new Map([...from.weights].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]));
   const options = inputs.config.training;
+  // A bundle's biases hold the correction of sampled negatives; training begins without it.
+  const weights = from && exportedWeights(copyWeights(from.weights), typed, 1 / options.negativeSampling);
   const trainer = new Trainer({
     typed,
     fitted,
@@ -289,18 +319,22 @@ async function createTrainer(inputs: TrainInputs, data: Prepared): Promise<{ tra
   inputs.reporter.line(`training ${typed.model.architecture} on ${trainer.learner.device}`);
   const checkpoint = inputs.from === undefined ? undefined : readCheckpoint(inputs.from);
   if (checkpoint === undefined || from === undefined) return { trainer };
-  if (
-    from.manifest.training.config !== undefined &&
-    JSON.stringify(from.manifest.training.config) !== JSON.stringify(options)
-  ) {
+  const { config, seed, trainRows } = from.manifest.training;
+  const compared = [
+    ['configuration', config, options],
+    ['seed', seed, inputs.seed],
+    ['number of training rows', trainRows, data.train.rowCount],
+  ] as const;
+  const changed = compared.filter(([, then, now]) => JSON.stringify(then) !== JSON.stringify(now));
+  if (changed.length > 0) {
     inputs.reporter.warn(
-      `--from ${inputs.from}: its configuration differs; starting from its weights, from the first epoch on`,
+      `--from ${inputs.from}: another ${listOf(changed.map(([what]) => what))} than it began with; starting from its weights, from the first epoch on`,
     );
     return { trainer };
   }
-  trainer.restore(checkpoint.state);
-  inputs.reporter.line(`resuming after ${checkpoint.progress.examples} examples`);
-  return { trainer, progress: checkpoint.progress };
+  trainer.restore(checkpoint.trainer);
+  inputs.reporter.line(`resuming after ${checkpoint.fit.progress.examples} examples`);
+  return { trainer, resumed: checkpoint.fit };
 }
 
 function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, trainer: Trainer, startMs: number) {

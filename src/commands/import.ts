@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { print } from './output.ts';
 
 export function addImport(program: Command): void {
@@ -27,6 +27,7 @@ export function addImport(program: Command): void {
 
 function columnType(given: string, before: Record<string, string> = {}): Record<string, string> {
   const at = given.lastIndexOf('=');
+  if (at < 1) throw new InvalidArgumentError(`expected a column and its type, such as price=number.`);
   return { ...before, [given.slice(0, at)]: given.slice(at + 1) };
 }
 

@@ -36,17 +36,30 @@ function* batchesOf(
   random: Random,
   keep?: RowFilter,
 ): Generator<EncodedChunk> {
-  // A row is its chunk's place and its own, in one number.
-  const stride = Math.max(...chunks.map((chunk) => chunk.rowCount));
-  const places = new Uint32Array(rows);
+  // A row is numbered through all chunks; `owners` says whose it is, `starts` from where its chunk's rows count.
+  const owners = new Int32Array(rows);
+  const starts = new Int32Array(chunks.length);
+  const places = new Int32Array(rows);
   let count = 0;
+  let place = 0;
   chunks.forEach((chunk, c) => {
-    for (let row = 0; row < chunk.rowCount; row++)
-      if (keep === undefined || keep(chunk, row)) places[count++] = c * stride + row;
+    starts[c] = place;
+    for (let row = 0; row < chunk.rowCount; row++, place++) {
+      owners[place] = c;
+      if (keep === undefined || keep(chunk, row)) places[count++] = place;
+    }
   });
   shuffle(places, random, count);
-  for (let from = 0; from < count; from += batchSize)
-    yield gatherRows(chunks, stride, places.subarray(from, Math.min(count, from + batchSize)));
+  for (let from = 0; from < count; from += batchSize) {
+    const chunkOf = places.slice(from, Math.min(count, from + batchSize));
+    const rowOf = new Int32Array(chunkOf.length);
+    for (let i = 0; i < chunkOf.length; i++) {
+      const c = owners[chunkOf[i]];
+      rowOf[i] = chunkOf[i] - starts[c];
+      chunkOf[i] = c;
+    }
+    yield gatherRows(chunks, chunkOf, rowOf);
+  }
 }
 
 /** All rows of a store in their order, `batchSize` at a time at most. */
@@ -54,23 +67,15 @@ export function* orderedBatches(store: EncodedStore, batchSize: number): Generat
   for (let c = 0; c < store.rowCounts.length; c++) {
     const chunk = store.chunk(c);
     for (let from = 0; from < chunk.rowCount; from += batchSize) {
-      yield gatherRows(
-        [chunk],
-        chunk.rowCount,
-        Uint32Array.from({ length: Math.min(batchSize, chunk.rowCount - from) }, (_, i) => from + i),
-      );
+      const rowOf = Int32Array.from({ length: Math.min(batchSize, chunk.rowCount - from) }, (_, i) => from + i);
+      yield gatherRows([chunk], new Int32Array(rowOf.length), rowOf);
     }
   }
 }
 
-function gatherRows(chunks: readonly EncodedChunk[], stride: number, places: Uint32Array): EncodedChunk {
-  const rowCount = places.length;
-  const chunkOf = new Int32Array(rowCount);
-  const rowOf = new Int32Array(rowCount);
-  for (let i = 0; i < rowCount; i++) {
-    chunkOf[i] = Math.floor(places[i] / stride);
-    rowOf[i] = places[i] - chunkOf[i] * stride;
-  }
+/** Row `i` is row `rowOf[i]` of chunk `chunkOf[i]`. */
+function gatherRows(chunks: readonly EncodedChunk[], chunkOf: Int32Array, rowOf: Int32Array): EncodedChunk {
+  const rowCount = rowOf.length;
   const floats = (of: (chunk: EncodedChunk) => Float32Array, width = 1) => {
     const sources = chunks.map(of);
     const out = new Float32Array(rowCount * width);

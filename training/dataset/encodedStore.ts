@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../src/core/errors.ts';
+import { messageOf, UserError } from '../../src/core/errors.ts';
 import { decodeSafetensors, encodeSafetensors, type Tensor, type TensorValues } from '../../src/model/safetensors.ts';
 import type { EncodedColumn } from '../../src/schema/encoded.ts';
 import type { RowColumns } from './rowColumns.ts';
@@ -21,7 +21,7 @@ const memoryBytes = 512 * 2 ** 20;
  */
 export class EncodedStore {
   readonly rowCounts: number[] = [];
-  private readonly folder = mkdtempSync(join(tmpdir(), 'limelight-'));
+  private readonly folder = makeFolder();
   private readonly held = new Map<number, { chunk: EncodedChunk; bytes: number }>();
   private heldBytes = 0;
 
@@ -36,7 +36,7 @@ export class EncodedStore {
       writeFileSync(this.path(this.rowCounts.length), bytes);
     } catch (error) {
       throw new UserError(
-        `cannot keep encoded rows in ${this.folder}: ${(error as Error).message}; free space there or set TMPDIR`,
+        `cannot keep encoded rows in ${this.folder}: ${messageOf(error)}; free space there or set TMPDIR`,
       );
     }
     this.rowCounts.push(chunk.rowCount);
@@ -65,6 +65,16 @@ export class EncodedStore {
 
   private path(index: number): string {
     return join(this.folder, `${index}.safetensors`);
+  }
+}
+
+function makeFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'limelight-'));
+  } catch (error) {
+    throw new UserError(
+      `cannot keep encoded rows in ${tmpdir()}: ${messageOf(error)}; set TMPDIR to a folder that can be written to`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { UserError } from '../../src/core/errors.ts';
+import { listOf, UserError } from '../../src/core/errors.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { ColumnBatch } from '../../src/schema/columns.ts';
 import { createEncoder, type Encoder } from '../../src/schema/encoder.ts';
@@ -16,6 +16,19 @@ export interface TimeRange {
   readonly beforeMs?: number;
 }
 
+/** @throws UserError if a table lacks a column that a schema reads */
+export function checkColumns(table: Table, schema: Schema, extraColumns: readonly string[] = []): void {
+  const has = new Set(table.columns.map((column) => column.name));
+  const lacking = [...columnsOfSchema(schema), ...extraColumns].filter((name) => !has.has(name));
+  if (lacking.length === 0) return;
+  const names = listOf(lacking.map((name) => `'${name}'`));
+  const files = table.files.length === 1 ? table.files[0] : `${table.files[0]} and ${table.files.length - 1} more`;
+  throw new UserError(
+    `column${lacking.length > 1 ? 's' : ''} ${names}, which schema '${schema.name}' reads, ${lacking.length > 1 ? 'are' : 'is'} not in ${files}; it has ${[...has].join(', ')}: correct the schema or the data`,
+    'missing',
+  );
+}
+
 /** A table's batches, only the rows of a time range, only the columns a schema reads. */
 export async function* rowsOf(
   table: Table,
@@ -23,18 +36,9 @@ export async function* rowsOf(
   range: TimeRange,
   extraColumns: readonly string[] = [],
 ): AsyncGenerator<ColumnBatch> {
-  const has = new Set(table.columns.map((column) => column.name));
-  const wanted = new Set([...columnsOfSchema(schema), ...extraColumns]);
-  for (const name of wanted) {
-    if (!has.has(name)) {
-      const files = table.files.length === 1 ? table.files[0] : `${table.files[0]} and ${table.files.length - 1} more`;
-      throw new UserError(
-        `column '${name}', which schema '${schema.name}' reads, is not in ${files}; it has ${[...has].join(', ')}`,
-        'missing',
-      );
-    }
-  }
-  for await (const batch of table.scan({ columns: [...wanted] })) {
+  checkColumns(table, schema, extraColumns);
+  const columns = [...new Set([...columnsOfSchema(schema), ...extraColumns])];
+  for await (const batch of table.scan({ columns })) {
     const kept = rowsInRange(batch, schema, range);
     if (kept.rowCount > 0) yield kept;
   }

@@ -1,7 +1,8 @@
 import { UserError } from '../../src/core/errors.ts';
-import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
+import { type Column, type ColumnBatch, typeName } from '../../src/schema/columns.ts';
 import { columnOf } from '../../src/schema/fields.ts';
 import { keysOf } from '../../src/schema/keys.ts';
+import { integerAt } from '../../src/schema/numbers.ts';
 import type { Field, Schema } from '../../src/schema/schema.ts';
 
 /** What training needs of a row beside its fields. */
@@ -45,11 +46,25 @@ export function rowColumnsOf(batch: ColumnBatch, schema: Schema): RowColumns {
     truths,
     weights:
       schema.weight === undefined ? undefined : weightsOf(required(batch, schema.weight, 'weight'), schema.weight),
-    users:
-      schema.user === undefined
-        ? undefined
-        : keysOf(required(batch, schema.user, 'user'), `user column '${schema.user}'`).words,
+    users: schema.user === undefined ? undefined : usersOf(required(batch, schema.user, 'user'), schema.user),
   };
+}
+
+/** Rows without a user are one user of their own: −2^63. */
+function usersOf(column: Column, name: string): Int32Array {
+  if (column.type === 'list')
+    throw new UserError(
+      `user column '${name}': expected one value a row, got ${typeName(column)}; name another column`,
+    );
+  const { words, valid } = keysOf(column, `user column '${name}'`);
+  if (valid === undefined) return words;
+  const users = words.slice();
+  for (let row = 0; row < valid.length; row++) {
+    if (valid[row] === 1) continue;
+    users[2 * row] = 0;
+    users[2 * row + 1] = -(2 ** 31);
+  }
+  return users;
 }
 
 /** When each row was served, in milliseconds since 1970. */
@@ -80,7 +95,8 @@ function numbers(column: Column, what: string): Float64Array {
     throw new UserError(`${what}: expected numbers, got ${column.type}; name another column`);
   const out = new Float64Array(column.rowCount);
   for (let row = 0; row < out.length; row++) {
-    out[row] = column.valid !== undefined && column.valid[row] === 0 ? Number.NaN : Number(column.values[row]);
+    const missing = column.valid !== undefined && column.valid[row] === 0;
+    out[row] = missing ? Number.NaN : column.type === 'integer' ? integerAt(column, row) : column.values[row];
   }
   return out;
 }
