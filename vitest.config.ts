@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/countReporter.ts'],
     include: ['{src,training,data,benchmarks,test}/**/*.test.ts'],
     exclude: ['**/*.long.test.ts', 'node_modules/**', 'dist/**'],
     testTimeout: 60_000,

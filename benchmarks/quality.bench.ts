@@ -67,7 +67,8 @@ const mean = (values: readonly (number | null)[]) =>
   values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
 const digits = (value: number, count = 4) => Number(value.toFixed(count));
 
-async function kuairandRows(folder: string, { log }: TopicOptions) {
+/** Mean of three seeds, train to 05-04. */
+export async function kuairandRows(folder: string, { log }: TopicOptions) {
   const found = realData('kuairand');
   if ('missing' in found) return { rows: [], notes: [`KuaiRand was left out: ${found.missing}`] };
   const out = join(folder, 'kuairand');
@@ -103,7 +104,8 @@ async function kuairandRows(folder: string, { log }: TopicOptions) {
   return { rows, notes: [] as string[] };
 }
 
-async function simulatorRows(folder: string, { small, log }: TopicOptions) {
+/** LR and SENet DNN on the last fifth of a market's log. */
+export async function simulatorRows(folder: string, { small, log }: TopicOptions) {
   const impressionCount = small ? 3_000 : 1_000_000;
   const market = join(folder, 'market');
   const summary = await simulate({ outDir: market, impressionCount, seed: 1, preset: 'static' });

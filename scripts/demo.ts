@@ -93,7 +93,7 @@ async function serveAndAsk(request: { candidates: unknown[] }): Promise<void> {
       });
     });
     process.stdout.write(
-      `\n\x1b[1m$ curl ${address}/v1/rank -d '{"user": {…}, "slots": ${shownSlots}, "candidates": [${request.candidates.length} ad ids]}'\x1b[0m\n`,
+      `\n\x1b[1m$ curl ${address}/v1/rank -H 'content-type: application/json' -d '{"user": {…}, "slots": ${shownSlots}, "candidates": [${request.candidates.length} ad ids]}'\x1b[0m\n`,
     );
     const times: number[] = [];
     let answer: { slots: Record<string, number | string>[] } = { slots: [] };

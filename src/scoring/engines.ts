@@ -32,7 +32,7 @@ export const engines: readonly Engine[] = [
       const { loadBackend } = await import('./engines/tfjs/load.ts');
       const { createTfjsScorer } = await import('./engines/tfjs/scorer.ts');
       const loaded = await loadBackend(backend);
-      return { scorer: createTfjsScorer(bundle, loaded), detail: `${loaded.device} (${loaded.reason})` };
+      return { scorer: createTfjsScorer(bundle, loaded), detail: `${loaded.device}; backend: ${loaded.reason}` };
     },
   },
   {

@@ -1,0 +1,30 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { realData } from '../test/realData.ts';
+import { kuairandRows, simulatorRows } from './quality.bench.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'limelight-quality-'));
+const options = { small: false, rounds: 1, log: (text: string) => console.log(text) };
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const kuairand = realData('kuairand');
+
+describe.skipIf('missing' in kuairand)(`KuaiRand${'missing' in kuairand ? ` (${kuairand.missing})` : ''}`, () => {
+  test('the shipped configuration reaches a click AUC of .730 and a log loss of .5965, as the mean of three seeds', async () => {
+    const { rows } = await kuairandRows(folder, options);
+    const click = rows.find((row) => row.task === 'click');
+    expect(click?.AUC).toBeGreaterThanOrEqual(0.73);
+    expect(click?.['log loss']).toBeLessThanOrEqual(0.5965);
+    expect(click?.['raw log loss']).toBeLessThanOrEqual(0.5965);
+  });
+});
+
+test('on the simulator LR closes less than 60 % of the gap to the truth, and SENet DNN at least 85 %', async () => {
+  const { rows } = await simulatorRows(folder, options);
+  const closed = (model: string) =>
+    Number.parseFloat(String(rows.find((row) => row.model === model && row.task === 'click')?.['gap closed']));
+  expect(closed('lr')).toBeLessThan(60);
+  expect(closed('senet-dnn')).toBeGreaterThanOrEqual(85);
+});
