@@ -87,7 +87,7 @@ export function createAds(preset: MarketPreset, topicVectors: Float64Array, rand
   const creativeOffsets = new Int32Array(preset.adCount + 1);
   const popularity = new Float64Array(preset.adCount);
   for (let a = 0; a < preset.adCount; a++) {
-    creativeOffsets[a + 1] = creativeOffsets[a] + 2 + own.below(4);
+    creativeOffsets[a + 1] = creativeOffsets[a] + 2 + pick([0.5, 0.25, 0.15, 0.1], own);
     popularity[a] = Math.exp(-0.8 * Math.log(2 + a));
   }
   return {

@@ -84,7 +84,7 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
   function rank(view: PageView, count: number, random: Random): void {
     for (let i = 0; i < count; i++) {
       const ad = view.ads[i];
-      const guess = truth.adAppeal(ad) + 0.8 * truth.affinity(view.user, ad) + 0.9 * random.normal();
+      const guess = truth.adAppeal(ad) + 0.8 * truth.affinity(view.user, ad) + 0.6 * random.normal();
       let j = i;
       for (; j > 0 && score[j - 1] < guess; j--) {
         score[j] = score[j - 1];
