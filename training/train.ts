@@ -27,6 +27,8 @@ import { copyWeights, type Weights } from './parameters.ts';
 import type { Reporter } from './reporter.ts';
 import { exportedWeights, Trainer } from './trainer.ts';
 
+export type LearnerFactory = (typed: TypedModel, options: LearnerOptions) => Learner;
+
 export interface TrainInputs {
   readonly schema: Schema;
   readonly config: Config;
@@ -42,7 +44,7 @@ export interface TrainInputs {
   readonly from?: string;
   readonly seed: number;
   /** Gives the learner of a TensorFlow.js backend, say. */
-  readonly loadLearner: () => Promise<(typed: TypedModel, options: LearnerOptions) => Learner>;
+  readonly loadLearner: () => Promise<LearnerFactory>;
   readonly reporter: Reporter;
   readonly isInterrupted?: () => boolean;
   readonly nowMs: () => number;
@@ -65,10 +67,12 @@ const goldenRows = 16;
 export async function train(inputs: TrainInputs): Promise<TrainSummary> {
   checkOutput(inputs);
   const startMs = inputs.nowMs();
+  // First, since a backend that does not load is known at once, and the data takes a while.
+  const createLearner = await inputs.loadLearner();
   const data = await prepare(inputs);
   try {
     const fitStartMs = inputs.nowMs();
-    const { trainer, resumed } = await createTrainer(inputs, data);
+    const { trainer, resumed } = createTrainer(inputs, data, createLearner);
     const checkpoint = checkpointFolder(inputs.out);
     const keep = (fit: FitState) =>
       writeCheckpoint(
@@ -302,8 +306,11 @@ class LabelCounts {
 }
 
 /** A new trainer, or one that goes on from a bundle (its weights) or a checkpoint (all of its state). */
-async function createTrainer(inputs: TrainInputs, data: Prepared): Promise<{ trainer: Trainer; resumed?: FitState }> {
-  const createLearner = await inputs.loadLearner();
+function createTrainer(
+  inputs: TrainInputs,
+  data: Prepared,
+  createLearner: LearnerFactory,
+): { trainer: Trainer; resumed?: FitState } {
   const { typed, fitted, from } = data;
   const options = inputs.config.training;
   // A bundle's biases hold the correction of sampled negatives; training begins without it.
