@@ -41,7 +41,10 @@ export const TrainingOptions = Type.Object(
     ),
     idDropout: optional(
       Type.Object(
-        { max: Type.Number({ minimum: 0, maximum: 1 }), scale: Type.Number({ exclusiveMinimum: 0 }) },
+        {
+          max: Type.Number({ minimum: 0, maximum: 1, description: 'The probability for an id never seen.' }),
+          scale: Type.Number({ exclusiveMinimum: 0, description: 'Sightings by which it falls to a third.' }),
+        },
         { ...strict, description: 'Replaces an id by the unknown one with probability max·e^(−count/scale).' },
       ),
     ),

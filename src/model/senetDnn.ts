@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { isEmbedded } from '../schema/fields.ts';
-import { architecture, crossOptions, defaultHidden, mlpOptions, Units } from './architecture.ts';
+import { architecture, crossOptions, defaultHidden, mlpOptions } from './architecture.ts';
 import { StepList } from './stepList.ts';
 import { Activation } from './steps.ts';
 
@@ -21,9 +21,15 @@ export const senetDnn = architecture({
       reduction: Type.Optional(
         Type.Number({ minimum: 1, description: 'Fields per hidden unit of the gates; 3 where absent.' }),
       ),
-      gateActivation: Type.Optional(Activation),
+      gateActivation: Type.Optional(
+        Type.Union(Activation.anyOf, { description: 'Of the gates; doubleSigmoid, 2σ(x), where absent.' }),
+      ),
       innerUnits: Type.Optional(
-        Type.Union([Units('Width the inner products of all field pairs are reduced to.'), Type.Literal(0)]),
+        Type.Integer({
+          minimum: 0,
+          maximum: 8192,
+          description: 'Width the inner products of all field pairs are reduced to; 0, none, where absent.',
+        }),
       ),
     },
     { additionalProperties: false },
