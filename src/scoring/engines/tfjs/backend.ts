@@ -15,6 +15,11 @@ export interface LoadedBackend {
   reason: string;
 }
 
+/** Makes a loaded backend the one in use; as it is ready, that takes effect at once. */
+export function useBackend({ tf, backend }: LoadedBackend): void {
+  if (tf.getBackend() !== backend) void tf.setBackend(backend);
+}
+
 /** @throws UserError for any other name than `auto` or a backend's */
 export function parseBackendName(name: string): 'auto' | BackendName {
   if (name === 'auto' || BACKENDS.includes(name as BackendName)) return name as 'auto' | BackendName;

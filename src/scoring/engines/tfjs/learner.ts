@@ -6,7 +6,7 @@ import type { TypedModel } from '../../../model/checkModel.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
 import { widthOf } from '../../../model/values.ts';
 import type { Learner, LearnerBatch, LearnerOptions, LearnerState, StepResult } from '../../learner.ts';
-import type { LoadedBackend } from './backend.ts';
+import { type LoadedBackend, useBackend } from './backend.ts';
 import { runGraph } from './graph.ts';
 import { createOps, type Ops } from './ops.ts';
 
@@ -26,6 +26,7 @@ interface GraphTensors {
 class TfjsLearner implements Learner {
   readonly device: string;
   private readonly typed: TypedModel;
+  private readonly backend: LoadedBackend;
   private readonly tf: LoadedBackend['tf'];
   private readonly ops: Ops;
   private readonly seed: number;
@@ -39,7 +40,9 @@ class TfjsLearner implements Learner {
   constructor(typed: TypedModel, backend: LoadedBackend, { parameters, seed }: LearnerOptions) {
     this.typed = typed;
     this.device = backend.device;
+    this.backend = backend;
     this.tf = backend.tf;
+    useBackend(backend);
     this.ops = createOps(backend.tf);
     this.seed = seed;
     this.random = createRandom(seed);
@@ -53,6 +56,7 @@ class TfjsLearner implements Learner {
 
   step(batch: LearnerBatch, rate: number): StepResult {
     const { tf } = this;
+    useBackend(this.backend);
     const names = [...this.parameters.keys()];
     this.stepCount++;
     // Seeded by the step, so that a resumed training draws the same.
@@ -132,6 +136,7 @@ class TfjsLearner implements Learner {
   logits(batch: Omit<LearnerBatch, 'labels' | 'weights'>): Map<string, Float32Array> {
     const names = new Set(this.typed.model.tasks.flatMap((task) => task.logits));
     const logits = new Map<string, Float32Array>();
+    useBackend(this.backend);
     this.tf.tidy(() => {
       const { inputs, parameters } = this.tensorsOf(batch);
       const graph = { ops: this.ops };

@@ -7,7 +7,7 @@ import type { EncodedDense } from '../../../schema/encoded.ts';
 import { type EmbedPlan, gather, gatherDense, planEmbed, rowsOfFields } from '../../gather.ts';
 import { createInputCheck } from '../../input.ts';
 import type { Scorer, ScoringInput } from '../../scorer.ts';
-import type { LoadedBackend } from './backend.ts';
+import { type LoadedBackend, useBackend } from './backend.ts';
 import { runGraph } from './graph.ts';
 import { createOps } from './ops.ts';
 
@@ -15,12 +15,10 @@ import { createOps } from './ops.ts';
  * Scores on a TensorFlow.js backend: embeddings are gathered here, the rest runs there. A value made of the request
  * alone is computed for one row.
  */
-export function createTfjsScorer(
-  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted'>,
-  { tf, backend }: LoadedBackend,
-): Scorer {
+export function createTfjsScorer(bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted'>, loaded: LoadedBackend): Scorer {
   const { typed, fitted } = bundle;
-  use(tf, backend);
+  const { tf, backend } = loaded;
+  useBackend(loaded);
   const ops = createOps(tf);
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
   const leafSteps = typed.model.steps.filter((step) => step.op === 'embed' || step.op === 'input');
@@ -45,7 +43,7 @@ export function createTfjsScorer(
     score(input) {
       check(input);
       const { rowCount } = input;
-      use(tf, backend);
+      useBackend(loaded);
       const logits = rowCount === 0 ? undefined : logitsOf(input);
       return new Map(
         typed.model.tasks.map((task) => {
@@ -61,11 +59,6 @@ export function createTfjsScorer(
       parameters.clear();
     },
   };
-}
-
-/** One TensorFlow.js serves all; switching to a backend that is ready takes effect at once. */
-function use(tf: LoadedBackend['tf'], backend: LoadedBackend['backend']): void {
-  if (tf.getBackend() !== backend) void tf.setBackend(backend);
 }
 
 function uploadParameters(tf: LoadedBackend['tf'], { typed, weights }: Pick<Bundle, 'typed' | 'weights'>) {
