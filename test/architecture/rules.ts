@@ -69,6 +69,7 @@ export const testSupport: readonly string[] = [
   'src/schema/randomTable.ts',
   'src/scoring/conformance',
   'src/ranking/sampleMarket.ts',
+  'training/tinyLog.ts',
 ];
 
 /** Packages that only some places may import. */
