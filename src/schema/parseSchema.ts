@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 import { listOf, UserError } from '../core/errors.ts';
 import { columnOf, embeddingSize, isEmbedded, tableOf } from './fields.ts';
 import { type Field, fieldKinds, type Schema, SchemaFile } from './schema.ts';
@@ -29,7 +30,7 @@ export function parseJson(text: string, source: string): unknown {
 
 /** What a typebox shape finds wrong with a value, one line each: where, what was expected, what was got. */
 export function problemsOf(shape: TSchema, value: unknown, where: (path: string) => string): string[] {
-  const errors = Compile(shape).Errors(value);
+  const errors = allErrors(shape, value);
   // A union of constants fails once for each and once as a whole: said once, with the choices.
   const choices = new Map<string, unknown[]>();
   for (const { keyword, instancePath, params } of errors) {
@@ -62,6 +63,17 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
     }
   }
   return problems;
+}
+
+/** typebox stops at 8 errors, of which one wrong constant alone may take five. */
+function allErrors(shape: TSchema, value: unknown) {
+  const { maxErrors } = Settings.Get();
+  Settings.Set({ maxErrors: 200 });
+  try {
+    return Compile(shape).Errors(value);
+  } finally {
+    Settings.Set({ maxErrors });
+  }
 }
 
 function valueAt(value: unknown, path: string): unknown {
