@@ -19,7 +19,7 @@ export const TrainingOptions = Type.Object(
       }),
     ),
     learningRate: optional(Rate('Adam’s on the dense parameters; 0.001 where absent.')),
-    embeddingLearningRate: optional(Rate('0.002 where absent.')),
+    embeddingLearningRate: optional(Rate('0.01 where absent.')),
     embeddingOptimizer: optional(
       Type.Union([Type.Literal('adam'), Type.Literal('adagrad')], {
         description: 'Lazy Adam, the default, or row-wise Adagrad.',
@@ -91,7 +91,7 @@ export const trainingDefaults: TrainingOptions = {
   batchSize: 512,
   epochs: 1,
   learningRate: 0.001,
-  embeddingLearningRate: 0.002,
+  embeddingLearningRate: 0.01,
   embeddingOptimizer: 'adam',
   embeddingScale: 0.01,
   decayTo: 0.05,
