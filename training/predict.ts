@@ -3,11 +3,17 @@ import { UserError } from '../src/core/errors.ts';
 import type { Bundle } from '../src/model/bundle.ts';
 import type { Column } from '../src/schema/columns.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
-import { writeTypeOf } from '../src/tables/arrowBatches.ts';
+import { type WriteType, writeTypeOf } from '../src/tables/arrowBatches.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
 import { createTableWriter, type TableWriter } from '../src/tables/parquetWriter.ts';
 import type { Reporter } from './reporter.ts';
 import { scoreTable } from './scoreTable.ts';
+
+/** Other files of the table may hold a column with more bits than the first. */
+function wideTypeOf(column: Column): WriteType {
+  const type = writeTypeOf(column);
+  return type.replace(/int32$/, 'int64').replace(/float$/, 'double') as WriteType;
+}
 
 /** The name of a task's column in a table of predictions. */
 export const predictionColumn = (task: string) => `p_${task}`;
@@ -44,7 +50,7 @@ export async function predict(
       }
       columns = [...output.keys()];
       writer ??= await createTableWriter(out, {
-        columns: [...output].map(([name, column]) => ({ name, type: writeTypeOf(column) })),
+        columns: [...output].map(([name, column]) => ({ name, type: wideTypeOf(column) })),
       });
       await writer.append({ rowCount: batch.rowCount, columns: output });
       rows += batch.rowCount;
