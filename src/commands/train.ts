@@ -43,11 +43,15 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   let interrupted = false;
   const stop = () => {
     // A second Ctrl-C does what it always does.
-    process.removeListener('SIGINT', stop);
+    unlisten();
     interrupted = true;
     process.stderr.write('\nfinishing this step and keeping a checkpoint; Ctrl-C again to stop at once\n');
   };
-  process.on('SIGINT', stop);
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const unlisten = () => {
+    for (const signal of signals) process.removeListener(signal, stop);
+  };
+  for (const signal of signals) process.on(signal, stop);
   const summary = await train({
     schema: readJson(flags.schema, 'schema'),
     config: flags.config === undefined ? undefined : readJson(flags.config, 'configuration'),
@@ -62,7 +66,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     reporter: createReporter(process.stderr, Date.now),
     isInterrupted: () => interrupted,
   });
-  process.removeListener('SIGINT', stop);
+  unlisten();
   if (summary.interrupted) {
     process.exitCode = 130;
     return;

@@ -54,9 +54,10 @@ export function draftSchema(profile: TableProfile, label: string): Draft {
     (column) => column.meaning === 'timestamp' || (timeName.test(column.name) && (column.high ?? 0) > 1e11),
   )?.name;
   const user = named(userName);
+  const taken = new Set<string>();
   const columns: DraftedColumn[] = [
     { column: target, note: 'the label' },
-    ...others.map((column) => drafted(column, { time, profile })),
+    ...others.map((column) => drafted(column, { time, profile, taken })),
   ];
   const fields = columns.flatMap(({ field }) => (field === undefined ? [] : [field]));
   if (fields.length === 0)
@@ -74,7 +75,14 @@ export function draftSchema(profile: TableProfile, label: string): Draft {
   return { schema, columns };
 }
 
-function drafted(column: ColumnProfile, { time, profile }: { time?: string; profile: TableProfile }): DraftedColumn {
+interface Drafting {
+  readonly time?: string;
+  readonly profile: TableProfile;
+  /** Names of the fields so far. */
+  readonly taken: Set<string>;
+}
+
+function drafted(column: ColumnProfile, { time, profile, taken }: Drafting): DraftedColumn {
   const { name, distinct, labelAuc = 0.5 } = column;
   if (name === time) return { column, note: 'the time of the impression' };
   if (outcomeName.test(name))
@@ -84,7 +92,9 @@ function drafted(column: ColumnProfile, { time, profile }: { time?: string; prof
   if (column.nulls === column.rows) return { column, note: 'has no values; left out' };
   if (distinct <= 1 && column.nulls === 0) return { column, note: 'has one value; left out' };
   if (requestName.test(name) || timeName.test(name)) return { column, note: 'names a moment or a request; left out' };
-  const field = fieldOf(column, profile.rows);
+  if (column.type === 'list of number' && !column.length)
+    return { column, note: 'has lists of numbers of different lengths; left out' };
+  const field = fieldOf(column, profile.rows, taken);
   if (field === undefined) return { column, note: 'almost every row has its own value: an id of the row; left out' };
   const unknown = scopeGuess(name) === undefined ? 'check the scope: a guess' : undefined;
   return { column, field, note: unknown };
@@ -101,27 +111,33 @@ function scopeGuess(name: string): Scope | undefined {
     : undefined;
 }
 
-function fieldOf(column: ColumnProfile, rows: number): Field | undefined {
-  const { name, type, distinct } = column;
-  const scope = scopeGuess(name) ?? 'request';
-  const field = /^[A-Za-z_]\w*$/.test(name)
-    ? { name, scope }
-    : { name: name.replace(/\W+/g, '_').replace(/^(\d)/, '_$1'), column: name, scope };
+/** A field's name for a column: its own where that is one, else the nearest to it that no other field has. */
+function fieldName(column: string, taken: Set<string>): string {
+  const plain = column === '__proto__' ? 'proto' : column.replace(/\W+/g, '_').replace(/^(?=\d|$)/, '_');
+  let name = plain;
+  for (let twin = 2; taken.has(name); twin++) name = `${plain}_${twin}`;
+  taken.add(name);
+  return name;
+}
+
+function fieldOf(column: ColumnProfile, rows: number, taken: Set<string>): Field | undefined {
+  const { type, distinct } = column;
+  const scope = scopeGuess(column.name) ?? 'request';
+  const name = fieldName(column.name, taken);
+  const field = name === column.name ? { name, scope } : { name, column: column.name, scope };
   const id = {
     ...field,
     kind: 'id' as const,
     size: suggestedSize(distinct),
     ...(distinct > 100 ? { minCount: 3 } : {}),
   };
-  if (type.startsWith('list of number') || (type.startsWith('list') && (column.length ?? 0) > 1 && distinct > 1000)) {
-    return column.length === undefined
-      ? undefined
-      : { ...field, kind: 'vector', length: column.length, invalid: 'missing' };
-  }
+  if (type === 'list of number' && column.length)
+    return { ...field, kind: 'vector', length: column.length, invalid: 'missing' };
   if (type.startsWith('list'))
     return { ...field, kind: 'ids', size: suggestedSize(distinct), ...(distinct > 100 ? { minCount: 3 } : {}) };
   if (type === 'text') return distinct > 0.9 * rows && rows > 100 ? undefined : id;
-  if (type === 'integer' && (distinct <= codeValues || idName.test(name)))
+  // pandas keeps whole numbers as floats where some are missing.
+  if ((type === 'integer' && distinct <= codeValues) || (column.whole && idName.test(column.name)))
     return distinct > 0.9 * rows && rows > 100 ? undefined : id;
   const skewed = (column.low ?? 0) >= 0 && (column.high ?? 0) > 100;
   return {

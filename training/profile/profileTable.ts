@@ -1,6 +1,7 @@
 import type { Column } from '../../src/schema/columns.ts';
 import { columnToJson } from '../../src/schema/jsonColumns.ts';
 import { keysOf } from '../../src/schema/keys.ts';
+import { integerAt } from '../../src/schema/numbers.ts';
 import { KeyTable } from '../../src/schema/vocabulary.ts';
 import type { ColumnInfo, Table } from '../../src/tables/parquetReader.ts';
 
@@ -103,7 +104,8 @@ class ColumnAccumulator {
     const magnitudes =
       column.type === 'text' ? undefined : new Int32Array(Float64Array.from(column.values, Number).buffer);
     for (let row = 0; row < column.rowCount; row++) {
-      const missing = column.valid !== undefined && column.valid[row] === 0;
+      // pandas writes a missing number as NaN.
+      const missing = column.valid?.[row] === 0 || (column.type === 'number' && Number.isNaN(column.values[row]));
       if (missing) this.nulls++;
       this.values.add(missing ? -1 : keys.words[2 * row], missing ? -1 : keys.words[2 * row + 1], labels[row]);
       // Sign, exponent and two bits of a float64: four steps to every doubling.
@@ -128,8 +130,8 @@ class ColumnAccumulator {
 
   private observeRange(column: Column & { type: 'integer' | 'number' }): void {
     for (let row = 0; row < column.rowCount; row++) {
-      if (column.valid !== undefined && column.valid[row] === 0) continue;
-      const value = Number(column.values[row]);
+      const value = column.type === 'integer' ? integerAt(column, row) : column.values[row];
+      if (column.valid?.[row] === 0 || Number.isNaN(value)) continue;
       if (value < this.low) this.low = value;
       if (value > this.high) this.high = value;
       if (!Number.isInteger(value)) this.whole = false;
