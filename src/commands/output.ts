@@ -34,7 +34,7 @@ export function fixed(value: number | null | undefined, digits = 4): string {
 /** An option's whole number, for commander. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
-    const value = Number(text);
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!Number.isSafeInteger(value) || value < least || value > most) {
       throw new InvalidArgumentError(
         `expected a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}.`,
@@ -49,11 +49,16 @@ export function several(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
+const isoTime = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
+
 /** A time: milliseconds since 1970, or a date and time as ISO 8601 has it (UTC where no zone is named). */
 export function timeMs(text: string): number {
+  const [iso, date, time = '00:00', zone = 'Z'] = isoTime.exec(text) ?? [];
   const ms = /^-?\d{9,}$/.test(text)
     ? Number(text)
-    : Date.parse(/T.*(Z|[+-]\d\d:?\d\d)$|^\d{4}-\d\d-\d\d$/.test(text) ? text : `${text.replace(' ', 'T')}Z`);
+    : iso === undefined
+      ? Number.NaN
+      : Date.parse(`${date}T${time}${zone}`);
   if (!Number.isFinite(ms))
     throw new InvalidArgumentError(
       `expected a time such as 2022-05-05, 2022-05-05T00:00:00+08:00 or milliseconds since 1970.`,
