@@ -6,7 +6,10 @@ import { readBundle } from '../src/model/bundleFiles.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
 import { createTfjsLearner } from '../src/scoring/engines/tfjs/learner.ts';
 import { loadBackend } from '../src/scoring/engines/tfjs/load.ts';
+import { createScorer } from '../src/scoring/engines.ts';
+import { replayGolden } from '../src/scoring/golden.ts';
 import { parseConfig } from './config.ts';
+import { evaluate } from './evaluate.ts';
 import { silentReporter } from './reporter.ts';
 import { dayOf, tinyLog, tinySchema, writeLog } from './tinyLog.ts';
 import { type TrainInputs, train } from './train.ts';
@@ -151,6 +154,33 @@ describe('train', () => {
     golden(after).forEach((p, row) => {
       expect(p).toBeCloseTo(golden(before)[row], 4);
     });
+  });
+
+  it('takes names of fields and labels that JavaScript’s objects have', async () => {
+    const names: Record<string, string> = {
+      userId: 'constructor',
+      placement: 'toString',
+      adId: 'hasOwnProperty',
+      price: 'valueOf',
+    };
+    const text = JSON.stringify({
+      ...tinySchema,
+      labels: [
+        { name: 'constructor', column: 'click' },
+        { name: 'toString', column: 'conversion', after: 'constructor' },
+      ],
+      slices: ['toString'],
+    }).replace(/"(userId|placement|adId|price)"/g, (_, name) => `"${names[name]}"`);
+    const schema = JSON.parse(text.replace('"name":"valueOf"', '"name":"valueOf","column":"price"'));
+    for (const field of schema.fields) if (field.name === 'toString') field.column = 'placement';
+    const { metrics } = await train(inputsOf('odd', { schema: parseSchema(schema) }));
+    expect(Object.keys(metrics.all as object)).toEqual(['constructor', 'toString']);
+    const bundle = await readBundle(join(folder, 'odd'));
+    const { scorer } = await createScorer(bundle, { engine: 'reference' });
+    replayGolden(bundle, scorer, 1e-6);
+    const { tasks, slices } = await evaluate(bundle, scorer, log, silentReporter);
+    expect(Object.keys(tasks)).toEqual(['constructor', 'toString']);
+    expect(Object.keys(slices)).toEqual(['toString']);
   });
 
   it('stops early when validation does not improve, and keeps the best weights', async () => {

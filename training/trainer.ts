@@ -97,7 +97,7 @@ export class Trainer {
   private withDropout(fields: ReadonlyMap<string, EncodedColumn>): ReadonlyMap<string, EncodedColumn> {
     if (this.dropout.size === 0) return fields;
     // Seeded by the step, so that a resumed training draws the same.
-    const random = createRandom(this.inputs.seed + this.stepCount).fork('id dropout');
+    const random = createRandom(this.inputs.seed).fork(`id dropout ${this.stepCount}`);
     const dropped = new Map(fields);
     for (const [name, probabilities] of this.dropout) {
       dropped.set(name, dropIds(fields.get(name) as EncodedColumn, probabilities, unknownId, random.next));

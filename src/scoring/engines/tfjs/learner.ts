@@ -60,7 +60,7 @@ class TfjsLearner implements Learner {
     const names = [...this.parameters.keys()];
     this.stepCount++;
     // Seeded by the step, so that a resumed training draws the same.
-    this.random = createRandom(this.seed + this.stepCount).fork('dropout');
+    this.random = createRandom(this.seed).fork(`dropout ${this.stepCount}`);
     const gradients = new Map<string, Float32Array>();
     const losses: number[] = [];
     tf.tidy(() => {
