@@ -244,6 +244,22 @@ describe('train refuses', () => {
     expect(readdirSync(process.env.TMPDIR as string)).toEqual([]);
   });
 
+  it('to go on where weights are no longer numbers, and says which rates to lower', async () => {
+    const diverging = inputsOf({
+      loadLearner: async () => (typed, options) => {
+        const learner = createTfjsLearner(typed, backend, options);
+        const logits = learner.logits.bind(learner);
+        learner.logits = (batch) =>
+          new Map([...logits(batch)].map(([name, values]) => [name, values.fill(Number.NaN)]));
+        return learner;
+      },
+    });
+    await expect(train(diverging)).rejects.toThrow(
+      /^validation log loss is NaN after \d+ examples: the training diverged; lower learningRate and embeddingLearningRate$/,
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith('next'))).toEqual([]);
+  });
+
   it('a training that fails half-way, and keeps the last checkpoint', async () => {
     let steps = 0;
     const failing = inputsOf({

@@ -1,3 +1,4 @@
+import { UserError } from '../src/core/errors.ts';
 import { createRandom } from '../src/core/random.ts';
 import { lossOfRow } from '../src/evaluation/metrics.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
@@ -93,6 +94,11 @@ export async function fitModel(inputs: FitInputs): Promise<FitResult> {
     const valid = validationLoss(inputs);
     curve.push({ examples: progress.examples, train: sums.take(), valid });
     const total = typed.model.losses.reduce((sum, loss) => sum + loss.weight * valid[loss.task], 0);
+    if (!Number.isFinite(total)) {
+      throw new UserError(
+        `validation log loss is ${total} after ${progress.examples} examples: the training diverged; lower learningRate and embeddingLearningRate`,
+      );
+    }
     if (total < (best?.loss ?? Number.POSITIVE_INFINITY)) {
       best = { loss: total, weights: trainer.weights(), examples: progress.examples };
       worse = 0;
@@ -176,7 +182,7 @@ function validationLoss({ trainer, typed, valid }: FitInputs): Record<string, nu
         sums[task] += (chunk.weights?.[row] ?? 1) * lossOfRow(p[row], labels[row]);
     }
   }
-  return Object.fromEntries(Object.entries(sums).map(([task, sum]) => [task, sum / weightSum]));
+  return Object.fromEntries(Object.entries(sums).map(([task, sum]) => [task, sum / (weightSum || 1)]));
 }
 
 /** Mean losses since they were last taken. */
