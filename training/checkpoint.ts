@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bundle } from '../src/model/bundle.ts';
-import { writeBundle } from '../src/model/bundleFiles.ts';
+import { readBundleFile, writeBundle } from '../src/model/bundleFiles.ts';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from '../src/model/safetensors.ts';
 import { parseJson } from '../src/schema/parseSchema.ts';
 import type { TableState } from './embeddings.ts';
@@ -41,11 +41,15 @@ export async function writeCheckpoint(folder: string, bundle: Bundle, checkpoint
 }
 
 /** The checkpoint beside a bundle's files, if it is one. */
-export function readCheckpoint(folder: string): Checkpoint | undefined {
+export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
   const path = join(folder, stateFile);
   if (!existsSync(path)) return undefined;
-  const progress = join(folder, progressFile);
-  return decodeCheckpoint(readFileSync(path), path, parseJson(readFileSync(progress, 'utf8'), progress));
+  const progress = new TextDecoder().decode(await readBundleFile(folder, progressFile));
+  return decodeCheckpoint(
+    await readBundleFile(folder, stateFile),
+    path,
+    parseJson(progress, join(folder, progressFile)),
+  );
 }
 
 function encodeProgress({ trainer, fit }: Checkpoint): string {

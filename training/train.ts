@@ -324,7 +324,7 @@ function createTrainer(
     createLearner: (o) => createLearner(typed, o),
   });
   inputs.reporter.line(`training ${typed.model.architecture} on ${trainer.learner.device}`);
-  const checkpoint = inputs.from === undefined ? undefined : readCheckpoint(inputs.from);
+  const checkpoint = inputs.from === undefined ? undefined : await readCheckpoint(inputs.from);
   if (checkpoint === undefined || from === undefined) return { trainer };
   const { config, seed, trainRows } = from.manifest.training;
   const compared = [

@@ -167,6 +167,15 @@ function parseSums(text: string, source: string): Map<string, string> {
   return sums;
 }
 
+/**
+ * One of a bundle's files, of any size; an extra one, say. `readBundle` proves that it is whole.
+ *
+ * @throws UserError if it cannot be read
+ */
+export async function readBundleFile(folder: string, name: string): Promise<Uint8Array> {
+  return (await readFile(folder, name)).bytes;
+}
+
 async function readFile(folder: string, name: string): Promise<{ bytes: Uint8Array; sha256: string }> {
   const file = path.join(folder, name);
   return using(await open(file, 'r'), async (handle) => {
