@@ -72,7 +72,7 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
   const data = await prepare(inputs);
   try {
     const fitStartMs = inputs.nowMs();
-    const { trainer, resumed } = createTrainer(inputs, data, createLearner);
+    const { trainer, resumed } = await createTrainer(inputs, data, createLearner);
     const checkpoint = checkpointFolder(inputs.out);
     const keep = (fit: FitState) =>
       writeCheckpoint(
@@ -306,11 +306,11 @@ class LabelCounts {
 }
 
 /** A new trainer, or one that goes on from a bundle (its weights) or a checkpoint (all of its state). */
-function createTrainer(
+async function createTrainer(
   inputs: TrainInputs,
   data: Prepared,
   createLearner: LearnerFactory,
-): { trainer: Trainer; resumed?: FitState } {
+): Promise<{ trainer: Trainer; resumed?: FitState }> {
   const { typed, fitted, from } = data;
   const options = inputs.config.training;
   // A bundle's biases hold the correction of sampled negatives; training begins without it.
