@@ -188,6 +188,11 @@ describe('checkModel', () => {
       /task 'click' takes 'z', which no earlier step makes/,
     ],
     [
+      'a loss of no label',
+      { losses: [{ task: 'click', label: 'clik', weight: 1 }] },
+      /the loss of task 'click' takes label 'clik', which the schema lacks/,
+    ],
+    [
       'a loss of no task',
       { losses: [{ task: 'view', label: 'click', weight: 1 }] },
       /a loss of task 'view' has no such task/,

@@ -41,6 +41,7 @@ class Checker {
   readonly parameters = new Map<string, readonly ParameterSpec[]>();
   readonly tables: ReadonlyMap<string, TableSpec>;
   private readonly fields: ReadonlyMap<string, Field>;
+  private readonly labels: ReadonlySet<string>;
   private readonly model: Model;
   private readonly source: string;
 
@@ -48,6 +49,7 @@ class Checker {
     this.model = model;
     this.source = source;
     this.fields = new Map(schema.fields.map((field) => [field.name, field]));
+    this.labels = new Set(schema.labels.map((label) => label.name));
     this.tables = new Map(model.tables.map((table) => [table.name, table]));
     if (this.tables.size < model.tables.length) this.fail('the model', 'names two tables alike; rename one');
   }
@@ -139,6 +141,8 @@ class Checker {
     }
     for (const loss of this.model.losses) {
       if (!names.has(loss.task)) this.fail(`a loss of task '${loss.task}'`, 'has no such task');
+      if (!this.labels.has(loss.label))
+        this.fail(`the loss of task '${loss.task}'`, `takes label '${loss.label}', which the schema lacks`);
     }
   }
 }
