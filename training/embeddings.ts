@@ -1,4 +1,4 @@
-import { adamDefaults, adamStep } from '../src/core/adam.ts';
+import { type AdamStep, adamStep, updateAdam } from '../src/core/adam.ts';
 import { assert } from '../src/core/errors.ts';
 import type { Tensor } from '../src/model/safetensors.ts';
 import type { EncodedColumn } from '../src/schema/encoded.ts';
@@ -52,16 +52,31 @@ export class TrainedTable {
   /** Adds a row's share of the gradient. @param gradient the row's part begins at `from` */
   add(row: number, gradient: Float32Array, from: number, share: number): void {
     const { size } = this;
-    let place = this.places[row];
-    if (place === 0) {
-      if (this.touchedCount === this.touched.length) this.grow();
-      this.touched[this.touchedCount++] = row;
-      place = this.touchedCount;
-      this.places[row] = place;
-      this.sums.fill(0, (place - 1) * size, place * size);
+    const to = this.placeOf(row);
+    const { sums } = this;
+    for (let d = 0; d < size; d++) sums[to + d] += share * gradient[from + d];
+  }
+
+  /** Adds whole gradients: of row `ids[i]` from `offset + i·stride`. */
+  addAll(ids: Int32Array, gradient: Float32Array, offset: number, stride: number): void {
+    const { size } = this;
+    for (let i = 0, from = offset; i < ids.length; i++, from += stride) {
+      const to = this.placeOf(ids[i]);
+      const { sums } = this;
+      for (let d = 0; d < size; d++) sums[to + d] += gradient[from + d];
     }
-    const to = (place - 1) * size;
-    for (let d = 0; d < size; d++) this.sums[to + d] += share * gradient[from + d];
+  }
+
+  /** Where in `sums` a row's gradient is gathered. */
+  private placeOf(row: number): number {
+    const place = this.places[row];
+    if (place > 0) return (place - 1) * this.size;
+    if (this.touchedCount === this.touched.length) this.grow();
+    const to = this.touchedCount * this.size;
+    this.touched[this.touchedCount++] = row;
+    this.places[row] = this.touchedCount;
+    for (let d = 0; d < this.size; d++) this.sums[to + d] = 0;
+    return to;
   }
 
   private grow(): void {
@@ -81,6 +96,8 @@ export class TrainedTable {
   update(rate: number, t: number): void {
     const { sums, size, touched } = this;
     const { values } = this.tensor;
+    const { means, squares } = this.state;
+    const step: AdamStep = adamStep(rate, t);
     for (let place = 0; place < this.touchedCount; place++) {
       const row = touched[place];
       this.places[row] = 0;
@@ -90,9 +107,8 @@ export class TrainedTable {
         const pull = this.options.l2 / Math.max(1, this.counts[row]);
         for (let d = 0; d < size; d++) sums[from + d] += pull * values[at + d];
       }
-      if (this.state.means !== undefined) {
-        adamStep(values, this.state.means, this.state.squares, at, sums, from, size, rate, t, adamDefaults);
-      } else this.adagrad(row, at, from, rate);
+      if (means !== undefined) updateAdam(values, means, squares, at, sums, from, size, step);
+      else this.adagrad(row, at, from, rate);
     }
     this.touchedCount = 0;
   }
@@ -124,11 +140,11 @@ export function scatter(
     const table = tables.get(name);
     const column = fields.get(field);
     assert(table !== undefined && column !== undefined && column.kind !== 'dense', `scatter: field '${field}'`);
+    if (column.kind === 'id') {
+      table.addAll(column.ids, gradient, offset, plan.width);
+      continue;
+    }
     for (let row = 0, from = offset; row < rows; row++, from += plan.width) {
-      if (column.kind === 'id') {
-        table.add(column.ids[row], gradient, from, 1);
-        continue;
-      }
       const begin = column.offsets[row];
       const end = column.offsets[row + 1];
       if (begin === end) table.add(missingId, gradient, from, 1);

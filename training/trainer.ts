@@ -38,6 +38,7 @@ export class Trainer {
   private readonly tables = new Map<string, TrainedTable>();
   private readonly plans = new Map<string, EmbedPlan>();
   private readonly dropout = new Map<string, Float32Array>();
+  private readonly buffers = new Map<string, Float32Array>();
   private stepCount = 0;
 
   constructor(inputs: TrainerInputs) {
@@ -105,17 +106,26 @@ export class Trainer {
     return dropped;
   }
 
+  /** A step's input is read before the next is gathered: one buffer serves all batches of a size. */
+  private buffer(name: string, length: number): Float32Array {
+    const kept = this.buffers.get(name);
+    if (kept?.length === length) return kept;
+    const made = new Float32Array(length);
+    this.buffers.set(name, made);
+    return made;
+  }
+
   private gathered(rows: number, fields: ReadonlyMap<string, EncodedColumn>): Map<string, Float32Array> {
     const inputs = new Map<string, Float32Array>();
     for (const [output, plan] of this.plans) {
-      const out = new Float32Array(rows * plan.width);
+      const out = this.buffer(output, rows * plan.width);
       gather(plan, fields, rows, out);
       inputs.set(output, out);
     }
     for (const step of this.stepsOf('input')) {
       const type = this.inputs.typed.values.get(step.output)?.type;
       assert(type !== undefined, `no type for '${step.output}'`);
-      const out = new Float32Array(rows * widthOf(type));
+      const out = this.buffer(step.output, rows * widthOf(type));
       gatherDense(
         step.inputs.map((name) => fields.get(name) as EncodedDense),
         rows,

@@ -21,7 +21,7 @@ const stride = fieldCount + 2;
 const steps = Math.floor(rows.length / stride / batchSize);
 const warmUpSteps = Number(warmUp);
 
-const backend = await loadBackend(backendName);
+const backend = await loadBackend(backendName, { bfloat16: true });
 const typed = buildModel('senet-dnn', schema, { hidden });
 const trainer = new Trainer({
   typed,

@@ -1,5 +1,5 @@
 import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
-import { adamStep } from '../../../core/adam.ts';
+import { adamStep, updateAdam } from '../../../core/adam.ts';
 import { assert } from '../../../core/errors.ts';
 import { createRandom, type Random } from '../../../core/random.ts';
 import type { TypedModel } from '../../../model/checkModel.ts';
@@ -63,6 +63,7 @@ class TfjsLearner implements Learner {
     this.random = createRandom(this.seed).fork(`dropout ${this.stepCount}`);
     const gradients = new Map<string, Float32Array>();
     const losses: number[] = [];
+    const adam = adamStep(rate, this.stepCount);
     tf.tidy(() => {
       const { inputs, parameters } = this.tensorsOf(batch);
       const wanted: TfTensor[] = [
@@ -78,25 +79,13 @@ class TfjsLearner implements Learner {
       });
       names.forEach((name, i) => {
         const gradient = grads[this.embedSteps.length + i];
-        if (gradient !== null) this.update(name, gradient.dataSync() as Float32Array, rate);
+        if (gradient === null) return;
+        const { values } = this.parameters.get(name)!;
+        const slopes = gradient.dataSync() as Float32Array;
+        updateAdam(values, this.means.get(name)!, this.squares.get(name)!, 0, slopes, 0, values.length, adam);
       });
     });
     return { losses, gradients };
-  }
-
-  private update(name: string, gradient: Float32Array, rate: number): void {
-    const { values } = this.parameters.get(name)!;
-    adamStep(
-      values,
-      this.means.get(name)!,
-      this.squares.get(name)!,
-      0,
-      gradient,
-      0,
-      values.length,
-      rate,
-      this.stepCount,
-    );
   }
 
   /** @param losses receives each loss before its weight */
