@@ -191,6 +191,16 @@ describe('the encoder', () => {
     expect([hashed.length, hashed[0], [...hashed].reduce((a, b) => a + b)]).toEqual([5, 1, 4]);
   });
 
+  it('averages a list where the schema says nothing else, and takes its first 50 items', () => {
+    const schema = schemaOf([{ name: 'tags', kind: 'ids', scope: 'ad' }]);
+    const batch = batchOf({ tags: ['list of integer', [Array.from({ length: 60 }, (_, i) => i), [7]]] });
+    const column = fitEncoder(schema, batch).encode(batch).fields.get('tags');
+    expect(column).toMatchObject({ kind: 'ids', pooling: 'mean', offsets: Int32Array.of(0, 50, 51) });
+    const short = schemaOf([{ name: 'tags', kind: 'ids', scope: 'ad', pooling: 'sum', maxItems: 2 }]);
+    const cut = fitEncoder(short, batch).encode(batch).fields.get('tags');
+    expect(cut).toMatchObject({ pooling: 'sum', offsets: Int32Array.of(0, 2, 3) });
+  });
+
   it('takes integers where floats were trained on, and refuses text with both types named', () => {
     const encoder = fitEncoder(schemaOf([{ name: 'a', kind: 'id', scope: 'ad' }]), batchOf({ a: ['number', [5, 6]] }));
     expect(encoder.encode(batchOf({ a: ['integer', [6]] })).fields.get('a')).toEqual(

@@ -3,11 +3,13 @@ import { messageOf } from '../../../core/errors.ts';
 import { logSigmoid } from '../../../core/numerics.ts';
 import { createRandom } from '../../../core/random.ts';
 import { type Bundle, tableWeight } from '../../../model/bundle.ts';
+import { checkModel } from '../../../model/checkModel.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
 import type { StepOf } from '../../../model/steps.ts';
 import { widthOf } from '../../../model/values.ts';
 import type { EncodedDense } from '../../../schema/encoded.ts';
 import { missingId } from '../../../schema/fields.ts';
+import { parseSchema } from '../../../schema/parseSchema.ts';
 import { randomBundle, randomInput } from '../../conformance/randomBundle.ts';
 import { gather, gatherDense, planEmbed } from '../../gather.ts';
 import type { LearnerBatch } from '../../learner.ts';
@@ -36,7 +38,7 @@ interface Problem {
 /** A small model, random rows, labels and weights; conversions only after clicks, and one against the order. */
 function problemOf(architecture: string, options: object, rowCount: number, seed: number): Problem {
   const random = createRandom(seed);
-  const bundle = randomBundle({ random, architecture, options });
+  const bundle = withLossWeights(randomBundle({ random, architecture, options }), [1.5, 0.3]);
   const input = randomInput(bundle, rowCount, random);
   const click = Float32Array.from({ length: rowCount }, () => (random.next() < 0.4 ? 1 : 0));
   const conversion = click.map((clicked) => (clicked === 1 && random.next() < 0.5 ? 1 : 0));
@@ -44,6 +46,12 @@ function problemOf(architecture: string, options: object, rowCount: number, seed
   click[0] = 0;
   const weights = Float32Array.from({ length: rowCount }, () => random.below(4));
   return { bundle, input, batch: { rowCount, inputs: inputsOf(bundle, input), labels: [click, conversion], weights } };
+}
+
+function withLossWeights(bundle: Bundle, weights: readonly number[]): Bundle {
+  const { model } = bundle.typed;
+  const losses = model.losses.map((loss, i) => ({ ...loss, weight: weights[i] }));
+  return { ...bundle, typed: { ...bundle.typed, model: { ...model, losses } } };
 }
 
 /** Gathered rows and dense fields, as the trainer feeds them. */
@@ -277,6 +285,36 @@ function describeLearner(backend: LoadedBackend): void {
       expect(one.logits(batch)).toEqual(one.logits(batch));
       const without = createTfjsLearner(bundle.typed, backend, { parameters: parametersOf(bundle), seed: 8 });
       expect(without.logits(batch)).toEqual(one.logits(batch));
+    });
+
+    it('scales up what dropout keeps, so that a layer’s expectation stays', () => {
+      const schema = parseSchema({
+        name: 'x',
+        labels: [{ name: 'click', column: 'click' }],
+        fields: [{ name: 'v', kind: 'vector', scope: 'request', length: 40 }],
+      });
+      const steps = [
+        { op: 'input', inputs: ['v'], output: 'x' },
+        { op: 'dropout', inputs: ['x'], rate: 0.25, output: 'kept' },
+        { op: 'sum', inputs: ['kept'], bias: true, output: 'logit' },
+      ];
+      const tasks = [{ name: 'click', logits: ['logit'] }];
+      const losses = [{ task: 'click', label: 'click', weight: 1 }];
+      const typed = checkModel({ architecture: 'x', tables: [], steps, tasks, losses }, schema);
+      const parameters = new Map([['logit.b', { shape: [1], values: new Float32Array(1) }]]);
+      const learner = createTfjsLearner(typed, backend, { parameters, seed: 1 });
+      const rowCount = 2000;
+      const inputs = new Map([['x', new Float32Array(rowCount * 40).fill(0.1)]]);
+      const { losses: found } = learner.step({ rowCount, inputs, labels: [new Float32Array(rowCount)] }, 0);
+      // E ln(1 + e^(0.1·k/0.75)), k kept of 40 with probability 0.75 each.
+      let expected = 0;
+      let probability = 0.25 ** 40;
+      for (let k = 0; k <= 40; k++) {
+        expected += probability * Math.log1p(Math.exp((0.1 * k) / 0.75));
+        probability *= ((40 - k) / (k + 1)) * 3;
+      }
+      // The logit's deviation is 0.1/0.75·√(40·0.75·0.25) = 0.37; five standard errors.
+      expect(Math.abs(found[0] - expected)).toBeLessThan((5 * 0.37) / Math.sqrt(rowCount));
     });
 
     it('gives bit-identical states for the same batches, also from a state on', () => {
