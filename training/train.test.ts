@@ -57,6 +57,9 @@ const bytesOf = (name: string) =>
     readFileSync(join(folder, name, file)).toString('base64'),
   );
 
+/** Learning curve and all. */
+const report = (name: string) => readFileSync(join(folder, name, 'report.html'), 'utf8');
+
 /** Stops a training after so many steps. */
 function interruptedAfter(steps: number): () => boolean {
   let asked = 0;
@@ -93,8 +96,6 @@ describe('train', () => {
       expect(resumed.interrupted).toBe(false);
       expect(bytesOf(name)).toEqual(bytesOf('whole'));
       expect(existsSync(checkpoint)).toBe(false);
-      // Learning curve and all.
-      const report = (of: string) => readFileSync(join(folder, of, 'report.html'), 'utf8');
       expect(report(name)).toBe(report('whole'));
     },
   );
@@ -130,6 +131,7 @@ describe('train', () => {
       await train({ ...given, isInterrupted: interruptedAfter(steps - back) });
       await train({ ...given, from: `${given.out}.checkpoint` });
       expect(bytesOf(`wild${back}`)).toEqual(bytesOf('wild'));
+      expect(report(`wild${back}`)).toBe(report('wild'));
     }
   });
 
@@ -151,7 +153,6 @@ describe('train', () => {
     await train({ ...given, from: `${given.out}.checkpoint`, reporter });
     await train(inputsOf('lived'));
     expect(bytesOf('died')).toEqual(bytesOf('lived'));
-    const report = (of: string) => readFileSync(join(folder, of, 'report.html'), 'utf8');
     expect(report('died')).toBe(report('lived'));
     expect(shown.filter((text) => text.startsWith('896 examples: validation'))).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
 import type { EncodedColumn } from '../../src/schema/encoded.ts';
 import { orderedBatches, shuffledBatches } from './batches.ts';
@@ -81,6 +81,14 @@ describe('an encoded store', () => {
     expect(store.chunk(0)).toEqual(chunkOf(0, 3));
     expect(store.chunk(1)).toEqual(chunkOf(3, 5));
     expect(store.chunk(0)).toBe(store.chunk(0));
+  });
+
+  it('says so where there is no room for it', () => {
+    vi.stubEnv('TMPDIR', '/no/such/folder');
+    expect(() => new EncodedStore()).toThrow(
+      /^cannot keep encoded rows in \/no\/such\/folder: ENOENT.*; set TMPDIR to a folder that can be written to$/,
+    );
+    vi.unstubAllEnvs();
   });
 
   it('keeps chunks without users, weights and truths as they are', () => {
