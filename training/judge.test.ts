@@ -125,6 +125,27 @@ describe('a model is judged', () => {
     await readBundle(join(folder, name));
   });
 
+  it('and warned of labels against their order, whose rows are kept', async () => {
+    const warnings: string[] = [];
+    const reporter = { ...silentReporter, warn: (text: string) => void warnings.push(text) };
+    const click = columnFromJson(
+      Array.from({ length: 400 }, (_, row) => (row < 3 ? 0 : row % 2)),
+      'integer',
+      '',
+    );
+    const conversion = columnFromJson(
+      Array.from({ length: 400 }, (_, row) => (row < 3 ? 1 : 0)),
+      'integer',
+      '',
+    );
+    const odd = await writeLog(join(folder, 'against-train.parquet'), log, { columns: { click, conversion } });
+    const { trainRows } = await trainOn('against', odd, { train: odd, reporter });
+    expect(warnings).toEqual([
+      '3 rows have conversion = 1 but click = 0, though conversion should come after click; they are kept',
+    ]);
+    expect(trainRows).toBe(400);
+  });
+
   it('and written where every validation row weighs nothing, or training sees one class, with a warning', async () => {
     const warnings: string[] = [];
     const reporter = { ...silentReporter, warn: (text: string) => void warnings.push(text) };
