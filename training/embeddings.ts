@@ -1,5 +1,6 @@
 import { type AdamStep, adamStep, updateAdam } from '../src/core/adam.ts';
 import { assert } from '../src/core/errors.ts';
+import { touchedRows, touchRows } from '../src/core/touch.ts';
 import type { Tensor } from '../src/model/safetensors.ts';
 import type { EncodedColumn } from '../src/schema/encoded.ts';
 import { firstId, missingId } from '../src/schema/fields.ts';
@@ -99,6 +100,7 @@ export class TrainedTable {
     const { means, squares } = this.state;
     const step: AdamStep = adamStep(rate, t);
     for (let place = 0; place < this.touchedCount; place++) {
+      if (place % touchedRows === 0) this.touch(place, Math.min(place + touchedRows, this.touchedCount));
       const row = touched[place];
       this.places[row] = 0;
       const at = row * size;
@@ -111,6 +113,14 @@ export class TrainedTable {
       else this.adagrad(row, at, from, rate);
     }
     this.touchedCount = 0;
+  }
+
+  private touch(from: number, to: number): void {
+    const { means, squares } = this.state;
+    touchRows(this.tensor.values, this.size, this.touched, from, to);
+    if (means === undefined) return;
+    touchRows(means, this.size, this.touched, from, to);
+    touchRows(squares, this.size, this.touched, from, to);
   }
 
   /** G_row += mean_d g²;  w −= rate·g/(√G_row + ε). Gupta et al. 2014, "Training highly multiclass classifiers", section 4.1. */

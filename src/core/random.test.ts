@@ -38,6 +38,12 @@ describe('createRandom', () => {
     expect(values.filter((x) => Math.abs(x) > 1.959964).length / values.length).toBeCloseTo(0.05, 2);
   });
 
+  it('forks the same whatever was drawn before', () => {
+    const drawn = createRandom(5);
+    for (let i = 0; i < 7; i++) drawn.next();
+    expect(drawn.fork('a').next()).toBe(createRandom(5).fork('a').next());
+  });
+
   it('forks by label: the same label gives the same numbers, and drawing from a fork shifts nothing', () => {
     const a = createRandom(9);
     const b = createRandom(9);

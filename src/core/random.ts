@@ -44,6 +44,8 @@ export function createRandom(seed: number): Random {
     return t >>> 0;
   };
   for (let i = 0; i < 12; i++) word();
+  // Taken before anything is drawn, so that forks do not depend on what was.
+  const family = (a ^ Math.imul(b, 31) ^ Math.imul(seed | 0, 0x85ebca6b)) >>> 0;
   let spare = Number.NaN;
   const next = () => (word() * 2097152 + (word() >>> 11)) / 9007199254740992;
   return {
@@ -61,7 +63,7 @@ export function createRandom(seed: number): Random {
       spare = radius * Math.sin(angle);
       return radius * Math.cos(angle);
     },
-    fork: (label) => createRandom(hashLabel(label, (a ^ Math.imul(b, 31) ^ Math.imul(seed | 0, 0x85ebca6b)) >>> 0)),
+    fork: (label) => createRandom(hashLabel(label, family)),
   };
 }
 

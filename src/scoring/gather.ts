@@ -1,4 +1,5 @@
 import { assert } from '../core/errors.ts';
+import { touchedRows, touchRows } from '../core/touch.ts';
 import { tableWeight } from '../model/bundle.ts';
 import type { TypedModel } from '../model/checkModel.ts';
 import type { Tensor } from '../model/safetensors.ts';
@@ -74,20 +75,19 @@ export function gather(
  */
 function gatherIds(part: GatheredField, ids: Int32Array, rows: number, out: Float32Array, width: number): void {
   const { values, size, offset } = part;
-  if (size % 4 !== 0) {
-    for (let row = 0, to = offset; row < rows; row++, to += width) {
+  for (let first = 0; first < rows; first += touchedRows) {
+    const last = Math.min(first + touchedRows, rows);
+    touchRows(values, size, ids, first, last);
+    for (let row = first, to = offset + first * width; row < last; row++, to += width) {
       const from = ids[row] * size;
-      for (let d = 0; d < size; d++) out[to + d] = values[from + d];
-    }
-    return;
-  }
-  for (let row = 0, to = offset; row < rows; row++, to += width) {
-    const from = ids[row] * size;
-    for (let d = 0; d < size; d += 4) {
-      out[to + d] = values[from + d];
-      out[to + d + 1] = values[from + d + 1];
-      out[to + d + 2] = values[from + d + 2];
-      out[to + d + 3] = values[from + d + 3];
+      let d = 0;
+      for (; d + 4 <= size; d += 4) {
+        out[to + d] = values[from + d];
+        out[to + d + 1] = values[from + d + 1];
+        out[to + d + 2] = values[from + d + 2];
+        out[to + d + 3] = values[from + d + 3];
+      }
+      for (; d < size; d++) out[to + d] = values[from + d];
     }
   }
 }

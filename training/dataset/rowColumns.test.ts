@@ -99,4 +99,11 @@ describe('what training needs beside the fields', () => {
       "time column 't': expected a time in every row, got none in row 1; fill it or drop the row",
     );
   });
+
+  it('refuses times that look like seconds, which would all fall into January 1970', () => {
+    expect(() => timesOf(batchOf({ t: numbers(1735689600, 1735689601) }), 't')).toThrow(
+      /time column 't': expected milliseconds .* got 1735689600 in row 0, which looks like seconds; multiply/,
+    );
+    expect(timesOf(batchOf({ t: numbers(1735689600000) }), 't')).toEqual(Float64Array.of(1735689600000));
+  });
 });

@@ -75,6 +75,11 @@ export function timesOf(batch: ColumnBatch, column: string): Float64Array {
     throw new UserError(
       `time column '${column}': expected a time in every row, got none in row ${row}; fill it or drop the row`,
     );
+  // Seconds since 1970 read as milliseconds are all in January 1970.
+  if (times.length > 0 && times.every((time) => time > 1e8 && time < 1e10))
+    throw new UserError(
+      `time column '${column}': expected milliseconds since 1970 or timestamps, got ${times[0]} in row 0, which looks like seconds; multiply the column by 1000`,
+    );
   return times;
 }
 

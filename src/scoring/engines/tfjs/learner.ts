@@ -139,9 +139,10 @@ class TfjsLearner implements Learner {
     const inputs = new Map<string, Tensor2D>();
     for (const [name, values] of batch.inputs)
       inputs.set(name, this.tf.tensor2d(values, [batch.rowCount, values.length / batch.rowCount]));
+    // A backend may keep these arrays rather than copy them: they change only once a step's gradients are read.
     const parameters = new Map<string, TfTensor>();
     for (const [name, { shape, values }] of this.parameters)
-      parameters.set(name, this.tf.tensor(values.slice(), shape as number[]));
+      parameters.set(name, this.tf.tensor(values, shape as number[]));
     return { inputs, parameters };
   }
 
