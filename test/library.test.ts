@@ -1,0 +1,61 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { simulate } from '../data/simulator/simulate.ts';
+import {
+  createRanker,
+  createScorer,
+  loadBundle,
+  loadCatalog,
+  openTable,
+  parseSchema,
+  train,
+  UserError,
+} from '../src/index.ts';
+import { columnOf } from '../src/schema/fields.ts';
+import { columnToJson } from '../src/schema/jsonColumns.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'limelight-library-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What docs/library.md shows, on a market of a few thousand impressions. */
+test('a program reads a log, trains, loads the bundle and ranks a request', async () => {
+  await simulate({ outDir: join(folder, 'market'), impressionCount: 3000, seed: 1, preset: 'static' });
+  const table = await openTable(join(folder, 'market/log'));
+  expect(table.rowCount).toBe(3000);
+
+  const json = JSON.parse(readFileSync(new URL('../data/simulator/schema.json', import.meta.url), 'utf8'));
+  const out = join(folder, 'models/ctr/1');
+  const config = { model: { hidden: [8] } };
+  const { trainRows } = await train({
+    schema: json,
+    config,
+    train: join(folder, 'market/log'),
+    valid: { fromMs: Date.parse('2025-01-17') },
+    out,
+  });
+  expect(trainRows).toBeGreaterThan(0);
+
+  const bundle = await loadBundle(join(folder, 'models/ctr'));
+  const { scorer, reason } = await createScorer(bundle);
+  expect(reason).toContain('wasm');
+  const catalog = await loadCatalog(join(folder, 'market/catalog/ads.parquet'), bundle);
+  const ranker = await createRanker(bundle, scorer, { catalog });
+  const user: Record<string, unknown> = {};
+  for await (const batch of table.scan()) {
+    for (const field of (await parseSchema(json)).fields) {
+      if (field.kind !== 'cross' && field.scope === 'request' && field.servingValue === undefined)
+        [user[field.name]] = columnToJson(batch.columns.get(columnOf(field))!, [0]);
+    }
+    break;
+  }
+  const [first, second] = [catalog.valueOf('adId', 0), catalog.valueOf('adId', 1)];
+  const { slots } = ranker.rank({ user, slots: 2, candidates: [first, second] });
+  expect(new Set(slots.map(({ adId }) => adId))).toEqual(new Set([first, second]));
+  scorer.dispose();
+});
+
+test('a mistake is thrown as UserError', async () => {
+  await expect(loadBundle(join(folder, 'none'))).rejects.toThrow(UserError);
+});
