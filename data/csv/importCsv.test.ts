@@ -2,9 +2,11 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseSchema } from '../../src/schema/parseSchema.ts';
 import { columnValue } from '../../src/tables/columnBuilder.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
 import { importCsv } from './importCsv.ts';
+import { typesOfSchema } from './typesOfSchema.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -95,5 +97,30 @@ describe('importing CSV', () => {
     const c = await file('c.csv', 'x\n1\n');
     await expect(importCsv([a, b], join(folder, 'out'))).rejects.toThrow(/b.csv: has column 'z', which .*a.csv lacks/);
     await expect(importCsv([a, c], join(folder, 'out'))).rejects.toThrow(/c.csv: has no column 'y'/);
+  });
+
+  it('takes the types of numbers and labels from a schema, and leaves ids to their values', async () => {
+    const schema = parseSchema({
+      name: 'x',
+      labels: [{ name: 'click', column: 'clicked', truth: 'p' }],
+      weight: 'w',
+      fields: [
+        { name: 'price', kind: 'number', scope: 'ad' },
+        { name: 'level', kind: 'number', scope: 'ad' },
+        { name: 'level_id', column: 'level', kind: 'id', scope: 'ad' },
+      ],
+    });
+    const types = typesOfSchema(schema);
+    expect(types).toEqual({ price: 'number', clicked: 'integer', p: 'number', w: 'number' });
+    const csv = await file('a.csv', 'price,level,clicked,p,w\n1,2,1,0,1\n');
+    await importCsv([csv], join(folder, 'out'), { types });
+    const { columns } = await openTable(join(folder, 'out'));
+    expect(columns.map(({ name, type }) => [name, type])).toEqual([
+      ['price', 'number'],
+      ['level', 'integer'],
+      ['clicked', 'integer'],
+      ['p', 'number'],
+      ['w', 'number'],
+    ]);
   });
 });

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Schema } from '../schema/schema.ts';
 import { print } from './output.ts';
 
 export function addImport(program: Command): void {
@@ -8,6 +9,7 @@ export function addImport(program: Command): void {
     .description('CSV or TSV files of one kind, gzip too, as one table')
     .argument('<file...>', 'the files, in order')
     .requiredOption('--out <folder>', 'must be new or empty')
+    .option('--schema <file>', 'take the types of numbers and labels, and the time column, from a schema')
     .option('--time-column <name>', 'write one folder a day by this column')
     .option('--delimiter <character>', 'inferred where absent; \\t for a tab')
     .option('--no-header', 'the first line is data; columns are named c0, c1, …')
@@ -33,6 +35,7 @@ function columnType(given: string, before: Record<string, string> = {}): Record<
 
 interface CsvFlags {
   out: string;
+  schema?: string;
   timeColumn?: string;
   delimiter?: string;
   header: boolean;
@@ -41,14 +44,21 @@ interface CsvFlags {
 
 async function runImportCsv(files: string[], flags: CsvFlags): Promise<void> {
   const { importCsv } = await import('../../data/csv/importCsv.ts');
-  const { timeColumn, header } = flags;
-  const delimiter = flags.delimiter === '\\t' ? '\t' : flags.delimiter;
-  const types = flags.type as Parameters<typeof importCsv>[2] extends infer O
-    ? O extends { types?: infer T }
-      ? T
-      : never
-    : never;
-  printImport(flags.out, await importCsv(files, flags.out, { timeColumn, delimiter, header, types }));
+  const schema = flags.schema === undefined ? undefined : await readSchema(flags.schema);
+  const { typesOfSchema } = await import('../../data/csv/typesOfSchema.ts');
+  const result = await importCsv(files, flags.out, {
+    timeColumn: flags.timeColumn ?? schema?.time,
+    delimiter: flags.delimiter === '\\t' ? '\t' : flags.delimiter,
+    header: flags.header,
+    types: { ...(schema && typesOfSchema(schema)), ...(flags.type as ReturnType<typeof typesOfSchema>) },
+  });
+  printImport(flags.out, result);
+}
+
+async function readSchema(path: string): Promise<Schema> {
+  const { readJson } = await import('../../training/config.ts');
+  const { parseSchema } = await import('../schema/parseSchema.ts');
+  return parseSchema(readJson(path, 'schema'), path);
 }
 
 async function runImportKuairand(flags: { from: string; out: string }): Promise<void> {
