@@ -3,12 +3,11 @@ import { logSigmoid } from '../src/core/numerics.ts';
 import { createRandom } from '../src/core/random.ts';
 import { tableWeight } from '../src/model/bundle.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
-import type { StepOf } from '../src/model/steps.ts';
 import { widthOf } from '../src/model/values.ts';
 import type { EncodedColumn, EncodedDense } from '../src/schema/encoded.ts';
 import { tableOf, unknownId } from '../src/schema/fields.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
-import { type EmbedPlan, gather, gatherDense, planEmbed } from '../src/scoring/gather.ts';
+import { type EmbedPlan, gather, gatherDense, gatherGroups, planEmbed } from '../src/scoring/gather.ts';
 import type { Learner, LearnerOptions, LearnerState } from '../src/scoring/learner.ts';
 import type { TrainingOptions } from './config.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
@@ -56,7 +55,7 @@ export class Trainer {
         new TrainedTable(tensor, counts, { optimizer: options.embeddingOptimizer, l2: options.embeddingL2 }),
       );
     }
-    for (const step of this.stepsOf('embed')) this.plans.set(step.output, planEmbed(step, typed, weights));
+    for (const { output, steps } of gatherGroups(typed)) this.plans.set(output, planEmbed(steps, typed, weights));
     const { idDropout } = options;
     if (idDropout === undefined || idDropout.max === 0) return;
     for (const field of typed.schema.fields) {
@@ -64,10 +63,6 @@ export class Trainer {
       if (counts !== undefined && field.kind !== 'number')
         this.dropout.set(field.name, dropProbabilities(counts, idDropout));
     }
-  }
-
-  private stepsOf<O extends 'embed' | 'input'>(op: O): StepOf<O>[] {
-    return this.inputs.typed.model.steps.filter((step) => step.op === op) as StepOf<O>[];
   }
 
   /**
@@ -122,7 +117,8 @@ export class Trainer {
       gather(plan, fields, rows, out);
       inputs.set(output, out);
     }
-    for (const step of this.stepsOf('input')) {
+    for (const step of this.inputs.typed.model.steps) {
+      if (step.op !== 'input') continue;
       const type = this.inputs.typed.values.get(step.output)?.type;
       assert(type !== undefined, `no type for '${step.output}'`);
       const out = this.buffer(step.output, rows * widthOf(type));

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../core/random.ts';
 import { tableWeight } from '../model/bundle.ts';
-import type { StepOf } from '../model/steps.ts';
+import type { Model, Step, StepOf } from '../model/steps.ts';
 import type { EncodedColumn, EncodedDense } from '../schema/encoded.ts';
 import { randomBundle } from './conformance/randomBundle.ts';
-import { type EmbedPlan, gather, gatherDense, planEmbed, rowsOfFields } from './gather.ts';
+import { type EmbedPlan, gather, gatherDense, gatherGroups, planEmbed, rowsOfFields } from './gather.ts';
 
 /** Tables whose row `i` is i·100, i·100 + 1, … . */
 function plan(...sizes: number[]): EmbedPlan {
@@ -113,5 +113,34 @@ describe('rowsOfFields', () => {
     expect(rowsOfFields(columns(ids(1), lists('sum', [1, 2])), ['f0', 'f1'])).toBe(1);
     expect(rowsOfFields(columns(ids(1), ids(1, 2, 3)), ['f0', 'f1'])).toBe(3);
     expect(rowsOfFields(columns(ids(1), ids()), ['f0', 'f1'])).toBe(0);
+  });
+});
+
+describe('what is gathered at once', () => {
+  const fields = [
+    { name: 'user', kind: 'id', scope: 'request', size: 3 },
+    { name: 'ad', kind: 'id', scope: 'ad', size: 4 },
+  ] as const;
+  const { typed, weights } = randomBundle({ random: createRandom(1), fields });
+  const outputs = (model: Model) => gatherGroups({ ...typed, model }).map(({ output }) => output);
+
+  it('is a stack in place of its embed steps, as it would have put them together', () => {
+    const groups = gatherGroups(typed);
+    expect(groups.map(({ output }) => output)).toEqual(['embeddings']);
+    const given = new Map([
+      ['user', ids(2, 3)],
+      ['ad', ids(3, 2)],
+    ]);
+    const [user, ad] = groups[0].steps.map((step) => gathered(planEmbed(step, typed, weights), given, 2));
+    const joined = [...user.slice(0, 3), ...ad.slice(0, 4), ...user.slice(3), ...ad.slice(4)];
+    expect(gathered(planEmbed(groups[0].steps, typed, weights), given, 2)).toEqual(joined);
+  });
+
+  it('is each embed step alone where another step reads one too, or nothing stacks them', () => {
+    const { model } = typed;
+    const alone = ['embeddings.request', 'embeddings.ad'];
+    const other: Step = { op: 'fm', inputs: ['embeddings.ad'], output: 'other' };
+    expect(outputs({ ...model, steps: [...model.steps, other] })).toEqual(alone);
+    expect(outputs({ ...model, steps: model.steps.filter(({ op }) => op !== 'stack') })).toEqual(alone);
   });
 });

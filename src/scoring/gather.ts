@@ -25,23 +25,43 @@ export interface EmbedPlan {
   readonly width: number;
 }
 
-/** Binds an embed step to its tables. */
+/** Binds an embed step to its tables, or several steps to one output in which they lie side by side. */
 export function planEmbed(
-  step: StepOf<'embed'>,
+  steps: StepOf<'embed'> | readonly StepOf<'embed'>[],
   typed: TypedModel,
   weights: ReadonlyMap<string, Tensor<Float32Array>>,
 ): EmbedPlan {
   let width = 0;
-  const fields = step.inputs.map((field, i) => {
-    const table = step.tables[i];
-    const spec = typed.tables.get(table);
-    const tensor = weights.get(tableWeight(table));
-    assert(spec !== undefined && tensor !== undefined, `no table '${table}'`);
-    const offset = width;
-    width += spec.size;
-    return { field, table, values: tensor.values, size: spec.size, offset };
-  });
+  const fields = [steps].flat().flatMap((step) =>
+    step.inputs.map((field, i) => {
+      const table = step.tables[i];
+      const spec = typed.tables.get(table);
+      const tensor = weights.get(tableWeight(table));
+      assert(spec !== undefined && tensor !== undefined, `no table '${table}'`);
+      const offset = width;
+      width += spec.size;
+      return { field, table, values: tensor.values, size: spec.size, offset };
+    }),
+  );
   return { fields, width };
+}
+
+/**
+ * What can be gathered at once where all values have the same rows, as in training: an embed step alone, or the embed
+ * steps of a stack that nothing else reads, gathered straight into the stack's value.
+ */
+export function gatherGroups({ model }: TypedModel): { output: string; steps: StepOf<'embed'>[] }[] {
+  const embeds = new Map(model.steps.flatMap((step) => (step.op === 'embed' ? [[step.output, step] as const] : [])));
+  const readers = new Map<string, number>();
+  for (const step of model.steps) for (const name of step.inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
+  const groups: { output: string; steps: StepOf<'embed'>[] }[] = [];
+  for (const { op, inputs, output } of model.steps) {
+    const whole = op === 'stack' && inputs.every((name) => embeds.has(name) && readers.get(name) === 1);
+    if (!whole) continue;
+    groups.push({ output, steps: inputs.map((name) => embeds.get(name) as StepOf<'embed'>) });
+    for (const name of inputs) embeds.delete(name);
+  }
+  return [...groups, ...[...embeds.values()].map((step) => ({ output: step.output, steps: [step] }))];
 }
 
 /**

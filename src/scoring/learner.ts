@@ -23,7 +23,9 @@ export interface Learner {
 
 export interface LearnerBatch {
   readonly rowCount: number;
-  /** By the output of each `embed` and `input` step: [rows, width], row-major. */
+  /**
+   * By the output of each `input` step and each of `gatherGroups` (or each `embed` step): [rows, width], row-major.
+   */
   readonly inputs: ReadonlyMap<string, Float32Array>;
   /** By loss, in the model's order; 0 or 1. */
   readonly labels: readonly Float32Array[];
@@ -33,7 +35,7 @@ export interface LearnerBatch {
 export interface StepResult {
   /** Mean cross entropy over the rows before the step, by loss, in the model's order; the step follows their weighted sum. */
   readonly losses: readonly number[];
-  /** Of the loss, by the output of each `embed` step: [rows, width]. */
+  /** Of the loss, by the name of each gathered input: [rows, width]. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }
 

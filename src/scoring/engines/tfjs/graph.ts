@@ -53,7 +53,8 @@ const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, g
 /**
  * Runs a model's steps on TensorFlow.js: forward in service, and under the tape in training. Call it within `tf.tidy`.
  *
- * @param leaves the outputs of the embed and input steps, which are made outside: [rows, width] or [1, width]
+ * @param leaves what is made outside, [rows, width] or [1, width]: the outputs of the embed and input steps, or of a stack in
+ *   place of the embed steps that it alone reads
  * @param parameter a learned tensor by its full name, `<step output>.<name>`
  * @returns every value by name; several names may share one tensor
  */
@@ -65,7 +66,7 @@ export function runGraph(
 ): Map<string, Tensor2D> {
   const values = new Map(leaves);
   for (const step of typed.model.steps) {
-    if (step.op === 'embed' || step.op === 'input') continue;
+    if (step.op === 'embed' || step.op === 'input' || leaves.has(step.output)) continue;
     const execute = run[step.op] as (step: Step, given: StepInputs) => Tensor2D;
     const result = execute(step, {
       ops,

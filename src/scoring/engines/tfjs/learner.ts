@@ -31,7 +31,8 @@ class TfjsLearner implements Learner {
   private readonly ops: Ops;
   private readonly seed: number;
   private random: Random;
-  private readonly embedSteps: string[];
+  /** Outputs of input steps, which no gradient is wanted of. */
+  private readonly denseInputs: ReadonlySet<string>;
   private readonly parameters: Map<string, Tensor<Float32Array>>;
   private means: Map<string, Float32Array>;
   private squares: Map<string, Float32Array>;
@@ -46,7 +47,7 @@ class TfjsLearner implements Learner {
     this.ops = createOps(backend.tf);
     this.seed = seed;
     this.random = createRandom(seed);
-    this.embedSteps = typed.model.steps.filter((step) => step.op === 'embed').map((step) => step.output);
+    this.denseInputs = new Set(typed.model.steps.filter((step) => step.op === 'input').map((step) => step.output));
     this.parameters = new Map(
       [...parameters].map(([name, { shape, values }]) => [name, { shape, values: values.slice() }]),
     );
@@ -58,6 +59,7 @@ class TfjsLearner implements Learner {
     const { tf } = this;
     useBackend(this.backend);
     const names = [...this.parameters.keys()];
+    const gathered = [...batch.inputs.keys()].filter((name) => !this.denseInputs.has(name));
     this.stepCount++;
     // Seeded by the step, so that a resumed training draws the same.
     this.random = createRandom(this.seed).fork(`dropout ${this.stepCount}`);
@@ -67,18 +69,18 @@ class TfjsLearner implements Learner {
     tf.tidy(() => {
       const { inputs, parameters } = this.tensorsOf(batch);
       const wanted: TfTensor[] = [
-        ...this.embedSteps.map((name) => inputs.get(name) as TfTensor),
+        ...gathered.map((name) => inputs.get(name) as TfTensor),
         ...names.map((name) => parameters.get(name) as TfTensor),
       ];
       const { grads } = tf
         .engine()
         .gradients(() => this.loss(batch, { inputs, parameters }, losses), wanted, undefined, true);
-      this.embedSteps.forEach((name, i) => {
+      gathered.forEach((name, i) => {
         const width = batch.rowCount * widthOf(this.typed.values.get(name)!.type);
         gradients.set(name, grads[i] === null ? new Float32Array(width) : (grads[i].dataSync() as Float32Array));
       });
       names.forEach((name, i) => {
-        const gradient = grads[this.embedSteps.length + i];
+        const gradient = grads[gathered.length + i];
         if (gradient === null) return;
         const { values } = this.parameters.get(name)!;
         const slopes = gradient.dataSync() as Float32Array;
