@@ -41,7 +41,11 @@ function tableOf({ rows }: TopicResult): string {
     head,
     rows.map((row) =>
       head.map((name) =>
-        row[name] === null ? '–' : typeof row[name] === 'number' ? row[name].toLocaleString('en') : row[name],
+        row[name] === null
+          ? '–'
+          : typeof row[name] === 'number'
+            ? row[name].toLocaleString('en', { maximumFractionDigits: 4 })
+            : row[name],
       ),
     ),
   );
