@@ -237,6 +237,8 @@ describe('the other routes', () => {
         message: 'no route GET /v1/rnak; there are POST /v1/rank, GET /v1/models, GET /healthz and GET /readyz',
       },
     ]);
+    const broken = await app.inject('/v1/rank%ff');
+    expect([broken.statusCode, broken.json().error.kind]).toEqual([400, 'malformed']);
     const wrong = await app.inject('/v1/rank');
     expect([wrong.statusCode, wrong.headers.allow, wrong.json().error]).toEqual([
       405,

@@ -42,6 +42,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     genReqId: (request) => idFrom(request.headers['x-request-id']) ?? newId(),
     clientErrorHandler: refuseBrokenHttp,
+    frameworkErrors: (error, request, reply: FastifyReply) => {
+      const message = `${error.message} (${request.method} ${request.url}); correct the URL`;
+      return refuse(reply, refusal(400, 'malformed', message));
+    },
   });
   app.removeContentTypeParser('text/plain');
   const parseJson = app.getDefaultJsonParser('error', 'error');
