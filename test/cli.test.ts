@@ -159,12 +159,24 @@ describe('limelight', () => {
     expect([again.code, wrong.code]).toEqual([2, 2]);
   });
 
+  it('makes the folder of a draft, and says where it cannot be written', async () => {
+    const args = ['schema', '--data', path('log.parquet'), '--label', 'click', '--out'];
+    const [made, under] = await Promise.all([
+      limelight([...args, path('new/folder/draft.json')]),
+      limelight([...args, path('schema.json/draft.json')]),
+    ]);
+    expect([made.code, made.err, existsSync(path('new/folder/draft.json'))]).toEqual([0, '', true]);
+    expect(under.err).toMatch(/^limelight: .*schema\.json\/draft\.json: cannot be written \((ENOTDIR|EEXIST)\).*\n$/);
+    expect(under.code).toBe(2);
+  });
+
   it('refuses options it cannot read, and says what it takes', async () => {
     const ended = await Promise.all([
       limelight([...training.slice(0, -1), 'yesterday', '--out', path('x')]),
       limelight([...training, '--out', path('x'), '--seed', '1.5']),
       limelight(['train', '--schema', schema]),
       limelight(['trian']),
+      limelight(['import', 'csv', 'log.csv', '--out', path('x'), '--type', 'price=flaot']),
     ]);
     expect(ended[0].err).toContain(
       'expected a time such as 2022-05-05, 2022-05-05T00:00:00+08:00 or milliseconds since 1970',

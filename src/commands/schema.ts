@@ -18,12 +18,14 @@ export function addSchema(program: Command): void {
 }
 
 async function runSchema(flags: SchemaFlags): Promise<void> {
-  const { existsSync, writeFileSync } = await import('node:fs');
+  const { existsSync, mkdirSync, rmSync, writeFileSync } = await import('node:fs');
+  const { dirname } = await import('node:path');
   const { UserError } = await import('../core/errors.ts');
   if (flags.out !== undefined && existsSync(flags.out)) {
     throw new UserError(`output file '${flags.out}' exists; name another, or remove it`, 'conflict');
   }
   const { openTable } = await import('../tables/parquetReader.ts');
+  const { outputError } = await import('../tables/outputFolder.ts');
   const { profileTable } = await import('../../training/profile/profileTable.ts');
   const { draftSchema } = await import('../../training/profile/draftSchema.ts');
   const table = await openTable(flags.data);
@@ -54,6 +56,13 @@ async function runSchema(flags: SchemaFlags): Promise<void> {
   );
   const text = `${JSON.stringify(schema, null, 2)}\n`;
   if (flags.out === undefined) return print(`\n${text}`);
-  writeFileSync(flags.out, text, { flag: 'wx' });
+  try {
+    mkdirSync(dirname(flags.out), { recursive: true });
+    writeFileSync(flags.out, text, { flag: 'wx' });
+  } catch (error) {
+    // A full disk leaves a file cut short.
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') rmSync(flags.out, { force: true });
+    throw outputError(flags.out, error);
+  }
   print(`\nwrote ${flags.out}; read it through: scopes and kinds are guesses`);
 }
