@@ -184,6 +184,7 @@ describe('limelight', () => {
     expect(ended[1].err).toContain('expected a whole number from 0 to 2147483648');
     expect(ended[2].err).toContain("required option '--train <glob...>' not specified");
     expect(ended[3].err).toContain('Did you mean train?');
+    expect(ended[4].err).toContain("'flaot' is no type; expected integer, number, text, boolean, timestamp");
     for (const { code, out } of ended) expect([code, out]).toEqual([1, '']);
   });
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Schema } from '../schema/schema.ts';
+import type { CsvType } from '../tables/csvTypes.ts';
 import { print } from './output.ts';
 
 export function addImport(program: Command): void {
@@ -27,10 +28,16 @@ export function addImport(program: Command): void {
     .action(runImportKuairand);
 }
 
+const csvTypes: readonly string[] = ['integer', 'number', 'text', 'boolean', 'timestamp'] satisfies CsvType[];
+
 function columnType(given: string, before: Record<string, string> = {}): Record<string, string> {
   const at = given.lastIndexOf('=');
   if (at < 1) throw new InvalidArgumentError(`expected a column and its type, such as price=number.`);
-  return { ...before, [given.slice(0, at)]: given.slice(at + 1) };
+  const type = given.slice(at + 1);
+  if (!csvTypes.includes(type)) {
+    throw new InvalidArgumentError(`'${type}' is no type; expected ${csvTypes.join(', ')}.`);
+  }
+  return { ...before, [given.slice(0, at)]: type };
 }
 
 interface CsvFlags {
