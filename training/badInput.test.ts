@@ -108,27 +108,27 @@ const cases: Case[] = [
   [
     'ids that are not whole',
     withColumn('ad_id', numbersWith(2.5, 3)),
-    "field 'adId' (column 'ad_id', number): expected whole numbers as ids, got 2.5 in row 3; use kind 'number' or round the column",
+    /field 'adId' \(column 'ad_id', number\): expected whole numbers as ids, got 2.5 in row 3 of \S+\.parquet; use kind 'number' or round the column/,
   ],
   [
     'NaN',
     withColumn('price', numbersWith(Number.NaN, 7)),
-    /field 'price', number: expected finite numbers, got NaN in row 7; clean the column/,
+    /field 'price', number: expected finite numbers, got NaN in row 7 of \S+\.parquet; clean the column/,
   ],
   [
     'infinity',
     withColumn('price', numbersWith(Number.POSITIVE_INFINITY, 0)),
-    /got Infinity in row 0; clean the column, or set "invalid": "missing"/,
+    /got Infinity in row 0 of \S+\.parquet; clean the column, or set "invalid": "missing"/,
   ],
   [
     'vectors of another length',
     withColumn('image', columnFromJson(new Array(rowCount).fill([1, 2, 3]), 'list of number', '')),
-    "expected 2 numbers a row, got 3 in row 0; correct the field's length or the data",
+    /expected 2 numbers a row, got 3 in row 0 of \S+\.parquet; correct the field's length or the data/,
   ],
   [
     'a label of 2',
     withColumn('click', numbersWith(2, 0)),
-    "label 'click' (column 'click'): expected 0 or 1, got 2 in row 0; name another column or clean it",
+    /label 'click' \(column 'click'\): expected 0 or 1, got 2 in row 0 of \S+\.parquet; name another column or clean it/,
   ],
   [
     'a label that is missing',

@@ -55,6 +55,16 @@ export interface ListColumn {
 export interface ColumnBatch {
   readonly rowCount: number;
   readonly columns: ReadonlyMap<string, Column>;
+  /** Where the rows were read, for messages. */
+  readonly origin?: RowOrigin;
+}
+
+export interface RowOrigin {
+  readonly file: string;
+  /** Of the first row in the file, from 0. */
+  readonly firstRow: number;
+  /** Which rows after that these are; one after the other where absent. */
+  readonly rows?: Int32Array;
 }
 
 /** A column's type in words, for messages: `integer`, `text`, `list of number`. */

@@ -6,6 +6,7 @@ import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
 import { columnTypeOf, type Fitted } from './fitted.ts';
 import type { Keys } from './keys.ts';
 import { bucketise, numbersOf, standardise, vectorsOf } from './numbers.ts';
+import { placed } from './rowError.ts';
 import type { Field, IdsField, Schema } from './schema.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -34,7 +35,10 @@ export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
       const encoded = new Map<string, EncodedColumn>();
       for (const field of fields) {
         checkType(field, reader, fitted);
-        encoded.set(field.name, encodeField(field, reader, fitted));
+        encoded.set(
+          field.name,
+          placed(batch, () => encodeField(field, reader, fitted)),
+        );
       }
       return { rowCount: batch.rowCount, fields: encoded };
     },

@@ -5,6 +5,7 @@ import { BatchReader } from './fieldKeys.ts';
 import { columnOf, firstId, isEmbedded, missingId, tableOf } from './fields.ts';
 import { type ColumnType, columnTypeOf, type Fitted, type NumberStatistics } from './fitted.ts';
 import { bucketise, numbersOf, transform } from './numbers.ts';
+import { placed } from './rowError.ts';
 import type { CrossField, Field, IdField, IdsField, NumberField, Schema } from './schema.ts';
 import { hashedVocabulary, type Vocabulary, VocabularyCounter } from './vocabulary.ts';
 
@@ -34,6 +35,10 @@ export class Fitter {
   }
 
   observe(batch: ColumnBatch): void {
+    placed(batch, () => this.observeFields(batch));
+  }
+
+  private observeFields(batch: ColumnBatch): void {
     const reader = new BatchReader(batch, this.byName);
     for (const field of this.schema.fields) {
       if (field.kind !== 'cross') this.observeType(field, reader);

@@ -1,6 +1,6 @@
-import { UserError } from '../core/errors.ts';
 import { hashBytes, joinKeys, type KeyHalves } from '../core/hash.ts';
 import { type Column, typeName } from './columns.ts';
+import { RowError } from './rowError.ts';
 
 /**
  * The 64-bit keys of a column: item `i` has its low half at `words[2i]` and its high half at `words[2i + 1]`.
@@ -72,8 +72,10 @@ function numberKeys(
     const value = values[row];
     if ((valid !== undefined && valid[row] === 0) || Number.isNaN(value)) continue;
     if (!Number.isInteger(value)) {
-      throw new UserError(
-        `${what}: expected whole numbers as ids, got ${value} in row ${row}; use kind 'number' or round the column`,
+      throw new RowError(
+        `${what}: expected whole numbers as ids, got ${value}`,
+        row,
+        "use kind 'number' or round the column",
       );
     }
     present[row] = 1;

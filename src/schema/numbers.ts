@@ -3,6 +3,7 @@ import type { Column, IntegerColumn } from './columns.ts';
 import { firstId, missingId } from './fields.ts';
 import type { NumberStatistics } from './fitted.ts';
 import { describeField } from './keys.ts';
+import { RowError } from './rowError.ts';
 import type { NumberField, VectorField } from './schema.ts';
 
 export const defaultClip = 4;
@@ -41,9 +42,8 @@ export function integerAt({ values, unsigned }: IntegerColumn, row: number): num
 /** NaN for a value that may be missing, an error for one that may not. */
 function notFinite(value: number, field: NumberField | VectorField, what: string, row: number): number {
   if (field.invalid === 'missing') return Number.NaN;
-  throw new UserError(
-    `${what}: expected finite numbers, got ${value} in row ${row}; clean the column, or set "invalid": "missing" on the field`,
-  );
+  const next = 'clean the column, or set "invalid": "missing" on the field';
+  throw new RowError(`${what}: expected finite numbers, got ${value}`, row, next);
 }
 
 /** sign(x)·ln(1+|x|) or x. */
@@ -103,9 +103,8 @@ export function vectorsOf(column: Column, field: VectorField, columnName: string
     if (valid !== undefined && valid[row] === 0) continue;
     const length = offsets[row + 1] - offsets[row];
     if (length !== field.length) {
-      throw new UserError(
-        `${what}: expected ${field.length} numbers a row, got ${length} in row ${row}; correct the field's length or the data`,
-      );
+      const next = "correct the field's length or the data";
+      throw new RowError(`${what}: expected ${field.length} numbers a row, got ${length}`, row, next);
     }
     for (let i = 0; i < length; i++) {
       const at = offsets[row] + i;

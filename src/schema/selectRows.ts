@@ -4,7 +4,12 @@ import type { Column, ColumnBatch, TextColumn } from './columns.ts';
 export function selectRows(batch: ColumnBatch, rows: Int32Array): ColumnBatch {
   const columns = new Map<string, Column>();
   for (const [name, column] of batch.columns) columns.set(name, selectColumn(column, rows));
-  return { rowCount: rows.length, columns };
+  const origin = batch.origin && { ...batch.origin, rows: originalRows(batch.origin.rows, rows) };
+  return { rowCount: rows.length, columns, origin };
+}
+
+function originalRows(before: Int32Array | undefined, rows: Int32Array): Int32Array {
+  return before === undefined ? rows : rows.map((row) => before[row]);
 }
 
 export function selectColumn(column: Column, rows: Int32Array): Column {

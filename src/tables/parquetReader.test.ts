@@ -113,6 +113,21 @@ describe('a scan', () => {
     expect((await read([file, file], ['id'])).values.id).toEqual(expected.matrix.columns.id);
   });
 
+  it('says where in its file each batch begins, across row groups and their parts', async () => {
+    const path = join(folder, 'origin.parquet');
+    const writer = await createTableWriter(path, { columns: [{ name: 'n', type: 'int32' }], rowGroupRows: 10 });
+    const n = columnFromValues(Array.from({ length: 25 }, (_, i) => i));
+    await writer.append({ rowCount: 25, columns: new Map([['n', n]]) });
+    await writer.close();
+    let seen = 0;
+    for await (const { columns, origin, rowCount } of (await openTable(path)).scan({ batchRows: 4 })) {
+      expect(origin?.file).toBe(path);
+      expect(columnValue(columns.get('n')!, 0)).toBe(origin?.firstRow);
+      seen += rowCount;
+    }
+    expect(seen).toBe(25);
+  });
+
   it('may be left early', async () => {
     const table = await openTable(FIXTURES.concat('pyarrow-*.parquet'));
     for await (const batch of table.scan({ columns: ['id'] })) {

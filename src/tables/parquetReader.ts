@@ -129,6 +129,7 @@ async function* scan(
   const batchRows = options.batchRows ?? BATCH_ROWS;
   for (const file of files) {
     const handle = await openFile(file.footer.file);
+    let firstRow = 0;
     try {
       for (const group of file.footer.rowGroups) {
         if (group.rowCount === 0) continue;
@@ -142,7 +143,12 @@ async function* scan(
             const bytes = await extractRowGroup(handle, file.footer, group, names);
             decodeRows(file.footer.file, bytes, { index, rows, rowCount }, read);
           }
-          yield { rowCount, columns: inOrder(file, rowCount, wanted, read) };
+          yield {
+            rowCount,
+            columns: inOrder(file, rowCount, wanted, read),
+            origin: { file: file.footer.file, firstRow },
+          };
+          firstRow += rowCount;
         }
       }
     } finally {

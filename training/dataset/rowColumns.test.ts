@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
 import { columnFromJson } from '../../src/schema/jsonColumns.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
+import { selectRows } from '../../src/schema/selectRows.ts';
 import { columnsOfSchema, rowColumnsOf, timesOf } from './rowColumns.ts';
 
 const schema = parseSchema({
@@ -102,8 +103,18 @@ describe('what training needs beside the fields', () => {
 
   it('refuses times that look like seconds, which would all fall into January 1970', () => {
     expect(() => timesOf(batchOf({ t: numbers(1735689600, 1735689601) }), 't')).toThrow(
-      /time column 't': expected milliseconds .* got 1735689600 in row 0, which looks like seconds; multiply/,
+      /time column 't': expected milliseconds .* got 1735689600 in row 0; it looks like seconds: multiply/,
     );
     expect(timesOf(batchOf({ t: numbers(1735689600000) }), 't')).toEqual(Float64Array.of(1735689600000));
+  });
+
+  it('names the file and the row of it, also of rows that were selected', () => {
+    const labels = columnFromJson([0, 1, 0, 1, 7, 1], 'integer', '');
+    const origin = { file: 'log.parquet', firstRow: 1000 };
+    const batch = { ...batchOf({ ...good, is_click: labels }), rowCount: 6, origin };
+    expect(() => rowColumnsOf(batch, schema)).toThrow('got 7 in row 1004 of log.parquet; name another');
+    const some = { rowCount: 6, columns: new Map([['is_click', labels]]), origin };
+    const selected = selectRows(selectRows(some, Int32Array.of(1, 3, 4, 5)), Int32Array.of(2, 3));
+    expect(() => rowColumnsOf(selected, schema)).toThrow('got 7 in row 1004 of log.parquet; name another');
   });
 });

@@ -3,6 +3,7 @@ import { type Column, type ColumnBatch, typeName } from '../../src/schema/column
 import { columnOf } from '../../src/schema/fields.ts';
 import { keysOf } from '../../src/schema/keys.ts';
 import { integerAt } from '../../src/schema/numbers.ts';
+import { placed, RowError } from '../../src/schema/rowError.ts';
 import type { Field, Schema } from '../../src/schema/schema.ts';
 
 /** What training needs of a row beside its fields. */
@@ -29,6 +30,10 @@ export function columnsOfSchema(schema: Schema, fields: readonly Field[] = schem
 
 /** @throws UserError if a label is not 0 or 1, or a weight is negative */
 export function rowColumnsOf(batch: ColumnBatch, schema: Schema): RowColumns {
+  return placed(batch, () => checkedRowColumns(batch, schema));
+}
+
+function checkedRowColumns(batch: ColumnBatch, schema: Schema): RowColumns {
   const labels = new Map<string, Float32Array>();
   const truths = new Map<string, Float32Array>();
   for (const label of schema.labels) {
@@ -69,16 +74,24 @@ function usersOf(column: Column, name: string): Int32Array {
 
 /** When each row was served, in milliseconds since 1970. */
 export function timesOf(batch: ColumnBatch, column: string): Float64Array {
+  return placed(batch, () => checkedTimes(batch, column));
+}
+
+function checkedTimes(batch: ColumnBatch, column: string): Float64Array {
   const times = numbers(required(batch, column, 'time'), `time column '${column}'`);
   const row = times.findIndex((time) => Number.isNaN(time));
   if (row >= 0)
-    throw new UserError(
-      `time column '${column}': expected a time in every row, got none in row ${row}; fill it or drop the row`,
+    throw new RowError(
+      `time column '${column}': expected a time in every row, got none`,
+      row,
+      'fill it or drop the row',
     );
   // Seconds since 1970 read as milliseconds are all in January 1970.
   if (times.length > 0 && times.every((time) => time > 1e8 && time < 1e10))
-    throw new UserError(
-      `time column '${column}': expected milliseconds since 1970 or timestamps, got ${times[0]} in row 0, which looks like seconds; multiply the column by 1000`,
+    throw new RowError(
+      `time column '${column}': expected milliseconds since 1970 or timestamps, got ${times[0]}`,
+      0,
+      'it looks like seconds: multiply the column by 1000',
     );
   return times;
 }
@@ -111,9 +124,8 @@ function labelsOf(column: Column, label: string, name: string): Float32Array {
   for (let row = 0; row < values.length; row++) {
     if (values[row] === 0 || values[row] === 1) continue;
     const got = Number.isNaN(values[row]) ? 'no value' : values[row];
-    throw new UserError(
-      `label '${label}' (column '${name}'): expected 0 or 1, got ${got} in row ${row}; name another column or clean it`,
-    );
+    const who = `label '${label}' (column '${name}')`;
+    throw new RowError(`${who}: expected 0 or 1, got ${got}`, row, 'name another column or clean it');
   }
   return Float32Array.from(values);
 }
@@ -122,8 +134,10 @@ function weightsOf(column: Column, name: string): Float32Array {
   const values = numbers(column, `weight column '${name}'`);
   const row = values.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
   if (row >= 0)
-    throw new UserError(
-      `weight column '${name}': expected finite numbers of 0 or more, got ${values[row]} in row ${row}; clean it`,
+    throw new RowError(
+      `weight column '${name}': expected finite numbers of 0 or more, got ${values[row]}`,
+      row,
+      'clean it',
     );
   return Float32Array.from(values);
 }
