@@ -132,7 +132,7 @@ describe('limelight', () => {
       ],
       [
         [...training, '--out', path('x'), '--backend', 'cuda'],
-        /^limelight: backend 'cuda' is unknown; choose auto, tensorflow, wasm and cpu\n$/,
+        /^limelight: backend 'cuda' is unknown; use one of auto, tensorflow, wasm, cpu\n$/,
       ],
     ];
     const ended = await Promise.all(wrong.map(([args]) => limelight(args)));

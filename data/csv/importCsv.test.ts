@@ -99,7 +99,7 @@ describe('importing CSV', () => {
     await expect(importCsv([a, c], join(folder, 'out'))).rejects.toThrow(/c.csv: has no column 'y'/);
   });
 
-  it('takes the types of numbers and labels from a schema, and leaves ids to their values', async () => {
+  it('takes the types of numbers from a schema, and leaves ids and labels to their values', async () => {
     const schema = parseSchema({
       name: 'x',
       labels: [{ name: 'click', column: 'clicked', truth: 'p' }],
@@ -111,8 +111,8 @@ describe('importing CSV', () => {
       ],
     });
     const types = typesOfSchema(schema);
-    expect(types).toEqual({ price: 'number', clicked: 'integer', p: 'number', w: 'number' });
-    const csv = await file('a.csv', 'price,level,clicked,p,w\n1,2,1,0,1\n');
+    expect(types).toEqual({ price: 'number', p: 'number', w: 'number' });
+    const csv = await file('a.csv', 'price,level,clicked,p,w\n1,2,true,0,1\n');
     await importCsv([csv], join(folder, 'out'), { types });
     const { columns } = await openTable(join(folder, 'out'));
     expect(columns.map(({ name, type }) => [name, type])).toEqual([

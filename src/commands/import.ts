@@ -10,7 +10,7 @@ export function addImport(program: Command): void {
     .description('CSV or TSV files of one kind, gzip too, as one table')
     .argument('<file...>', 'the files, in order')
     .requiredOption('--out <folder>', 'must be new or empty')
-    .option('--schema <file>', 'take the types of numbers and labels, and the time column, from a schema')
+    .option('--schema <file>', 'take the types of numbers, and the time column, from a schema')
     .option('--time-column <name>', 'write one folder a day by this column')
     .option('--delimiter <character>', 'inferred where absent; \\t for a tab')
     .option('--no-header', 'the first line is data; columns are named c0, c1, …')

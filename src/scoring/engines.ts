@@ -1,4 +1,4 @@
-import { listOf, messageOf, UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import type { Bundle } from '../model/bundle.ts';
 import type { Scorer } from './scorer.ts';
 
@@ -55,7 +55,7 @@ export async function createScorer(bundle: Bundle, choice: EngineChoice = {}): P
   const { engine: wanted = 'auto', backend = 'auto' } = choice;
   const names = engines.map(({ name }) => name);
   if (wanted !== 'auto' && !names.includes(wanted))
-    throw new UserError(`engine '${wanted}' is unknown; choose ${listOf(['auto', ...names])}`);
+    throw new UserError(`engine '${wanted}' is unknown; use one of ${['auto', ...names].join(', ')}`);
   const failures: string[] = [];
   for (const engine of engines) {
     if (wanted !== 'auto' && engine.name !== wanted) continue;

@@ -147,7 +147,7 @@ describe('a malformed CSV file', () => {
   it('is refused for a later value that contradicts its column, naming line, column, value and what to do', async () => {
     const content = `id,x\n${'1,2\n'.repeat(20)}abc,3\n`;
     await expect(read(content, { sampleRows: 10 })).rejects.toThrow(
-      /f\d+\.csv: line 22, column 'id': 'abc' is no integer, .* option types \(such as id=number\)|\(such as id=text\)/,
+      /f\d+\.csv: line 22, column 'id': 'abc' is no integer, .* give the column's type \(--type id=(number|text)\)/,
     );
     expect((await read(content, { sampleRows: 10, types: { id: 'text' } })).rows.id[20]).toBe('abc');
     await expect(read('x\n1.5\n', { types: { x: 'integer' } })).rejects.toThrow(/'1.5' is no integer/);

@@ -223,7 +223,7 @@ function addRow(
     const { name, type } = columns[i];
     const value = cells[i].length > 40 ? `${cells[i].slice(0, 40)}…` : cells[i];
     throw new UserError(
-      `${file}: line ${line}, column '${name}': '${value}' is no ${type}, which the column's other values are; give the column's type with the option types (such as ${name}=${type === 'integer' ? 'number' : 'text'})`,
+      `${file}: line ${line}, column '${name}': '${value}' is no ${type}, which the column's other values are; give the column's type (--type ${name}=${type === 'integer' ? 'number' : 'text'})`,
     );
   }
 }

@@ -68,6 +68,9 @@ const columns: Record<string, Column> = {
   'ad title': texts((row) => `title ${row % 40}`),
   'ad-title': texts((row) => `Title ${row % 40}`),
   '2nd price': numbers(() => random.normal()),
+  bought: integers((row) => (clicks[row] === 1 && row % 5 === 0 ? 1 : 0)),
+  big: integers((row) => String(2n ** 60n + BigInt(row % 300))),
+  position: integers((row) => 1 + (row % 4)),
 };
 
 let profile: TableProfile;
@@ -158,5 +161,16 @@ describe('a drafted schema', () => {
       expect(() => draftSchema(profile, name), name).toThrow(
         `--label: column '${name}' is no label: expected 0 and 1 in every row, got `,
       );
+  });
+});
+
+describe('a draft', () => {
+  it('leaves out a value that never comes without the label, keeps whole numbers beyond 2^53 as ids, and serves the first slot', () => {
+    expect(draftOf('bought')).toMatchObject({
+      note: expect.stringMatching(/never comes without the label: it probably leaks/),
+    });
+    expect(draftOf('bought')?.field).toBeUndefined();
+    expect(draftOf('big')?.field?.kind).toBe('id');
+    expect(draftOf('position')?.field).toMatchObject({ kind: 'id', servingValue: 1 });
   });
 });

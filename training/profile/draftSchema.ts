@@ -28,6 +28,7 @@ const userName = /^(user|uid|user_?id|visitor|device_?id|customer)/i;
 const requestName = /^(request|req|session|query|page_?view|impression)_?id$/i;
 const adName =
   /^(ad|campaign|advertiser|creative|item|video|author|product|brand|category|cate|bid|price|title|image|landing|music|tag|upload|server|duration|topic|format)/i;
+const positionName = /^(position|slot|rank)$/i;
 const creativeName = /^(creative|image|title|headline|thumb)/i;
 const idName = /(_id|id|_code|_type|_feat\d*|_class|_level|_category|tag|topic)$/i;
 
@@ -69,7 +70,7 @@ export function draftSchema(profile: TableProfile, label: string): Draft {
     ...(time === undefined ? {} : { time }),
     ...(user === undefined ? {} : { user }),
     ...(named(requestName) === undefined ? {} : { request: named(requestName) }),
-    ...(named(/^(position|slot|rank)$/i) === undefined ? {} : { position: named(/^(position|slot|rank)$/i) }),
+    ...(named(positionName) === undefined ? {} : { position: named(positionName) }),
     fields,
   };
   return { schema, columns };
@@ -89,6 +90,9 @@ function drafted(column: ColumnProfile, { time, profile, taken }: Drafting): Dra
     return { column, note: 'looks like an outcome: known only after the impression; left out' };
   if (labelAuc > leakAuc)
     return { column, note: `alone gives the label with AUC ${labelAuc.toFixed(2)}: it probably leaks; left out` };
+  // Of many values some are bound to: a user who clicks on everything.
+  if (column.impliesLabel && distinct <= codeValues)
+    return { column, note: 'has a value that never comes without the label: it probably leaks; left out' };
   if (column.nulls === column.rows) return { column, note: 'has no values; left out' };
   if (distinct <= 1 && column.nulls === 0) return { column, note: 'has one value; left out' };
   if (requestName.test(name) || timeName.test(name)) return { column, note: 'names a moment or a request; left out' };
@@ -128,6 +132,8 @@ function fieldOf(column: ColumnProfile, rows: number, taken: Set<string>): Field
   const id = {
     ...field,
     kind: 'id' as const,
+    // Where an ad will be shown is not known before the auction: it is served as if in the first slot.
+    ...(positionName.test(column.name) ? { servingValue: 1 } : {}),
     size: suggestedSize(distinct),
     ...(distinct > 100 ? { minCount: 3 } : {}),
   };
@@ -137,7 +143,8 @@ function fieldOf(column: ColumnProfile, rows: number, taken: Set<string>): Field
     return { ...field, kind: 'ids', size: suggestedSize(distinct), ...(distinct > 100 ? { minCount: 3 } : {}) };
   if (type === 'text') return distinct > 0.9 * rows && rows > 100 ? undefined : id;
   // pandas keeps whole numbers as floats where some are missing.
-  if ((type === 'integer' && distinct <= codeValues) || (column.whole && idName.test(column.name)))
+  const exact = Math.max(column.high ?? 0, -(column.low ?? 0)) <= Number.MAX_SAFE_INTEGER;
+  if ((type === 'integer' && (distinct <= codeValues || !exact)) || (column.whole && idName.test(column.name)))
     return distinct > 0.9 * rows && rows > 100 ? undefined : id;
   const skewed = (column.low ?? 0) >= 0 && (column.high ?? 0) > 100;
   return {

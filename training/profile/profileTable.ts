@@ -27,6 +27,8 @@ export interface ColumnProfile {
    * more. 0.5 says nothing about the label, 1 all.
    */
   readonly labelAuc?: number;
+  /** Whether some value of it is never seen without the label, more often than chance allows. */
+  readonly impliesLabel: boolean;
 }
 
 export interface TableProfile {
@@ -153,6 +155,7 @@ class ColumnAccumulator {
       length: this.length ?? undefined,
       examples: [...this.examples],
       labelAuc: this.labelAuc(),
+      impliesLabel: this.values.impliesLabel(),
     };
   }
 
@@ -178,6 +181,13 @@ class RateTable {
     const place = this.table.add(lo, hi) - 1;
     this.rows[place] = (this.rows[place] ?? 0) + 1;
     this.positives[place] = (this.positives[place] ?? 0) + label;
+  }
+
+  /** Whether a key's rows all have the label, though rows drawn at random would hardly ever: once in 10^9. */
+  impliesLabel(): boolean {
+    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+    const rate = sum(this.positives) / sum(this.rows);
+    return this.rows.some((rows, place) => rows === this.positives[place] && rate ** rows < 1e-9);
   }
 
   /** AUC of ranking rows by their key's label rate; rare keys count as one, since they would fit themselves. */

@@ -95,7 +95,7 @@ describe('loadBackend', () => {
 
   it('refuses an unknown name', async () => {
     await expect(loadBackend('cuda')).rejects.toThrow(
-      "backend 'cuda' is unknown; choose auto, tensorflow, wasm and cpu",
+      "backend 'cuda' is unknown; use one of auto, tensorflow, wasm, cpu",
     );
   });
 

@@ -1,4 +1,4 @@
-import { listOf, UserError } from '../../../core/errors.ts';
+import { UserError } from '../../../core/errors.ts';
 import type { Tf } from './kernels.ts';
 
 /** What TensorFlow.js computes on. `tensorflow`: the C library, on CUDA or the CPU; `cpu`: plain JavaScript, for checks. */
@@ -23,7 +23,7 @@ export function useBackend({ tf, backend }: LoadedBackend): void {
 /** @throws UserError for any other name than `auto` or a backend's */
 export function parseBackendName(name: string): 'auto' | BackendName {
   if (name === 'auto' || BACKENDS.includes(name as BackendName)) return name as 'auto' | BackendName;
-  throw new UserError(`backend '${name}' is unknown; choose ${listOf(['auto', ...BACKENDS])}`);
+  throw new UserError(`backend '${name}' is unknown; use one of ${['auto', ...BACKENDS].join(', ')}`);
 }
 
 /** The error for a backend that was asked for by name and cannot be had. */
