@@ -8,13 +8,15 @@ import { parseConfig, readJson, trainingDefaults } from './config.ts';
 
 describe('parseConfig', () => {
   it('fills in what is absent', () => {
-    expect(parseConfig({})).toEqual({ architecture: undefined, model: {}, training: trainingDefaults });
+    const source = 'configuration';
+    expect(parseConfig({})).toEqual({ source, architecture: undefined, model: {}, training: trainingDefaults });
     const given = {
       architecture: 'lr',
       model: { a: 1 },
       training: { batchSize: 7, idDropout: { max: 0.1, scale: 2 } },
     };
     expect(parseConfig(given)).toEqual({
+      source,
       architecture: 'lr',
       model: { a: 1 },
       training: { ...trainingDefaults, batchSize: 7, idDropout: { max: 0.1, scale: 2 } },

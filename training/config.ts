@@ -82,6 +82,8 @@ export type TrainingOptions = Required<Omit<Static<typeof TrainingOptions>, 'idD
   Pick<Static<typeof TrainingOptions>, 'idDropout'>;
 
 export interface Config {
+  /** How messages name it. */
+  readonly source: string;
   readonly architecture?: string;
   readonly model: unknown;
   readonly training: TrainingOptions;
@@ -109,7 +111,7 @@ export function parseConfig(json: unknown, source = 'configuration'): Config {
   );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
   const { architecture, model = {}, training } = json as Static<typeof ConfigFile>;
-  return { architecture, model, training: { ...trainingDefaults, ...training } };
+  return { source, architecture, model, training: { ...trainingDefaults, ...training } };
 }
 
 /** A JSON file the user named. */

@@ -38,7 +38,7 @@ export interface Prepared {
 export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
   const { schema, config, reporter, seed } = inputs;
   const architecture = inputs.architecture ?? config.architecture ?? 'senet-dnn';
-  const typed = buildModel(architecture, schema, config.model);
+  const typed = buildModel(architecture, schema, config.model, config.source);
   checkSampling(schema, config);
   const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
   if (from !== undefined) checkFrom(inputs.from as string, from, typed);

@@ -16,7 +16,7 @@ export async function readRequest(file: string): Promise<unknown> {
     throw new UserError(
       missing
         ? `no request at '${file}'; name a file that holds one as JSON`
-        : `cannot read request '${source}': ${messageOf(error)}`,
+        : `cannot read request '${source}': ${messageOf(error)}; name a file that holds one as JSON`,
       missing ? 'missing' : 'input',
     );
   }

@@ -81,7 +81,7 @@ describe('limelight rank', () => {
     ['no such request', ['--request', 'nowhere.json'], /no request at 'nowhere\.json'; name a file/],
     ['no such bundle', ['--model', 'nowhere'], /no bundle at 'nowhere'/],
     ['no such catalog', ['--catalog', 'nowhere.parquet'], /nowhere\.parquet/],
-    ['an unknown engine', ['--engine', 'abacus'], /engine 'abacus' is unknown; choose auto, tfjs/],
+    ['an unknown engine', ['--engine', 'abacus'], /engine 'abacus' is unknown; use one of auto, tfjs/],
   ])('refuses %s', async (_, args, message) => {
     await expect(rank(...files(), ...args)).rejects.toThrow(message);
   });

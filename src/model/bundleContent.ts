@@ -46,7 +46,14 @@ export function encodeBundle(bundle: Bundle): Map<BundleFile, string | Uint8Arra
  * @throws UserError of kind `unsupported` for a newer format
  */
 export function parseManifestFormat(text: string, source: string): unknown {
-  const json = parseJson(text, source) as { format?: unknown } | null;
+  let json: { format?: unknown } | null;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(
+      `${source}: not readable as JSON (${(error as Error).message}), so it was changed or cut short; restore it from where the bundle came from`,
+    );
+  }
   const format = json?.format;
   if (typeof format !== 'number' || !Number.isInteger(format) || format < 1)
     throw new UserError(

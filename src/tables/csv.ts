@@ -144,7 +144,7 @@ function readError(file: string, error: unknown): UserError {
     return new UserError(`${file}: is not UTF-8 text; convert it first, for example with iconv`);
   }
   if (code?.startsWith('Z_')) return new UserError(`${file}: is damaged or cut-short gzip; copy or write it again`);
-  return new UserError(`${file}: cannot be read (${code ?? messageOf(error)})`);
+  return new UserError(`${file}: cannot be read (${code ?? messageOf(error)}); name a CSV file that may be read`);
 }
 
 function columnNames(file: string, cells: readonly string[], hasHeader: boolean): string[] {

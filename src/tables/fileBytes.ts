@@ -28,7 +28,9 @@ export async function readInto(handle: FileHandle, file: string, start: number, 
     try {
       ({ bytesRead } = await handle.read(into, done, length, start + done));
     } catch (error) {
-      throw new UserError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? messageOf(error)})`);
+      throw new UserError(
+        `${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? messageOf(error)}); name a file that may be read`,
+      );
     }
     if (bytesRead === 0)
       throw new UserError(`${file}: ends at byte ${start + done}, earlier than it did; copy or write it again`);
