@@ -33,19 +33,19 @@ export function labelOfTask(typed: TypedModel, task: string): string {
 export class RowCollector {
   private readonly typed: TypedModel;
   private readonly chunks: EncodedChunk[] = [];
-  private readonly predictions: ReadonlyMap<string, ArrayLike<number>>[] = [];
+  private readonly predictions: ReadonlyMap<string, Float64Array>[] = [];
   private rowCount = 0;
 
   constructor(typed: TypedModel) {
     this.typed = typed;
   }
 
-  /** @param predictions copied; by task */
-  add(chunk: EncodedChunk, predictions: ReadonlyMap<string, ArrayLike<number>>): void {
+  /** @param predictions by task; kept, so they must not change */
+  add(chunk: EncodedChunk, predictions: ReadonlyMap<string, Float64Array>): void {
     // Of the fields only those to slice by are kept.
     const kept = new Set(this.typed.schema.slices ?? []);
     this.chunks.push({ ...chunk, fields: new Map([...chunk.fields].filter(([name]) => kept.has(name))) });
-    this.predictions.push(new Map([...predictions].map(([task, p]) => [task, Float64Array.from(p)])));
+    this.predictions.push(predictions);
     this.rowCount += chunk.rowCount;
   }
 

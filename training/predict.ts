@@ -6,6 +6,7 @@ import type { Scorer } from '../src/scoring/scorer.ts';
 import { type WriteType, writeTypeOf } from '../src/tables/arrowBatches.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
 import { createTableWriter, type TableWriter } from '../src/tables/parquetWriter.ts';
+import { calibrateAll } from './judge.ts';
 import type { Reporter } from './reporter.ts';
 import { scoreTable } from './scoreTable.ts';
 
@@ -41,11 +42,11 @@ export async function predict(
   let rows = 0;
   let columns: string[] = [];
   try {
-    for await (const { batch, calibrated } of scoreTable(bundle, scorer, table, 'optional', reporter, {
+    for await (const { batch, raw } of scoreTable(bundle, scorer, table, 'optional', reporter, {
       extraColumns: copied,
     })) {
       const output = new Map<string, Column>(copied.map((name) => [name, batch.columns.get(name) as Column]));
-      for (const [task, values] of calibrated) {
+      for (const [task, values] of calibrateAll(raw, bundle.manifest.calibration)) {
         output.set(predictionColumn(task), { type: 'number', rowCount: batch.rowCount, values });
       }
       columns = [...output.keys()];

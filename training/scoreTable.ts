@@ -6,8 +6,8 @@ import type { Label, Schema } from '../src/schema/schema.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import type { Table } from '../src/tables/parquetReader.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
-import { rowsInRange, type TimeRange } from './dataset/prepare.ts';
-import { columnsOfSchema, rowColumnsOf } from './dataset/rowColumns.ts';
+import { checkColumns, encodeBatch, rowsInRange, type TimeRange } from './dataset/prepare.ts';
+import { columnsOfSchema } from './dataset/rowColumns.ts';
 import { type EvaluationRows, RowCollector, SliceNames } from './evaluationRows.ts';
 import { calibrateAll } from './judge.ts';
 import type { Reporter } from './reporter.ts';
@@ -20,8 +20,6 @@ export interface ScoredBatch {
   readonly chunk: EncodedChunk;
   /** Uncalibrated, by task. */
   readonly raw: ReadonlyMap<string, Float64Array>;
-  /** As served. */
-  readonly calibrated: ReadonlyMap<string, Float64Array>;
 }
 
 export interface ScoreOptions {
@@ -47,14 +45,7 @@ export async function* scoreTable(
   const { schema } = bundle.typed;
   const has = new Set(table.columns.map((column) => column.name));
   const present = schemaToRead(schema, has, labels, range);
-  for (const name of [...columnsOfSchema(present), ...extraColumns]) {
-    if (!has.has(name)) {
-      throw new UserError(
-        `column '${name}', which bundle '${bundle.manifest.name}' reads, is not in ${table.files[0]}; it has ${[...has].join(', ')}`,
-        'missing',
-      );
-    }
-  }
+  checkColumns(table, present, extraColumns, `bundle '${bundle.manifest.name}'`);
   const encoder = createEncoder(schema, bundle.fitted);
   let done = 0;
   const columns = [...new Set([...columnsOfSchema(present), ...extraColumns])];
@@ -62,12 +53,11 @@ export async function* scoreTable(
     done += scanned.rowCount;
     const batch = rowsInRange(scanned, schema, range);
     if (batch.rowCount === 0) continue;
-    const { fields, rowCount } = encoder.encode(batch);
-    const chunk: EncodedChunk = { rowCount, fields, ...rowColumnsOf(batch, present) };
-    const scores = scorer.score({ rowCount, fields });
+    const chunk = encodeBatch(batch, encoder, present);
+    const scores = scorer.score(chunk);
     const raw = new Map([...scores].map(([task, p]) => [task, Float64Array.from(p)]));
     reporter.progress('scoring', done, table.rowCount);
-    yield { batch, chunk, raw, calibrated: calibrateAll(raw, bundle.manifest.calibration) };
+    yield { batch, chunk, raw };
   }
 }
 
@@ -100,16 +90,15 @@ export async function collectTable(
   reporter: Reporter,
   range: TimeRange = {},
 ): Promise<ScoredTable> {
-  const served = new RowCollector(bundle.typed);
-  const raw = new RowCollector(bundle.typed);
+  const collector = new RowCollector(bundle.typed);
   const sliceNames = new SliceNames(bundle.typed.schema);
   for await (const scored of scoreTable(bundle, scorer, table, 'required', reporter, { range })) {
     sliceNames.observe(scored.batch, scored.chunk);
-    served.add(scored.chunk, scored.calibrated);
-    raw.add(scored.chunk, scored.raw);
+    collector.add(scored.chunk, scored.raw);
   }
-  const rows = served.finish();
+  const rows = collector.finish();
   if (rows.rowCount === 0)
     throw new UserError(`${table.files[0]}: no rows to measure on; name files, or a time, that have some`);
-  return { rows, raw: raw.finish().probabilities, sliceNames };
+  const raw = rows.probabilities;
+  return { rows: { ...rows, probabilities: calibrateAll(raw, bundle.manifest.calibration) }, raw, sliceNames };
 }

@@ -12,7 +12,7 @@ import type { Learner, LearnerOptions, LearnerState } from '../src/scoring/learn
 import type { TrainingOptions } from './config.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
 import { dropIds, dropProbabilities, scatter, type TableState, TrainedTable } from './embeddings.ts';
-import { copyWeights, initialWeights, type Weights } from './parameters.ts';
+import { initialWeights, type Weights } from './parameters.ts';
 
 /** What it takes to go on as if training had not stopped. */
 export interface TrainerState {
@@ -160,7 +160,8 @@ export class Trainer {
 
   /** A copy of all weights as they are trained. */
   weights(): Weights {
-    const weights = copyWeights(this.learner.state().parameters);
+    // A state is a copy already.
+    const weights: Weights = new Map(this.learner.state().parameters);
     for (const [name, { tensor }] of this.tables) {
       weights.set(tableWeight(name), { shape: tensor.shape, values: tensor.values.slice() });
     }

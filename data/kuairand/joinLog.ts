@@ -1,7 +1,7 @@
 import { assert, UserError } from '../../src/core/errors.ts';
 import type { Column, ColumnBatch, IntegerColumn, TextColumn } from '../../src/schema/columns.ts';
+import { takeRows } from '../../src/schema/selectRows.ts';
 import { columnFromValues, textAt } from '../../src/tables/columnBuilder.ts';
-import { takeRows } from '../../src/tables/columnTake.ts';
 import { parseTimestamp } from '../../src/tables/csvTypes.ts';
 import { daysOf } from '../../src/tables/days.ts';
 import { joinRows, type SideTable } from './sideTable.ts';

@@ -4,7 +4,7 @@ import { hashBytes, joinKeys, type KeyHalves } from '../core/hash.ts';
 import type { Column, TextColumn } from './columns.ts';
 import { columnFromJson } from './jsonColumns.ts';
 import { crossKeys, type Keys, keysOf } from './keys.ts';
-import { selectColumn } from './selectRows.ts';
+import { takeRows } from './selectRows.ts';
 
 const int64 = fc.oneof(
   fc.integer(),
@@ -80,7 +80,7 @@ describe('the keys of a column', () => {
           expect(shown(keysOf(column, ''))).toEqual(expected);
           if (values.length === 0) return;
           const rows = Int32Array.from({ length: 5 }, () => picks.next().value % values.length);
-          expect(shown(keysOf(selectColumn(column, rows), ''))).toEqual([...rows].map((row) => expected[row]));
+          expect(shown(keysOf(takeRows(column, rows), ''))).toEqual([...rows].map((row) => expected[row]));
         },
       ),
     );

@@ -3,7 +3,7 @@ import type { Column, ColumnBatch } from './columns.ts';
 import { columnOf } from './fields.ts';
 import { columnFromJson } from './jsonColumns.ts';
 import type { Field } from './schema.ts';
-import { selectColumn } from './selectRows.ts';
+import { takeRows } from './selectRows.ts';
 
 /*
  * Random fields and tables as Parquet may hold them, for tests: ids as 32- and 64-bit integers, floats, Booleans and
@@ -123,7 +123,7 @@ function asStored(values: unknown[], storage: Storage): Column {
   if (storage === 'dictionary') {
     const distinct = [...new Set(values)];
     const rows = Int32Array.from(values, (value) => distinct.indexOf(value));
-    return selectColumn(columnFromJson(distinct, 'text', ''), rows);
+    return takeRows(columnFromJson(distinct, 'text', ''), rows);
   }
   const column = columnFromJson(values, 'integer', '');
   if (column.type !== 'integer' || storage === 'int64') return column;

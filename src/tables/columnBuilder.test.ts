@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Column } from '../schema/columns.ts';
+import { takeRows } from '../schema/selectRows.ts';
 import { columnFromValues, columnValue, textAt, type Value } from './columnBuilder.ts';
 import { concatColumns } from './columnConcat.ts';
 import { plainText, sliceColumn } from './columnSlices.ts';
-import { takeRows } from './columnTake.ts';
 import { daysOf } from './days.ts';
 
 const valuesOf = (column: Column): Value[] =>

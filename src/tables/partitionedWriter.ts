@@ -2,8 +2,8 @@ import { rename, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { assert } from '../core/errors.ts';
 import type { Column, ColumnBatch } from '../schema/columns.ts';
+import { takeRows } from '../schema/selectRows.ts';
 import { sliceColumn } from './columnSlices.ts';
-import { takeRows } from './columnTake.ts';
 import { createOutputFolder, outputError } from './outputFolder.ts';
 import { createTableWriter, type TableWriter, type TableWriterOptions } from './parquetWriter.ts';
 

@@ -16,15 +16,23 @@ export interface TimeRange {
   readonly beforeMs?: number;
 }
 
-/** @throws UserError if a table lacks a column that a schema reads */
-export function checkColumns(table: Table, schema: Schema, extraColumns: readonly string[] = []): void {
+/**
+ * @param reader how messages name who reads the columns
+ * @throws UserError if a table lacks a column that a schema reads
+ */
+export function checkColumns(
+  table: Table,
+  schema: Schema,
+  extraColumns: readonly string[] = [],
+  reader = `schema '${schema.name}'`,
+): void {
   const has = new Set(table.columns.map((column) => column.name));
   const lacking = [...columnsOfSchema(schema), ...extraColumns].filter((name) => !has.has(name));
   if (lacking.length === 0) return;
   const names = listOf(lacking.map((name) => `'${name}'`));
   const files = table.files.length === 1 ? table.files[0] : `${table.files[0]} and ${table.files.length - 1} more`;
   throw new UserError(
-    `column${lacking.length > 1 ? 's' : ''} ${names}, which schema '${schema.name}' reads, ${lacking.length > 1 ? 'are' : 'is'} not in ${files}; it has ${[...has].join(', ')}: correct the schema or the data`,
+    `column${lacking.length > 1 ? 's' : ''} ${names}, which ${reader} reads, ${lacking.length > 1 ? 'are' : 'is'} not in ${files}; it has ${[...has].join(', ')}: correct the schema or the data`,
     'missing',
   );
 }
@@ -60,9 +68,10 @@ export function rowsInRange(batch: ColumnBatch, schema: Schema, { fromMs, before
   return count === batch.rowCount ? batch : selectRows(batch, rows.subarray(0, count));
 }
 
-export function encodeBatch(batch: ColumnBatch, encoder: Encoder): EncodedChunk {
+/** @param schema whose labels, weight and user to take: the encoder's, or less of it */
+export function encodeBatch(batch: ColumnBatch, encoder: Encoder, schema = encoder.schema): EncodedChunk {
   const { fields, rowCount } = encoder.encode(batch);
-  return { rowCount, fields, ...rowColumnsOf(batch, encoder.schema) };
+  return { rowCount, fields, ...rowColumnsOf(batch, schema) };
 }
 
 /** First pass: vocabularies and statistics of the training rows. */
