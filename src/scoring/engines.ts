@@ -14,7 +14,14 @@ export interface EngineChoice {
   readonly engine?: string;
   /** TensorFlow.js's backend, for an engine that has backends; `auto` where absent. */
   readonly backend?: string;
+  /** Of an engine that has several; `auto` where absent: the fastest within the bundle's limits. */
+  readonly precision?: Precision;
+  /** Memory for what depends on an ad alone, of an engine that keeps it; 256 where absent, 0 keeps nothing. */
+  readonly adCacheMb?: number;
 }
+
+export const precisions = ['auto', 'fp32', 'bf16', 'int8'] as const;
+export type Precision = (typeof precisions)[number];
 
 interface Engine {
   readonly name: string;

@@ -12,15 +12,28 @@ export interface ScoringInput {
 /** Uncalibrated p(task) of each row, by task: the product of the task's σ(logit), as `model/steps.ts` has it. */
 export type Scores = ReadonlyMap<string, Float32Array>;
 
+/** What an engine keeps of ads from request to request. */
+export interface AdCacheStats {
+  /** Rows looked up since the load whose ad was there, and was not. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Ads held now, and the bytes they take of those allowed. */
+  readonly entries: number;
+  readonly bytes: number;
+  readonly budgetBytes: number;
+}
+
 /** A bundle loaded by one engine. */
 export interface Scorer {
-  /** `reference`, `tfjs (wasm)`, … */
+  /** `reference`, `tfjs (wasm)`, `native (amx, bf16)`, … */
   readonly engine: string;
   /**
    * @returns arrays of `input.rowCount`, valid until the next call
    * @throws UserError if a field is missing or has another number of rows, or an id lies outside its table
    */
   score(input: ScoringInput): Scores;
+  /** Of an engine that keeps what depends on an ad alone. */
+  adCacheStats?(): AdCacheStats;
   /** Frees what the engine holds outside JavaScript. */
   dispose(): void;
 }

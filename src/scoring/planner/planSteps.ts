@@ -33,7 +33,12 @@ export type PlanStep =
       readonly output: string;
     }
   /** Dense fields of one scope, side by side. */
-  | { readonly op: 'input'; readonly fields: readonly string[]; readonly sizes: readonly number[]; readonly output: string }
+  | {
+      readonly op: 'input';
+      readonly fields: readonly string[];
+      readonly sizes: readonly number[];
+      readonly output: string;
+    }
   /** y_f = mean_d x_fd. */
   | { readonly op: 'means'; readonly input: Slice; readonly sizes: readonly number[]; readonly output: string }
   /** P_f = x_f · W_f for each field: [fields · units]; W_f follow each other in `weight` from `firstRow` on. */
