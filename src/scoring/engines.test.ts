@@ -38,6 +38,32 @@ describe('createScorer', () => {
     await expect(createScorer(bundle, { engine: 'reference', backend: 'wasm' })).rejects.toThrow(/has no backends/);
   });
 
+  it('refuses a precision that the engine named does not have, and takes fp32 of any', async () => {
+    await expect(createScorer(bundle, { engine: 'tfjs', precision: 'bf16' })).rejects.toThrow(
+      /^engine 'tfjs' computes in fp32 alone, got precision 'bf16'; leave it out/,
+    );
+    await expect(createScorer(bundle, { backend: 'wasm', precision: 'int8' })).rejects.toThrow(
+      "no engine has both backend 'wasm' and precision 'int8'; leave one of them out",
+    );
+    await expect(createScorer(bundle, { precision: 'fp16' as 'fp32' })).rejects.toThrow(
+      "precision 'fp16' is unknown; use one of auto, fp32, bf16, int8",
+    );
+    for (const precision of ['auto', 'fp32'] as const)
+      expect((await createScorer(bundle, { engine: 'reference', precision })).scorer.engine).toBe('reference');
+  });
+
+  it('refuses an ad cache of an engine named that keeps none, and of no size', async () => {
+    await expect(createScorer(bundle, { engine: 'reference', adCacheMb: 64 })).rejects.toThrow(
+      /^engine 'reference' keeps nothing of ads, got an ad cache of 64 MB; leave it out/,
+    );
+    for (const adCacheMb of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+      await expect(createScorer(bundle, { adCacheMb })).rejects.toThrow(/expected a number of megabytes from 0 up/);
+    const { scorer } = await createScorer(bundle, { adCacheMb: 64 });
+    expect(scorer.score(input).get('click')).toHaveLength(3);
+    scorer.dispose();
+    expect((await createScorer(bundle, { engine: 'reference', adCacheMb: 0 })).scorer.engine).toBe('reference');
+  });
+
   it('scores on two backends side by side', async () => {
     const wasm = await createScorer(bundle, { engine: 'tfjs', backend: 'wasm' });
     const before = [...(wasm.scorer.score(input).get('click') ?? [])];

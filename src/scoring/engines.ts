@@ -25,17 +25,18 @@ export type Precision = (typeof precisions)[number];
 
 interface Engine {
   readonly name: string;
-  readonly hasBackends: boolean;
+  /** Those of the choices beside itself that it has. */
+  readonly has: readonly ('backend' | 'precision' | 'adCacheMb')[];
   /** Imports the engine's code only now, so that what is not used is not loaded. */
-  load(bundle: Bundle, backend: string): Promise<{ scorer: Scorer; detail: string }>;
+  load(bundle: Bundle, choice: EngineChoice): Promise<{ scorer: Scorer; detail: string }>;
 }
 
 /** Every engine, the fastest first; a new one is a folder and an entry here. */
 export const engines: readonly Engine[] = [
   {
     name: 'tfjs',
-    hasBackends: true,
-    async load(bundle, backend) {
+    has: ['backend'],
+    async load(bundle, { backend = 'auto' }) {
       const { loadBackend } = await import('./engines/tfjs/load.ts');
       const { createTfjsScorer } = await import('./engines/tfjs/scorer.ts');
       const loaded = await loadBackend(backend);
@@ -44,7 +45,7 @@ export const engines: readonly Engine[] = [
   },
   {
     name: 'reference',
-    hasBackends: false,
+    has: [],
     async load(bundle) {
       const { createReferenceScorer } = await import('./engines/reference/scorer.ts');
       return { scorer: createReferenceScorer(bundle), detail: 'plain JavaScript in float64' };
@@ -53,33 +54,59 @@ export const engines: readonly Engine[] = [
 ];
 
 /**
- * Loads a bundle into an engine. `auto` takes the fastest that loads; a backend asked for by name leaves only the
- * engines that have backends, and must load.
+ * Loads a bundle into an engine. `auto` takes the fastest that loads; a backend or a precision asked for by name leaves only
+ * the engines that have it, and must load.
  *
- * @throws UserError for an unknown engine or one that does not load
+ * @throws UserError for an unknown engine, one that does not load, or one without what is asked for
  */
 export async function createScorer(bundle: Bundle, choice: EngineChoice = {}): Promise<LoadedScorer> {
-  const { engine: wanted = 'auto', backend = 'auto' } = choice;
-  const names = engines.map(({ name }) => name);
-  if (wanted !== 'auto' && !names.includes(wanted))
-    throw new UserError(`engine '${wanted}' is unknown; use one of ${['auto', ...names].join(', ')}`);
+  const { engine: wanted = 'auto', backend = 'auto', precision = 'auto' } = choice;
+  checkChoice(choice);
   const failures: string[] = [];
   for (const engine of engines) {
     if (wanted !== 'auto' && engine.name !== wanted) continue;
-    if (backend !== 'auto' && !engine.hasBackends) {
-      if (wanted === 'auto') continue;
-      throw new UserError(
-        `engine '${wanted}' has no backends, got backend '${backend}'; leave it out, or use engine tfjs`,
-      );
-    }
+    const lack = lackOf(engine, choice);
+    if (lack !== undefined && wanted === 'auto') continue;
+    if (lack !== undefined) throw new UserError(`engine '${wanted}' ${lack}`);
     try {
-      const { scorer, detail } = await engine.load(bundle, backend);
+      const { scorer, detail } = await engine.load(bundle, choice);
       const why = wanted === 'auto' ? 'the fastest engine that loads' : 'asked for';
       return { scorer, reason: [`${why}: ${detail}`, ...failures].join('; ') };
     } catch (error) {
-      if (wanted !== 'auto' || backend !== 'auto') throw error;
+      if (wanted !== 'auto' || backend !== 'auto' || isLower(precision)) throw error;
       failures.push(`${engine.name} does not load: ${messageOf(error)}`);
     }
   }
-  throw new UserError(`no engine loads (${failures.join('; ')}); reinstall limelight`, 'unsupported');
+  if (failures.length > 0)
+    throw new UserError(`no engine loads (${failures.join('; ')}); reinstall limelight`, 'unsupported');
+  throw new UserError(`no engine has both backend '${backend}' and precision '${precision}'; leave one of them out`);
+}
+
+/** Every engine computes in float32 at least. */
+const isLower = (precision: Precision) => precision === 'bf16' || precision === 'int8';
+
+function checkChoice({ engine = 'auto', precision = 'auto', adCacheMb = 0 }: EngineChoice): void {
+  const names = ['auto', ...engines.map(({ name }) => name)];
+  if (!names.includes(engine)) throw new UserError(`engine '${engine}' is unknown; use one of ${names.join(', ')}`);
+  if (!precisions.includes(precision))
+    throw new UserError(`precision '${precision}' is unknown; use one of ${precisions.join(', ')}`);
+  if (!(adCacheMb >= 0 && adCacheMb < Number.POSITIVE_INFINITY))
+    throw new UserError(`ad cache: expected a number of megabytes from 0 up, got ${adCacheMb}; 0 keeps nothing`);
+}
+
+/** What of a choice an engine does not have, for a message about it. */
+function lackOf({ has }: Engine, choice: EngineChoice): string | undefined {
+  const { engine: wanted, backend = 'auto', precision = 'auto', adCacheMb = 0 } = choice;
+  const others = (key: Engine['has'][number]) => {
+    const names = engines.filter((engine) => engine.has.includes(key)).map(({ name }) => name);
+    return names.length === 0 ? 'leave it out' : `leave it out, or use engine ${names.join(' or ')}`;
+  };
+  if (backend !== 'auto' && !has.includes('backend'))
+    return `has no backends, got backend '${backend}'; ${others('backend')}`;
+  if (isLower(precision) && !has.includes('precision'))
+    return `computes in fp32 alone, got precision '${precision}'; ${others('precision')}`;
+  // Where no engine is named, memory for ads is a permission that an engine may leave unused.
+  if (adCacheMb > 0 && wanted !== undefined && wanted !== 'auto' && !has.includes('adCacheMb'))
+    return `keeps nothing of ads, got an ad cache of ${adCacheMb} MB; ${others('adCacheMb')}`;
+  return undefined;
 }

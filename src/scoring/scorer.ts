@@ -27,6 +27,8 @@ export interface AdCacheStats {
 export interface Scorer {
   /** `reference`, `tfjs (wasm)`, `native (amx, bf16)`, … */
   readonly engine: string;
+  /** In what it computes, where that is less than float32. */
+  readonly precision?: 'bf16' | 'int8';
   /**
    * @returns arrays of `input.rowCount`, valid until the next call
    * @throws UserError if a field is missing or has another number of rows, or an id lies outside its table
