@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import type { Fitted } from '../schema/fitted.ts';
 import type { TypedModel } from './checkModel.ts';
 import type { Tensor } from './safetensors.ts';
+import type { Sample } from './sample.ts';
 import { ModelShape } from './steps.ts';
 
 /** The newest bundle format this build reads and the one it writes. */
@@ -16,6 +17,36 @@ const VocabularyShape = Type.Object(
   {
     kind: Type.Union([Type.Literal('listed'), Type.Literal('hashed'), Type.Literal('quantiles')]),
     rows: Type.Integer({ minimum: 2, maximum: 2 ** 31 }),
+  },
+  strict,
+);
+
+/** What an engine needs to compute in fewer bits, and to decide whether it may. */
+const PrecisionShape = Type.Object(
+  {
+    /** How much worse than in float32 each task may be on the bundle's sample. */
+    limits: Type.Object(
+      {
+        /** AUC in float32 less AUC, at most. */
+        auc: Type.Number({ minimum: 0 }),
+        /** Log loss over that in float32, less 1, at most. */
+        logLoss: Type.Number({ minimum: 0 }),
+      },
+      strict,
+    ),
+    /** By model value that a matrix is multiplied with: what its numbers are in the sample. */
+    activations: Type.Record(
+      Type.String(),
+      Type.Object(
+        {
+          /** Of each column, the magnitude to quantize to the end of the scale. */
+          largest: Type.Array(Type.Number({ minimum: 0 })),
+          /** Whether any number is below 0. */
+          negative: Type.Boolean(),
+        },
+        strict,
+      ),
+    ),
   },
   strict,
 );
@@ -45,6 +76,7 @@ export const ManifestShape = Type.Object(
       strict,
     ),
     calibration: Type.Record(Type.String(), Calibration),
+    precision: Type.Optional(PrecisionShape),
     /** By set of rows (`calibrationHalf`, `testHalf`, …), task and metric; for people and for `limelight inspect`. */
     metrics: Type.Record(Type.String(), Type.Unknown()),
     /** Configuration, seed, backend, data files and row counts of the training that made it. */
@@ -55,6 +87,7 @@ export const ManifestShape = Type.Object(
 
 export type Manifest = Static<typeof ManifestShape>;
 export type CalibrationCurve = Static<typeof Calibration>;
+export type PrecisionFacts = Static<typeof PrecisionShape>;
 
 /** A trained model, ready to be scored by any engine. */
 export interface Bundle {
@@ -65,6 +98,8 @@ export interface Bundle {
   readonly weights: ReadonlyMap<string, Tensor<Float32Array>>;
   /** Requests with the answers the training saw, which a server replays before it uses the bundle. */
   readonly golden: Golden;
+  /** Absent in bundles that judge no precision. */
+  readonly sample?: Sample;
 }
 
 /** Raw rows as JSON, by column, and each task's uncalibrated probability from the float64 reference engine. */

@@ -8,11 +8,15 @@ import { type Bundle, bundleFormat, type Golden, type Manifest, ManifestShape } 
 import { checkBundle } from './checkBundle.ts';
 import { checkModel } from './checkModel.ts';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from './safetensors.ts';
+import { decodeSample, encodeSample } from './sample.ts';
 
 /** The files every bundle has, their checksums apart. */
 export const bundleFiles = ['manifest.json', 'weights.safetensors', 'vocabularies.safetensors', 'golden.json'] as const;
 
-export type BundleFile = (typeof bundleFiles)[number];
+/** The file that only a bundle with a sample has. */
+export const sampleFile = 'sample.safetensors';
+
+export type BundleFile = (typeof bundleFiles)[number] | typeof sampleFile;
 
 const GoldenShape = Type.Object(
   {
@@ -37,6 +41,7 @@ export function encodeBundle(bundle: Bundle): Map<BundleFile, string | Uint8Arra
     ['weights.safetensors', encodeSafetensors(bundle.weights)],
     ['vocabularies.safetensors', encodeSafetensors(vocabularies)],
     ['golden.json', `${JSON.stringify(bundle.golden)}\n`],
+    ...(bundle.sample === undefined ? [] : [[sampleFile, encodeSample(bundle.sample)] as const]),
   ]);
 }
 
@@ -72,6 +77,7 @@ export function parseManifestFormat(text: string, source: string): unknown {
  * Puts a bundle together from its files; nothing in them is taken on trust.
  *
  * @param json the manifest, as `parseManifestFormat` returned it
+ * @param file the content of a file; of the sample undefined where there is none
  * @param source how messages name the bundle, e.g. its folder
  * @throws UserError at the first thing wrong
  */
@@ -93,7 +99,10 @@ export function decodeBundle(json: unknown, file: (name: BundleFile) => Uint8Arr
   const golden = parseJson(new TextDecoder().decode(file('golden.json')), at('golden.json'));
   const goldenProblems = problemsOf(GoldenShape, golden, (path) => path.slice(1).replaceAll('/', '.') || 'it');
   if (goldenProblems.length > 0) throw new UserError(`${at('golden.json')}: ${goldenProblems.slice(0, 3).join('; ')}`);
-  const bundle: Bundle = { manifest, typed, fitted, weights, golden: golden as Golden };
+  // The one file that may be absent.
+  const sampleBytes = file(sampleFile) as Uint8Array | undefined;
+  const sample = sampleBytes && decodeSample(sampleBytes, typed, at(sampleFile));
+  const bundle: Bundle = { manifest, typed, fitted, weights, golden: golden as Golden, ...(sample && { sample }) };
   checkBundle(bundle, source);
   return bundle;
 }

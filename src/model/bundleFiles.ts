@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import path from 'node:path';
 import { assert, listOf, messageOf, UserError } from '../core/errors.ts';
 import type { Bundle } from './bundle.ts';
-import { type BundleFile, bundleFiles, decodeBundle, encodeBundle, parseManifestFormat } from './bundleContent.ts';
+import { bundleFiles, decodeBundle, encodeBundle, parseManifestFormat, sampleFile } from './bundleContent.ts';
 import { checkBundle } from './checkBundle.ts';
 
 const sumsFile = 'SHA256SUMS';
@@ -124,7 +124,7 @@ export async function readBundle(folder: string): Promise<Bundle> {
         `bundle '${folder}': file '${name}' was changed: expected SHA-256 ${expected}, got ${sha256}; restore it from where the bundle came from`,
       );
     }
-    if (bundleFiles.includes(name as BundleFile)) contents.set(name, bytes);
+    if (([...bundleFiles, sampleFile] as string[]).includes(name)) contents.set(name, bytes);
   }
   return decodeBundle(json, (name) => contents.get(name) as Uint8Array, folder);
 }

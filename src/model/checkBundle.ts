@@ -6,6 +6,8 @@ import type { Vocabulary } from '../schema/vocabulary.ts';
 import { type Bundle, type CalibrationCurve, type Golden, tableWeight } from './bundle.ts';
 import type { TypedModel } from './checkModel.ts';
 import type { Tensor } from './safetensors.ts';
+import { checkSample } from './sample.ts';
+import { widthOf } from './values.ts';
 
 const columnTypes: ReadonlySet<string> = new Set<ColumnType>([
   'integer',
@@ -27,7 +29,7 @@ export function checkBundle(bundle: Bundle, source: string): void {
   const fail: Fail = (what) => {
     throw new UserError(`${source}: ${what}; restore the bundle or train it anew`);
   };
-  const { typed, fitted, weights, golden, manifest } = bundle;
+  const { typed, fitted, weights, golden, manifest, sample } = bundle;
   for (const field of typed.schema.fields) {
     checkFitted(field, fitted, fail);
     checkKind(field, manifest, fail);
@@ -39,6 +41,8 @@ export function checkBundle(bundle: Bundle, source: string): void {
     checkCurve(task, curve, fail);
   }
   checkGolden(golden, tasks, fail);
+  checkActivations(manifest, typed, fail);
+  if (sample !== undefined) checkSample(sample, typed, fitted, fail);
 }
 
 type Fail = (what: string) => never;
@@ -151,6 +155,15 @@ function checkGolden({ rowCount, columns, probabilities }: Golden, tasks: Readon
     const answers = Object.hasOwn(probabilities, task) ? probabilities[task] : [];
     if (answers.length !== rowCount) fail(`has ${answers.length} golden answers of '${task}', expected ${rowCount}`);
     if (!answers.every((p) => p >= 0 && p <= 1)) fail(`has a golden answer of '${task}' that is no probability`);
+  }
+}
+
+function checkActivations({ precision }: Bundle['manifest'], { values }: TypedModel, fail: Fail): void {
+  for (const [name, { largest }] of Object.entries(precision?.activations ?? {})) {
+    const value = values.get(name);
+    if (value === undefined) fail(`has activations of '${name}', which is no value of its model`);
+    const width = widthOf(value.type);
+    if (largest.length !== width) fail(`has ${largest.length} activations of '${name}', expected ${width}`);
   }
 }
 

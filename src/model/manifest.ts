@@ -5,7 +5,7 @@ import type { TypedModel } from './checkModel.ts';
 /** What a manifest says that does not follow from the model and the encoder. */
 export type ManifestFacts = Pick<
   Manifest,
-  'name' | 'version' | 'createdAt' | 'createdBy' | 'calibration' | 'metrics' | 'training'
+  'name' | 'version' | 'createdAt' | 'createdBy' | 'calibration' | 'precision' | 'metrics' | 'training'
 >;
 
 /** Puts a manifest together, in the newest format. */

@@ -1,5 +1,6 @@
 import { listOf, UserError } from '../core/errors.ts';
 import type { TypedModel } from '../model/checkModel.ts';
+import { takenFields } from '../model/takenFields.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import { denseWidth, isEmbedded, tableOf } from '../schema/fields.ts';
 import type { ScoringInput } from './scorer.ts';
@@ -33,25 +34,15 @@ export function createInputCheck(
 
 /** The names of the fields a model takes, in the order it takes them: what must be encoded. */
 export function fieldNames(typed: TypedModel): string[] {
-  return fieldsOf(typed, () => 0).map((field) => field.name);
+  return takenFields(typed).map((field) => field.name);
 }
 
 function fieldsOf(typed: TypedModel, rowsOf: (vocabulary: string) => number): UsedField[] {
-  const used = new Map<string, UsedField>();
-  for (const step of typed.model.steps) {
-    if (step.op !== 'embed' && step.op !== 'input') continue;
-    for (const name of step.inputs) {
-      const field = typed.schema.fields.find((candidate) => candidate.name === name);
-      if (field === undefined || used.has(name)) continue;
-      const embedded = isEmbedded(field);
-      used.set(name, {
-        name,
-        tableRows: embedded ? rowsOf(tableOf(field) as string) : 0,
-        width: embedded ? 0 : denseWidth(field),
-      });
-    }
-  }
-  return [...used.values()];
+  return takenFields(typed).map((field) => ({
+    name: field.name,
+    tableRows: isEmbedded(field) ? rowsOf(tableOf(field) as string) : 0,
+    width: isEmbedded(field) ? 0 : denseWidth(field),
+  }));
 }
 
 function checkField({ name, tableRows, width }: UsedField, { fields, rowCount }: ScoringInput): void {
