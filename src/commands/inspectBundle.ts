@@ -3,7 +3,7 @@ import { describeType } from '../model/values.ts';
 import { scopeOfField, tableOf } from '../schema/fields.ts';
 import type { Field } from '../schema/schema.ts';
 import { scopes } from '../schema/scopes.ts';
-import { multiplyAddsByScope, planOf } from '../scoring/plan.ts';
+import { multiplyAddsByScope, planOf } from '../scoring/planner/naiveCost.ts';
 
 export type DescribedBundle = ReturnType<typeof describeBundle>;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../core/random.ts';
-import { randomBundle } from './conformance/randomBundle.ts';
-import { multiplyAddsByScope, planOf } from './plan.ts';
+import { createRandom } from '../../core/random.ts';
+import { randomBundle } from '../conformance/randomBundle.ts';
+import { multiplyAddsByScope, planOf } from './naiveCost.ts';
 
 const options = { hidden: [10, 5], crossLayers: 1, crossRank: 3, innerUnits: 4 };
 const { typed } = randomBundle({ random: createRandom(1), architecture: 'senet-dnn', options });
