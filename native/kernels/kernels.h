@@ -82,6 +82,9 @@ struct MatrixKernels {
   /// Called once a thread before `product` (tile configuration) and after.
   void (*begin)();
   void (*end)();
+  /// Does `rounds` rounds of a format's multiply-adds on registers alone and returns how many multiply-adds these were: the
+  /// peak that `product` is held against (rates.h).
+  uint64_t (*multiplyAdds)(Format format, uint64_t rounds);
 };
 
 /// A table of embeddings, row-major.
@@ -127,6 +130,8 @@ struct RowKernels {
   void (*sum)(int rows, const float* const* x, int n, float* y);  // y[i] += Σ x_i
   void (*softmax)(int rows, const float* const* x, int n, float* const* y);
   void (*copy)(int rows, const float* const* x, int n, float* const* y);
+  /// f32 rows to bf16 rows, to nearest, ties to even.
+  void (*narrow)(int rows, const float* const* x, int n, uint16_t* const* y);
   /// bf16 rows to f32 rows.
   void (*widen)(int rows, const uint16_t* const* x, int n, float* const* y);
   /// f32 rows to tiles; columns beyond n up to the end of their tile become 0.

@@ -1,0 +1,60 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "memory.h"
+
+namespace limelight {
+
+struct AdCacheStats {
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t entries = 0;
+  uint64_t bytes = 0;
+  uint64_t budgetBytes = 0;
+};
+
+/// Records of what depends on an ad (or creative) alone, found by a 128-bit hash of all the ids and numbers it is made of: an ad
+/// whose fields change is another key, so nothing here can be stale. Sets of eight; the least recently used of a set goes
+/// first, and never one that the block at hand uses.
+class AdCache {
+ public:
+  static constexpr int ways = 8;
+
+  /// A budget too small for a set holds nothing.
+  AdCache(size_t recordBytes, size_t budgetBytes);
+
+  bool holdsAny() const { return setCount_ > 0; }
+
+  /// Begins a block: what it looks up stays until the next begins.
+  void beginBlock() { now_++; }
+
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&sets_[setOf(hash)]); }
+
+  /// The record of a key: found or, with `isNew` set, to be written by the caller; nullptr if its set is all in use.
+  std::byte* find(uint64_t hash, uint64_t tag, bool& isNew);
+
+  AdCacheStats stats() const { return stats_; }
+
+ private:
+  struct alignas(64) Set {
+    uint64_t tags[ways];    // 0 marks an empty way
+    uint32_t usedAt[ways];  // the block that used it last
+  };
+  /// Any number of sets, without a division.
+  size_t setOf(uint64_t hash) const { return ((hash >> 32) * setCount_) >> 32; }
+
+  size_t recordBytes_;
+  size_t setCount_ = 0;  // less than 2^32
+  uint32_t now_ = 0;
+  Aligned<Set> sets_;
+  std::byte* records_ = nullptr;
+  struct Unmap {
+    size_t bytes = 0;
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte, Unmap> memory_;
+  AdCacheStats stats_;
+};
+
+}  // namespace limelight

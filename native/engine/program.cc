@@ -1,0 +1,173 @@
+#include "program.h"
+
+#include <algorithm>
+
+namespace limelight {
+
+Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* packed, uint64_t salt)
+    : spec_(std::move(spec)), kernels_(kernels), salt_(salt) {
+  packed_ = locatePacked(spec_, kernels_, packed);
+  columns_.resize(spec_.columns.size());
+  values_.resize(spec_.values.size());
+  hashes_ = Aligned<uint64_t>(2 * spec_.blockRows);
+  layOutRecords();
+  layOutTiles();
+  for (size_t i = 0; i < spec_.values.size(); i++) {
+    if (!needsRows(i)) continue;
+    const size_t rows = spec_.values[i].stage == Stage::request ? 1 : spec_.blockRows;
+    values_[i] = Aligned<float>(rows * roundUp16(spec_.values[i].width));
+  }
+  for (size_t i = 0; i < spec_.steps.size(); i++) {
+    addStep(i);
+    if (spec_.values[spec_.steps[i].output].kept) addStore(spec_.steps[i].output);
+  }
+  for (size_t task = 0; task < spec_.tasks.size(); task++)
+    for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
+}
+
+void Program::layOutRecords() {
+  recordOffsets_.assign(spec_.values.size(), -1);
+  for (Stage stage : {Stage::ad, Stage::creative}) {
+    Records& records = records_[int(stage) - 1];
+    for (size_t i = 0; i < spec_.values.size(); i++) {
+      const ValueSpec& value = spec_.values[i];
+      if (!value.kept || value.stage != stage) continue;
+      recordOffsets_[i] = int(records.bytes);
+      records.bytes += (size_t(value.width) * (value.keptAsBf16 ? 2 : 4) + 15) / 16 * 16;
+    }
+    if (!records.isUsed()) continue;
+    records.bytes = (records.bytes + 63) / 64 * 64;
+    for (size_t i = 0; i < spec_.columns.size(); i++) {
+      // A creative implies its ad, so its record may hold what depends on both.
+      const Stage of = spec_.columns[i].stage;
+      if (of == stage || (of == Stage::ad && stage == Stage::creative)) records.keyColumns.push_back(int(i));
+    }
+    records.spare = Aligned<std::byte>(records.bytes * spec_.blockRows);
+    records.at = Aligned<std::byte*>(spec_.blockRows);
+    records.missing = Aligned<int32_t>(spec_.blockRows);
+  }
+  // The budget is shared in proportion, so that both kinds of records fit the same number of times.
+  const size_t both = records_[0].bytes + records_[1].bytes;
+  for (Records& records : records_)
+    if (records.isUsed()) records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * records.bytes / both));
+}
+
+void Program::layOutTiles() {
+  for (const StepSpec& step : spec_.steps) {
+    if (!step.matrix) continue;
+    const Stage stage = spec_.values[step.output].stage;
+    for (const TermSpec& term : step.terms) {
+      const bool fromRequest = term.kind == TermSpec::Kind::gatedSum && spec_.values[term.fields].stage == Stage::request;
+      if (term.kind == TermSpec::Kind::product || fromRequest) tilesOf(term.input, stage, term);
+    }
+  }
+  // The step that makes a value writes its tiles itself where they are the whole of it: a product two of them, gates one.
+  for (const StepSpec& step : spec_.steps) {
+    int room = step.op == Op::affine && step.matrix ? 2 : step.op == Op::gate ? 1 : 0;
+    const ValueSpec& value = spec_.values[step.output];
+    for (auto& tiles : tiles_) {
+      if (room == 0) break;
+      const Slice& slice = tiles->slice;
+      if (slice.value != step.output || slice.width != value.width || tiles->stage != value.stage) continue;
+      tiles->isDirect = tiles->isWritten = true;
+      room--;
+    }
+  }
+}
+
+Program::Tiles& Program::tilesOf(const Slice& slice, Stage stage, const TermSpec& term) {
+  for (auto& tiles : tiles_) {
+    const Slice& other = tiles->slice;
+    if (other.value == slice.value && other.from == slice.from && other.width == slice.width && tiles->stage == stage &&
+        tiles->term->format == term.format && tiles->term->inverseScales == term.inverseScales && tiles->term->zero == term.zero)
+      return *tiles;
+  }
+  auto tiles = std::make_unique<Tiles>();
+  tiles->slice = slice;
+  tiles->stage = stage;
+  tiles->term = &term;
+  const int kTiles = tilesFor(term.format, slice.width);
+  tiles->memory = Aligned<std::byte>(size_t(spec_.blockRows / tileRows) * kTiles * tileBytes(term.format));
+  tiles->target = {tiles->memory.get(), term.format, kTiles, 0, nullptr, term.zero};
+  if (term.format == Format::u8) {
+    tiles->inverseScales = Aligned<float>(roundUp16(slice.width));
+    std::copy(term.inverseScales.begin(), term.inverseScales.end(), tiles->inverseScales.get());
+    tiles->target.inverseScales = tiles->inverseScales.get();
+  }
+  tiles_.push_back(std::move(tiles));
+  return *tiles_.back();
+}
+
+/// Whether a value's numbers are read row by row, by whatever stage: not if all that reads it are tiles its step writes.
+bool Program::needsRows(int index) const {
+  const ValueSpec& value = spec_.values[index];
+  if (value.kept) return true;
+  const auto isDirect = [&](const Slice& slice, const TermSpec& term) {
+    return std::any_of(tiles_.begin(), tiles_.end(), [&](const auto& tiles) {
+      return tiles->isDirect && tiles->slice.value == slice.value && tiles->slice.from == slice.from &&
+             tiles->slice.width == slice.width && tiles->term->format == term.format &&
+             tiles->term->inverseScales == term.inverseScales && tiles->term->zero == term.zero;
+    });
+  };
+  for (const StepSpec& step : spec_.steps) {
+    for (const Slice& slice : step.inputs)
+      if (slice.value == index) return true;
+    for (const TermSpec& term : step.terms) {
+      if (term.kind == TermSpec::Kind::gatedSum && term.fields == index) return true;
+      if (term.input.value != index) continue;
+      if (!step.matrix || term.kind == TermSpec::Kind::value || !isDirect(term.input, term)) return true;
+    }
+  }
+  for (const auto& task : spec_.tasks)
+    if (std::find(task.begin(), task.end(), index) != task.end()) return true;
+  return false;
+}
+
+const Program::View& Program::view(const Slice& slice, Stage reader) {
+  for (const auto& view : views_)
+    if (view->slice.value == slice.value && view->slice.from == slice.from && view->reader == reader) return *view;
+  const ValueSpec& value = spec_.values[slice.value];
+  auto view = std::make_unique<View>();
+  view->slice = slice;
+  view->reader = reader;
+  view->rows = Aligned<void*>(spec_.blockRows);
+  view->inRecords = value.stage != reader && value.stage != Stage::request;
+  if (!view->inRecords) {
+    const size_t stride = value.stage == Stage::request ? 0 : roundUp16(value.width);
+    for (int row = 0; row < spec_.blockRows; row++) view->rows[row] = values_[slice.value].get() + row * stride + slice.from;
+  }
+  views_.push_back(std::move(view));
+  return *views_.back();
+}
+
+const TileTarget* Program::directTiles(int value) {
+  for (const auto& tiles : tiles_)
+    if (tiles->isDirect && tiles->slice.value == value) return &tiles->target;
+  return nullptr;
+}
+
+std::vector<Program::Run>& Program::stepsOf(Stage stage) {
+  if (stage == Stage::request) return requestSteps_;
+  return stage == Stage::row ? rowSteps_ : records_[int(stage) - 1].steps;
+}
+
+Aligned<float>& Program::buffer(size_t count) {
+  buffers_.push_back(std::make_unique<Aligned<float>>(count));
+  return *buffers_.back();
+}
+
+AdCacheStats Program::cacheStats() const {
+  AdCacheStats sum;
+  for (const Records& records : records_) {
+    if (!records.cache) continue;
+    const AdCacheStats stats = records.cache->stats();
+    sum.hits += stats.hits;
+    sum.misses += stats.misses;
+    sum.entries += stats.entries;
+    sum.bytes += stats.bytes;
+  }
+  sum.budgetBytes = spec_.cacheBytes;
+  return sum;
+}
+
+}  // namespace limelight

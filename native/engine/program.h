@@ -1,0 +1,146 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adCache.h"
+#include "memory.h"
+#include "pack.h"
+#include "spec.h"
+
+namespace limelight {
+
+/// A plan made ready to run: every buffer allocated, every pointer known, so that a call does nothing but call kernels.
+class Program {
+ public:
+  /// `packed` holds `packedBytes(spec)` bytes and, like the weights, outlives the program. `spec` has passed `checkSpec`.
+  /// @param salt makes the keys of the ad cache unforeseeable
+  Program(ProgramSpec spec, const Kernels& kernels, const std::byte* packed, uint64_t salt);
+
+  /// Rows come and answers go through words that the caller shares (src/scoring/engines/native/stage.ts):
+  ///   0 rows, 1 where the answers go ([tasks, rows] floats), then for each column: where its ids or numbers begin, where its
+  ///   offsets begin, how many items its lists have; then the data itself. All in words from the first.
+  void setStage(int32_t* words, size_t count) {
+    words_ = words;
+    wordCount_ = count;
+  }
+
+  /// @returns false if the words do not describe columns that fit, or an id lies outside its table; nothing is answered then
+  bool run();
+
+  /// Of ads, and of creatives.
+  AdCacheStats cacheStats() const;
+
+ private:
+  using Run = std::function<void(int rows)>;
+
+  /// The pointers to every row's numbers of one slice, as one stage sees them.
+  struct View {
+    Slice slice;
+    Stage reader;
+    /// Set anew for each block: the value lies in records.
+    bool inRecords = false;
+    Aligned<void*> rows;
+    const float* const* floats() const { return reinterpret_cast<const float* const*>(rows.get()); }
+    float* const* out() const { return reinterpret_cast<float* const*>(rows.get()); }
+  };
+
+  /// A slice as the left operand of matrix products.
+  struct Tiles {
+    Slice slice;
+    Stage stage;
+    const TermSpec* term;
+    bool isDirect = false;  // written by the step that makes the value
+    bool isWritten = false;
+    Aligned<float> inverseScales;
+    Aligned<std::byte> memory;
+    TileTarget target;
+  };
+
+  /// What the records of one stage are made of.
+  struct Records {
+    size_t bytes = 0;
+    std::optional<AdCache> cache;
+    Aligned<std::byte> spare;          // [block] records for what the cache cannot take
+    Aligned<std::byte*> at;            // [block] the record of each row
+    Aligned<int32_t> missing;          // rows whose record is to be written
+    std::vector<int> keyColumns;       // all that the records depend on
+    std::vector<Run> steps;            // compute and store
+    bool isUsed() const { return bytes > 0; }
+  };
+
+  /// A column at the rows at hand.
+  struct Column {
+    const int32_t* ids = nullptr;
+    const int32_t* offsets = nullptr;
+    const float* values = nullptr;
+    // As the call gave it.
+    const int32_t* allIds = nullptr;
+    const int32_t* allOffsets = nullptr;
+    const float* allValues = nullptr;
+    // Of the missing rows.
+    Aligned<int32_t> someIds;
+    Aligned<int32_t> someOffsets;
+    Aligned<float> someValues;
+    std::vector<int32_t> someItems;
+  };
+
+  // program.cc: memory
+  void layOutRecords();
+  void layOutTiles();
+  bool needsRows(int value) const;
+  const View& view(const Slice& slice, Stage reader);
+  const View& whole(int value) { return view({value, 0, spec_.values[value].width}, spec_.values[value].stage); }
+  Tiles& tilesOf(const Slice& slice, Stage stage, const TermSpec& term);
+  const TileTarget* directTiles(int value);
+  std::vector<Run>& stepsOf(Stage stage);
+
+  // steps.cc: one function an op
+  void addStep(size_t index);
+  void addEmbed(const StepSpec& step);
+  void addGate(const StepSpec& step);
+  void addPlain(const StepSpec& step);
+  void addRowAffine(const StepSpec& step);
+  void addMatrixAffine(size_t index);
+  void addSum(const StepSpec& step);
+  void addStore(int value);
+  const float* biasOf(const StepSpec& step, int columns, Stage stage, const std::vector<PackedTerm>* packed);
+  const float* const* addedOf(const StepSpec& step, int columns, Stage stage);
+  Aligned<float>& buffer(size_t count);
+
+  // run.cc
+  bool readStage();
+  bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
+  void pointRowColumns(int from);
+  void fillRecords(Stage stage, int from, int rows);
+  void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
+  void takeMissing(Stage stage, int from, int missing);
+  void pointViews(Stage reader, const int32_t* rows, int count);
+
+  ProgramSpec spec_;
+  const Kernels& kernels_;
+  std::vector<std::vector<PackedTerm>> packed_;
+  uint64_t salt_;
+  int32_t* words_ = nullptr;
+  size_t wordCount_ = 0;
+  int64_t rowCount_ = 0;
+  float* answers_ = nullptr;
+
+  std::vector<Column> columns_;
+  std::vector<Aligned<float>> values_;  // [1 or block, stride] of each value that has rows at all
+  std::vector<int> recordOffsets_;      // of each kept value, in bytes
+  std::vector<std::unique_ptr<View>> views_;
+  std::vector<std::unique_ptr<Tiles>> tiles_;
+  std::vector<std::unique_ptr<Aligned<float>>> buffers_;
+  std::vector<std::unique_ptr<Aligned<std::byte>>> packedRows_;
+  Records records_[2];  // of ads, of creatives
+  std::vector<Run> requestSteps_;
+  std::vector<Run> rowSteps_;
+  std::vector<std::pair<int, const View*>> logits_;  // task, logit
+  Aligned<uint64_t> hashes_;
+};
+
+}  // namespace limelight

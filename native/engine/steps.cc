@@ -1,0 +1,300 @@
+#include "program.h"
+
+// Turns each step of a program into calls of kernels, with every pointer it needs.
+
+namespace limelight {
+namespace {
+
+int stagedRows(Stage stage, int blockRows) { return stage == Stage::request ? 1 : blockRows; }
+
+}  // namespace
+
+void Program::addStep(size_t index) {
+  const StepSpec& step = spec_.steps[index];
+  switch (step.op) {
+    case Op::embed:
+    case Op::input:
+      return addEmbed(step);
+    case Op::gate:
+      return addGate(step);
+    case Op::affine:
+      return step.matrix ? addMatrixAffine(index) : addRowAffine(step);
+    case Op::sum:
+      return addSum(step);
+    default:
+      return addPlain(step);
+  }
+}
+
+void Program::addEmbed(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  auto& steps = stepsOf(spec_.values[step.output].stage);
+  float* const* out = whole(step.output).out();
+  int offset = 0;
+  for (const EmbedPart& part : step.parts) {
+    const Column& column = columns_[part.column];
+    const ColumnSpec& spec = spec_.columns[part.column];
+    const int to = offset;
+    offset += part.size;
+    if (spec.kind == ColumnSpec::Kind::dense) {
+      steps.push_back([&column, out, to, size = part.size](int rows) {
+        for (int row = 0; row < rows; row++)
+          for (int d = 0; d < size; d++) out[row][to + d] = column.values[size_t(row) * size + d];
+      });
+      continue;
+    }
+    const Table table{spec_.weights[part.weight].values, part.size};
+    if (spec.kind == ColumnSpec::Kind::id)
+      steps.push_back([&k, &column, table, out, to](int rows) { k.gather(rows, column.ids, table, out, to); });
+    else
+      steps.push_back([&k, &column, table, out, to, mean = spec.mean](int rows) {
+        k.gatherLists(rows, column.offsets, column.ids, mean, table, out, to);
+      });
+  }
+}
+
+void Program::addGate(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  const ValueSpec& value = spec_.values[step.output];
+  const ValueSpec& input = spec_.values[step.inputs[0].value];
+  const bool isBf16 = input.keptAsBf16 && input.stage != value.stage;
+  const View& x = view(step.inputs[0], value.stage);
+  const View& gates = view(step.inputs[1], value.stage);
+  float* const* out = needsRows(step.output) ? whole(step.output).out() : nullptr;
+  const TileTarget* tiles = directTiles(step.output);
+  stepsOf(value.stage).push_back([&k, &step, &x, &gates, isBf16, out, tiles](int rows) {
+    k.gate(rows, x.rows.get(), isBf16, gates.floats(), step.sizes.data(), int(step.sizes.size()), out, tiles);
+  });
+}
+
+void Program::addPlain(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  const Stage stage = spec_.values[step.output].stage;
+  const int width = spec_.values[step.output].width;
+  auto& steps = stepsOf(stage);
+  float* const* y = whole(step.output).out();
+  const float* const* same = whole(step.output).floats();
+  std::vector<const View*> inputs;
+  for (const Slice& slice : step.inputs) inputs.push_back(&view(slice, stage));
+  const float* const* x = inputs[0]->floats();
+  const int inputWidth = step.inputs[0].width;
+  switch (step.op) {
+    case Op::means:
+      steps.push_back([&k, &step, x, y](int rows) { k.means(rows, x, step.sizes.data(), int(step.sizes.size()), y); });
+      return;
+    case Op::projectField: {
+      const float* w = spec_.weights[step.weight].values + size_t(step.firstRow) * step.units;
+      steps.push_back([&k, &step, x, y, w](int rows) {
+        for (int row = 0; row < rows; row++)
+          k.projectFields(x[row], step.sizes.data(), int(step.sizes.size()), w, step.units, y[row]);
+      });
+      return;
+    }
+    case Op::inner:
+      steps.push_back([&k, x, y, f = step.fieldCount, size = inputWidth / step.fieldCount](int rows) { k.inner(rows, x, f, size, y); });
+      return;
+    case Op::fm:
+      steps.push_back([&k, x, y, f = step.fieldCount, size = inputWidth / step.fieldCount](int rows) { k.fm(rows, x, f, size, y); });
+      return;
+    case Op::softmax:
+      steps.push_back([&k, x, y, width](int rows) { k.softmax(rows, x, width, y); });
+      return;
+    case Op::multiplyAdd:
+      steps.push_back([&k, x, b = inputs[1]->floats(), c = inputs[2]->floats(), y, width](int rows) {
+        k.multiplyAdd(rows, x, b, c, width, y);
+      });
+      return;
+    case Op::concat: {
+      int from = 0;
+      for (size_t i = 0; i < inputs.size(); i++) {
+        const View& to = view({step.output, from, step.inputs[i].width}, stage);
+        steps.push_back([&k, in = inputs[i]->floats(), width = step.inputs[i].width, to = to.out()](int rows) {
+          k.copy(rows, in, width, to);
+        });
+        from += step.inputs[i].width;
+      }
+      return;
+    }
+    default: {  // add, multiply
+      if (inputs.size() == 1) steps.push_back([&k, x, y, width](int rows) { k.copy(rows, x, width, y); });
+      const auto combine = step.op == Op::add ? k.add : k.multiply;
+      for (size_t i = 1; i < inputs.size(); i++) {
+        const float* const* a = i == 1 ? x : same;
+        steps.push_back([combine, a, b = inputs[i]->floats(), y, width](int rows) { combine(rows, a, b, width, y); });
+      }
+    }
+  }
+}
+
+void Program::addSum(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  const Stage stage = spec_.values[step.output].stage;
+  float* const* y = whole(step.output).out();
+  const float bias = step.weight < 0 ? 0 : spec_.weights[step.weight].values[0];
+  float* sums = buffer(stagedRows(stage, spec_.blockRows)).get();
+  std::vector<std::pair<const float* const*, int>> inputs;
+  for (const Slice& slice : step.inputs) inputs.push_back({view(slice, stage).floats(), slice.width});
+  stepsOf(stage).push_back([&k, y, bias, sums, inputs](int rows) {
+    for (int row = 0; row < rows; row++) sums[row] = bias;
+    for (const auto& [x, width] : inputs) k.sum(rows, x, width, sums);
+    for (int row = 0; row < rows; row++) y[row][0] = sums[row];
+  });
+}
+
+/// A bias for all rows of a step: its own, less what zero points add, plus the request's vectors among its terms, which are
+/// added once a call.
+const float* Program::biasOf(const StepSpec& step, int columns, Stage stage, const std::vector<PackedTerm>* packed) {
+  float* fixed = buffer(columns).get();
+  if (step.weight >= 0) std::copy_n(spec_.weights[step.weight].values, step.units, fixed);
+  bool isZero = step.weight < 0;
+  std::vector<const float*> vectors;
+  for (size_t t = 0; t < step.terms.size(); t++) {
+    const TermSpec& term = step.terms[t];
+    if (term.kind == TermSpec::Kind::value && spec_.values[term.input.value].stage == Stage::request && stage != Stage::request)
+      vectors.push_back(values_[term.input.value].get() + term.input.from);
+    if (packed == nullptr || (*packed)[t].columnSum == nullptr || term.zero == 0) continue;
+    isZero = false;
+    for (int i = 0; i < step.units; i++) fixed[i] -= float(term.zero) * (*packed)[t].columnSum[i];
+  }
+  if (vectors.empty()) return isZero ? nullptr : fixed;
+  float* bias = buffer(columns).get();
+  requestSteps_.push_back([fixed, bias, vectors, units = step.units](int) {
+    for (int i = 0; i < units; i++) bias[i] = fixed[i];
+    for (const float* vector : vectors)
+      for (int i = 0; i < units; i++) bias[i] += vector[i];
+  });
+  return bias;
+}
+
+/// The other rows to be added to a step's sum: vectors of ads or candidates, and gated sums of an ad's projections.
+/// @param columns that must be readable and hold numbers, beyond `units` any finite
+const float* const* Program::addedOf(const StepSpec& step, int columns, Stage stage) {
+  const RowKernels& k = kernels_.rows;
+  std::vector<const TermSpec*> terms;
+  for (const TermSpec& term : step.terms) {
+    const bool isVector = term.kind == TermSpec::Kind::value;
+    const Stage of = spec_.values[isVector ? term.input.value : term.fields >= 0 ? term.fields : term.input.value].stage;
+    if (isVector ? of != Stage::request || stage == Stage::request
+                 : term.kind == TermSpec::Kind::gatedSum && (of != Stage::request || !step.matrix))
+      terms.push_back(&term);
+  }
+  if (terms.empty()) return nullptr;
+  const bool isAlone = terms.size() == 1 && terms[0]->kind == TermSpec::Kind::value;
+  if (isAlone && columns == step.units) return view(terms[0]->input, stage).floats();
+  const int rowCount = stagedRows(stage, spec_.blockRows);
+  float* sums = buffer(size_t(rowCount) * columns).get();
+  float** rowsOfSums = reinterpret_cast<float**>(buffer(size_t(rowCount) * sizeof(float*) / sizeof(float)).get());
+  for (int row = 0; row < rowCount; row++) rowsOfSums[row] = sums + size_t(row) * columns;
+  for (size_t i = 0; i < terms.size(); i++) {
+    const TermSpec& term = *terms[i];
+    const float* const* x = view(term.input, stage).floats();
+    const int units = step.units;
+    if (term.kind == TermSpec::Kind::gatedSum) {
+      const float* const* fields = view({term.fields, 0, spec_.values[term.fields].width}, stage).floats();
+      stepsOf(stage).push_back([&k, x, fields, count = term.input.width, units, more = i > 0, rowsOfSums](int rows) {
+        k.gatedSum(rows, x, fields, count, units, more, rowsOfSums);
+      });
+    } else if (i == 0) {
+      stepsOf(stage).push_back([&k, x, units, rowsOfSums](int rows) { k.copy(rows, x, units, rowsOfSums); });
+    } else {
+      stepsOf(stage).push_back([&k, x, units, rowsOfSums](int rows) { k.add(rows, rowsOfSums, x, units, rowsOfSums); });
+    }
+  }
+  return rowsOfSums;
+}
+
+void Program::addRowAffine(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  const Stage stage = spec_.values[step.output].stage;
+  const float* bias = biasOf(step, step.units, stage, nullptr);
+  const float* const* added = addedOf(step, step.units, stage);
+  auto& steps = stepsOf(stage);
+  float* const* y = whole(step.output).out();
+  const float* const* same = whole(step.output).floats();
+  std::vector<const TermSpec*> products;
+  for (const TermSpec& term : step.terms)
+    if (term.kind == TermSpec::Kind::product) products.push_back(&term);
+  // Without a product, one of no columns: act(b + added).
+  if (products.empty()) products.push_back(nullptr);
+  for (size_t i = 0; i < products.size(); i++) {
+    const TermSpec* term = products[i];
+    const float* const* x = term ? view(term->input, stage).floats() : same;
+    const float* w = term ? spec_.weights[term->weight].values + size_t(term->firstRow) * step.units : nullptr;
+    const bool isLast = i + 1 == products.size();
+    steps.push_back([&k, x, width = term ? term->input.width : 0, w, b = i == 0 ? bias : nullptr,
+                     more = i == 0 ? added : same, units = step.units,
+                     activation = isLast ? step.activation : Activation::linear, y](int rows) {
+      k.dense(rows, x, width, w, b, more, units, activation, y);
+    });
+  }
+}
+
+void Program::addMatrixAffine(size_t index) {
+  const RowKernels& k = kernels_.rows;
+  const StepSpec& step = spec_.steps[index];
+  const Stage stage = spec_.values[step.output].stage;
+  const int columns = roundUp16(step.units);
+  MatrixProduct product;
+  product.columns = columns;
+  product.activation = step.activation;
+  product.bias = biasOf(step, columns, stage, &packed_[index]);
+  product.added = addedOf(step, columns, stage);
+  auto& steps = stepsOf(stage);
+  for (size_t t = 0; t < step.terms.size(); t++) {
+    const TermSpec& term = step.terms[t];
+    const bool isProduct = term.kind == TermSpec::Kind::product;
+    if (!isProduct && (term.kind == TermSpec::Kind::value || spec_.values[term.fields].stage != Stage::request)) continue;
+    Tiles& tiles = tilesOf(term.input, stage, term);
+    if (!tiles.isWritten) {
+      tiles.isWritten = true;
+      const float* const* x = view(term.input, stage).floats();
+      steps.push_back([&k, x, &tiles](int rows) { k.toTiles(rows, x, tiles.slice.width, tiles.target); });
+    }
+    const std::byte* b = packed_[index][t].weights;
+    if (!isProduct) {
+      const int fields = term.input.width;
+      const size_t bytes = kernels_.matrix.packedBytes(term.format, fields, step.units);
+      packedRows_.push_back(std::make_unique<Aligned<std::byte>>(bytes));
+      std::byte* to = packedRows_.back()->get();
+      b = to;
+      const float* p = values_[term.fields].get();
+      requestSteps_.push_back([this, p, to, fields, units = step.units, format = term.format](int) {
+        kernels_.matrix.packRows(format, p, fields, units, units, to);
+      });
+    }
+    if (term.format == Format::u8) product.scale = packed_[index][t].columnScale;
+    product.terms[product.termCount++] = {tiles.memory.get(), b, tiles.target.kTiles, term.format};
+  }
+  if (needsRows(step.output)) {
+    product.out = values_[step.output].get();
+    product.outStride = roundUp16(spec_.values[step.output].width);
+  }
+  for (const auto& tiles : tiles_)
+    if (tiles->isDirect && tiles->slice.value == step.output) product.tiles[product.tileTargets++] = tiles->target;
+  steps.push_back([this, product](int rows) {
+    MatrixProduct now = product;
+    now.rows = rows;
+    kernels_.matrix.product(now);
+  });
+}
+
+/// Copies a kept value from the block it was computed in to the records of the missing rows.
+void Program::addStore(int index) {
+  const RowKernels& k = kernels_.rows;
+  const ValueSpec& value = spec_.values[index];
+  Records& records = records_[int(value.stage) - 1];
+  const float* const* x = whole(index).floats();
+  // The records' pointers are set by `fillRecords` just before.
+  auto pointers = std::make_shared<Aligned<void*>>(spec_.blockRows);
+  records.steps.push_back([&k, &records, x, pointers, width = value.width, narrow = value.keptAsBf16,
+                           offset = recordOffsets_[index]](int rows) {
+    void** to = pointers->get();
+    for (int i = 0; i < rows; i++) to[i] = records.at[records.missing[i]] + offset;
+    if (narrow)
+      k.narrow(rows, x, width, reinterpret_cast<uint16_t* const*>(to));
+    else
+      k.copy(rows, x, width, reinterpret_cast<float* const*>(to));
+  });
+}
+
+}  // namespace limelight
