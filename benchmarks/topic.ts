@@ -1,3 +1,5 @@
+import type { Precision } from '../src/scoring/engines.ts';
+
 /** A benchmark: one topic, one table. */
 export interface Topic {
   readonly name: string;
@@ -8,18 +10,28 @@ export interface Topic {
 
 export interface TopicOptions {
   readonly small: boolean;
-  /** How often everything is measured, in turn; medians are reported. */
+  /** How often everything is measured, in turn; medians, or percentiles over all, are reported. */
   readonly rounds: number;
   readonly log: (text: string) => void;
+  /** Candidates a request; the topic's own where absent. */
+  readonly candidates?: readonly number[];
+  /** Engines to measure; every one that loads where absent. */
+  readonly engines?: readonly string[];
+  /** Of the engines that have several; all where absent. */
+  readonly precisions?: readonly Precision[];
 }
 
 export interface TopicResult {
   /** What was measured, on what data, in one sentence. */
   readonly setting: string;
+  /** Of everything that is drawn. */
+  readonly seed?: number;
   /** One contestant or case a row; numbers are medians over the rounds. */
   readonly rows: readonly Record<string, string | number | null>[];
   /** What is missing and why. */
   readonly notes: readonly string[];
+  /** SVG by name, written beside the result. */
+  readonly pictures?: Readonly<Record<string, string>>;
 }
 
 export function median(values: readonly number[]): number {

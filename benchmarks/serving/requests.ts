@@ -56,6 +56,17 @@ export class RequestStream {
     };
   }
 
+  /** Requests of one user that name every ad once, so many at a time. */
+  *everyAd(count: number): Generator<ScoringInput> {
+    const { adCount } = this.market.size;
+    const user = this.market.user(0);
+    for (let from = 0; from < adCount; from += count)
+      yield this.encode(
+        user,
+        Int32Array.from({ length: Math.min(count, adCount - from) }, (_, i) => from + i),
+      );
+  }
+
   private drawAds(count: number): Int32Array {
     const { adCount } = this.market.size;
     if (count > adCount) throw new Error(`${count} candidates of ${adCount} ads`);

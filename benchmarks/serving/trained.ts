@@ -83,12 +83,20 @@ async function write(path: string, columns: Map<string, Column>): Promise<void> 
 
 function keyOf(size: MarketSize): string {
   const hash = createHash('sha256').update(JSON.stringify(size));
-  for (const folder of ['benchmarks/serving', 'src/core', 'src/model', 'src/schema', 'training']) {
-    const path = fileURLToPath(new URL(`../../${folder}`, import.meta.url));
-    const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter(
-      (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
-    );
-    for (const file of files.sort()) hash.update(readFileSync(join(path, file)));
-  }
+  for (const place of [
+    'benchmarks/serving/market.ts',
+    'benchmarks/serving/trained.ts',
+    'src/model',
+    'src/schema',
+    'training',
+  ])
+    for (const file of codeIn(fileURLToPath(new URL(`../../${place}`, import.meta.url))))
+      hash.update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
+}
+
+function codeIn(path: string): string[] {
+  if (path.endsWith('.ts')) return [path];
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
+  return files.filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).map((file) => join(path, file));
 }
