@@ -9,17 +9,21 @@ import { parseConfig, readJson, trainingDefaults } from './config.ts';
 describe('parseConfig', () => {
   it('fills in what is absent', () => {
     const source = 'configuration';
-    expect(parseConfig({})).toEqual({ source, architecture: undefined, model: {}, training: trainingDefaults });
+    const precisionLimits = { auc: 0.0003, logLoss: 0.0003 };
+    const defaults = { source, model: {}, training: trainingDefaults, precisionLimits };
+    expect(parseConfig({})).toEqual(defaults);
     const given = {
       architecture: 'lr',
       model: { a: 1 },
       training: { batchSize: 7, idDropout: { max: 0.1, scale: 2 } },
+      precisionLimits: { auc: 0.002 },
     };
     expect(parseConfig(given)).toEqual({
       source,
       architecture: 'lr',
       model: { a: 1 },
       training: { ...trainingDefaults, batchSize: 7, idDropout: { max: 0.1, scale: 2 } },
+      precisionLimits: { auc: 0.002, logLoss: 0.0003 },
     });
   });
 

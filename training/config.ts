@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import Type, { type Static } from 'typebox';
 import { messageOf, UserError } from '../src/core/errors.ts';
+import type { PrecisionFacts } from '../src/model/bundle.ts';
 import { parseJson, problemsOf } from '../src/schema/parseSchema.ts';
 
 const strict = { additionalProperties: false };
@@ -66,6 +67,21 @@ export const TrainingOptions = Type.Object(
   strict,
 );
 
+/** The `precisionLimits` of a configuration file. */
+const PrecisionLimits = Type.Object(
+  {
+    auc: optional(Type.Number({ minimum: 0, description: 'AUC it may lose; 0.0003 where absent.' })),
+    logLoss: optional(
+      Type.Number({ minimum: 0, description: 'Share by which its log loss may be higher; 0.0003 where absent.' }),
+    ),
+  },
+  {
+    ...strict,
+    description:
+      'How much worse than in float32 each task may be for a server to compute in a lower precision by itself.',
+  },
+);
+
 /** A configuration file: hyper-parameters beside a schema. */
 export const ConfigFile = Type.Object(
   {
@@ -74,6 +90,7 @@ export const ConfigFile = Type.Object(
     architecture: optional(Type.String({ description: 'Used where --arch is absent.' })),
     model: optional(Type.Unknown({ description: 'Options of the architecture.' })),
     training: optional(TrainingOptions),
+    precisionLimits: optional(PrecisionLimits),
   },
   strict,
 );
@@ -87,6 +104,7 @@ export interface Config {
   readonly architecture?: string;
   readonly model: unknown;
   readonly training: TrainingOptions;
+  readonly precisionLimits: PrecisionFacts['limits'];
 }
 
 export const trainingDefaults: TrainingOptions = {
@@ -104,14 +122,23 @@ export const trainingDefaults: TrainingOptions = {
   patience: 3,
 };
 
+/** A third of what is commonly held to be a better model: 0.001 of AUC or a tenth of a percent of log loss. */
+const defaultPrecisionLimits: PrecisionFacts['limits'] = { auc: 0.0003, logLoss: 0.0003 };
+
 /** @throws UserError with every mistake of the file together */
 export function parseConfig(json: unknown, source = 'configuration'): Config {
   const problems = problemsOf(ConfigFile, json, (path) =>
     path === '' ? 'the file' : path.slice(1).replaceAll('/', '.'),
   );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
-  const { architecture, model = {}, training } = json as Static<typeof ConfigFile>;
-  return { source, architecture, model, training: { ...trainingDefaults, ...training } };
+  const { architecture, model = {}, training, precisionLimits } = json as Static<typeof ConfigFile>;
+  return {
+    source,
+    architecture,
+    model,
+    training: { ...trainingDefaults, ...training },
+    precisionLimits: { ...defaultPrecisionLimits, ...precisionLimits },
+  };
 }
 
 /** A JSON file the user named. */

@@ -4,8 +4,8 @@ import type { TaskMetrics } from '../src/evaluation/metrics.ts';
 import type { CalibrationCurve } from '../src/model/bundle.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import type { FieldsType } from '../src/model/values.ts';
-import type { EncodedColumn } from '../src/schema/encoded.ts';
 import { runSteps } from '../src/scoring/engines/reference/runSteps.ts';
+import { rowRange } from '../src/scoring/scoreInBlocks.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
 import {
   type EvaluationRows,
@@ -137,9 +137,7 @@ function learningCurves(
 function importances(typed: TypedModel, weights: Weights, chunk: EncodedChunk): FieldImportance[] {
   const senet = typed.model.steps.filter((step) => step.op === 'senet');
   if (senet.length === 0) return [];
-  const rowCount = Math.min(gateRows, chunk.rowCount);
-  const fields = new Map([...chunk.fields].map(([name, column]) => [name, firstRows(column, rowCount)]));
-  const values = runSteps(typed, weights, { rowCount, fields });
+  const values = runSteps(typed, weights, rowRange(chunk, 0, Math.min(gateRows, chunk.rowCount)));
   return senet.flatMap((step) => {
     const type = typed.values.get(step.inputs[0])?.type as FieldsType;
     const names = type.names;
@@ -157,14 +155,4 @@ function importances(typed: TypedModel, weights: Weights, chunk: EncodedChunk): 
       return { field, meanGate, sdGate: Math.sqrt(Math.max(0, squares / gates.rows - meanGate * meanGate)) };
     });
   });
-}
-
-function firstRows(column: EncodedColumn, rows: number): EncodedColumn {
-  if (column.kind === 'id') return { kind: 'id', ids: column.ids.subarray(0, rows) };
-  if (column.kind === 'dense') return { ...column, values: column.values.subarray(0, rows * column.width) };
-  return {
-    ...column,
-    offsets: column.offsets.subarray(0, rows + 1),
-    ids: column.ids.subarray(0, column.offsets[rows]),
-  };
 }

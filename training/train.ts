@@ -1,11 +1,14 @@
 import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { listOf, messageOf, UserError } from '../src/core/errors.ts';
+import { createRandom } from '../src/core/random.ts';
 import type { Bundle, CalibrationCurve } from '../src/model/bundle.ts';
 import { writeBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import { createManifest } from '../src/model/manifest.ts';
+import type { Sample } from '../src/model/sample.ts';
 import type { Schema } from '../src/schema/schema.ts';
+import { measureActivations } from '../src/scoring/activations.ts';
 import { makeGolden } from '../src/scoring/golden.ts';
 import type { Learner, LearnerOptions } from '../src/scoring/learner.ts';
 import { checkpointFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
@@ -17,6 +20,7 @@ import { judge } from './judge.ts';
 import { copyWeights, type Weights } from './parameters.ts';
 import { type Prepared, prepareData } from './prepareData.ts';
 import type { Reporter } from './reporter.ts';
+import { drawSample } from './sample.ts';
 import { exportedWeights, Trainer } from './trainer.ts';
 
 export type LearnerFactory = (typed: TypedModel, options: LearnerOptions) => Learner;
@@ -104,7 +108,8 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
     const device = trainer.learner.device;
     const judged = judgeResult(inputs, data, result, trainer, startMs);
     trainer.dispose();
-    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, progress, device);
+    const sample = drawSample(data.valid, data.typed, createRandom(inputs.seed).fork('sample'));
+    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, progress, device, sample);
     await writeBundle(inputs.out, bundle, { extraFiles: new Map([['report.html', judged.report]]) });
     rmSync(checkpoint, { recursive: true, force: true });
     return { ...summary, metrics: judged.metrics };
@@ -209,15 +214,21 @@ function bundleOf(
   metrics: Bundle['manifest']['metrics'],
   progress: Progress,
   device: string,
+  sample?: Sample,
 ): Bundle {
   const { typed, fitted, golden } = data;
   const exported = exportedWeights(weights, typed, inputs.config.training.negativeSampling);
+  const precision = sample && {
+    limits: inputs.config.precisionLimits,
+    activations: measureActivations(typed, exported, sample.input),
+  };
   const facts = {
     name: inputs.schema.name,
     version: basename(inputs.out),
     createdAt: new Date(inputs.nowMs()).toISOString(),
     createdBy: inputs.createdBy,
     calibration,
+    ...(precision && { precision }),
     metrics,
     training: {
       config: inputs.config.training,
@@ -238,5 +249,6 @@ function bundleOf(
     fitted,
     weights: exported,
     golden: makeGolden({ typed, fitted, weights: exported }, golden.columns, golden.rowCount),
+    ...(sample && { sample }),
   };
 }

@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { encodeCatalog } from '../catalog/encodeCatalog.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { createEncoder } from '../schema/encoder.ts';
+import { scoreInBlocks } from '../scoring/scoreInBlocks.ts';
 import type { Scorer } from '../scoring/scorer.ts';
 import { answerOf, type RankAnswer } from './answer.ts';
 import { readBody } from './body.ts';
@@ -13,7 +14,6 @@ import { RequestEncoder } from './encodeRequest.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
 import { CandidateProbabilities } from './probabilities.ts';
 import { RepeatedAds } from './repeatedAds.ts';
-import { scoreInBlocks } from './scoreInBlocks.ts';
 
 export const defaultMaxCandidates = 100_000;
 

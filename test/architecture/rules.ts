@@ -12,7 +12,7 @@ export const mayImport: Readonly<Record<string, readonly string[] | '*'>> = {
   'src/history': ['src/core', 'src/schema'],
   'src/model': ['src/core', 'src/schema'],
   'src/evaluation': ['src/core'],
-  'src/scoring': ['src/core', 'src/schema', 'src/model'],
+  'src/scoring': ['src/core', 'src/schema', 'src/model', 'src/evaluation'],
   'src/auction': ['src/core'],
   'src/creative': ['src/core'],
   'src/bidding': ['src/core'],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../core/random.ts';
-import { randomBundle, randomInput } from '../scoring/conformance/randomBundle.ts';
-import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
+import { randomBundle, randomInput } from './conformance/randomBundle.ts';
+import { createReferenceScorer } from './engines/reference/scorer.ts';
 import { scoreInBlocks } from './scoreInBlocks.ts';
 
 describe('scoring in blocks', () => {

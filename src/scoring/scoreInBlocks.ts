@@ -1,6 +1,6 @@
 import type { EncodedColumn } from '../schema/encoded.ts';
-import { rowsIn } from '../scoring/input.ts';
-import type { Scorer, Scores, ScoringInput } from '../scoring/scorer.ts';
+import { rowsIn } from './input.ts';
+import type { Scorer, Scores, ScoringInput } from './scorer.ts';
 
 /**
  * Rows an engine is given at a time. Whatever it holds for a row, it holds for no more than these: in TensorFlow.js 100,000
@@ -10,13 +10,12 @@ export const blockRows = 2048;
 
 /** Scores a request of any size; up to a block is passed on as it is. */
 export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = blockRows): Scores {
-  const { rowCount, fields } = input;
+  const { rowCount } = input;
   if (rowCount <= block) return scorer.score(input);
   const all = new Map<string, Float32Array>();
   for (let from = 0; from < rowCount; from += block) {
     const to = Math.min(from + block, rowCount);
-    const part = new Map([...fields].map(([name, column]) => [name, rowsOf(column, from, to)]));
-    for (const [task, p] of scorer.score({ rowCount: to - from, fields: part })) {
+    for (const [task, p] of scorer.score(rowRange(input, from, to))) {
       let joined = all.get(task);
       if (joined === undefined) all.set(task, (joined = new Float32Array(rowCount)));
       joined.set(p.subarray(0, to - from), from);
@@ -25,7 +24,14 @@ export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = block
   return all;
 }
 
-/** Views of some rows; a column of one row counts for all. */
+/** Rows `from` to `to`, as views; a column of one row counts for all. */
+export function rowRange({ fields }: ScoringInput, from: number, to: number): ScoringInput {
+  return {
+    rowCount: to - from,
+    fields: new Map([...fields].map(([name, column]) => [name, rowsOf(column, from, to)])),
+  };
+}
+
 function rowsOf(column: EncodedColumn, from: number, to: number): EncodedColumn {
   if (rowsIn(column) === 1) return column;
   switch (column.kind) {
