@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCompare } from './commands/compare.ts';
 import { addEvaluate } from './commands/evaluate.ts';
+import { addExport } from './commands/export.ts';
 import { addImport } from './commands/import.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addPredict } from './commands/predict.ts';
@@ -40,6 +41,7 @@ function createProgram(): Command {
     addPredict,
     addCompare,
     addInspect,
+    addExport,
     addRank,
     addServe,
   ]) {
