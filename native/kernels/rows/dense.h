@@ -1,0 +1,92 @@
+#pragma once
+#include "tiles.h"
+
+namespace limelight {
+namespace {
+
+/// y = act(x·W + b + added), as in RowKernels.
+struct Dense {
+  const float* const* x;
+  int k;
+  const float* w;
+  const float* b;
+  const float* const* added;
+  int n;
+  Activation activation;
+  float* const* y;
+};
+
+constexpr int vectorRegisters = Vec::lanes == 8 ? 16 : 32;
+
+/// Rows `row` to row + R, columns `column` to column + C · lanes (C = 1: the first `width` of them), summed in registers.
+template <int R, int C>
+inline void denseBlock(const Dense& dense, int row, int column, int width) {
+  const auto load = [width](const float* p) { return C > 1 ? Vec::load(p) : Vec::load(p, width); };
+  Vec sums[R][C];
+  for (int r = 0; r < R; r++) {
+    for (int c = 0; c < C; c++) sums[r][c] = Vec::zero();
+  }
+  const float* w = dense.w + column;
+  for (int k = 0; k < dense.k; k++, w += dense.n) {
+    for (int c = 0; c < C; c++) {
+      const Vec weights = load(w + c * Vec::lanes);
+      for (int r = 0; r < R; r++) sums[r][c] = fma(Vec::of(dense.x[row + r][k]), weights, sums[r][c]);
+    }
+  }
+  for (int r = 0; r < R; r++) {
+    for (int c = 0; c < C; c++) {
+      const int at = column + c * Vec::lanes;
+      if (dense.b) sums[r][c] = sums[r][c] + load(dense.b + at);
+      if (dense.added) sums[r][c] = sums[r][c] + load(dense.added[row + r] + at);
+      const Vec y = activated(dense.activation, sums[r][c]);
+      if (C > 1) {
+        y.store(dense.y[row + r] + at);
+      } else {
+        y.store(dense.y[row + r] + at, width);
+      }
+    }
+  }
+}
+
+/// Columns from `column` on, C vectors at a time, then half as many, …
+template <int R, int C>
+inline void denseColumns(const Dense& dense, int row, int column) {
+  for (; column + C * Vec::lanes <= dense.n; column += C * Vec::lanes) denseBlock<R, C>(dense, row, column, Vec::lanes);
+  if constexpr (C > 1) {
+    denseColumns<R, C / 2>(dense, row, column);
+  } else if (column < dense.n) {
+    denseBlock<R, 1>(dense, row, column, dense.n - column);
+  }
+}
+
+inline void denseRows(const Dense& dense, int from, int to) {
+  int row = from;
+  for (; row + 4 <= to; row += 4) denseColumns<4, vectorRegisters / 8>(dense, row, 0);
+  for (; row < to; row++) denseColumns<1, vectorRegisters / 2>(dense, row, 0);
+}
+
+inline void dense(int rows, const float* const* x, int k, const float* w, const float* b, const float* const* added,
+                  int n, Activation activation, float* const* y) {
+  denseRows({x, k, w, b, added, n, activation, y}, 0, rows);
+}
+
+inline void projectFields(const float* x, const int* sizes, int fields, const float* w, int n, float* y) {
+  for (int f = 0; f < fields; f++) {
+    denseRows({&x, sizes[f], w, nullptr, nullptr, n, Activation::linear, &y}, 0, 1);
+    x += sizes[f];
+    w += size_t(sizes[f]) * size_t(n);
+    y += n;
+  }
+}
+
+/// Rows next to each other that share their fields, as a request's candidates do, are one product.
+inline void gatedSum(int rows, const float* const* gates, const float* const* p, int fields, int n, bool accumulate,
+                     float* const* y) {
+  for (int from = 0, to = 0; from < rows; from = to) {
+    while (to < rows && p[to] == p[from]) to++;
+    denseRows({gates, fields, p[from], nullptr, accumulate ? y : nullptr, n, Activation::linear, y}, from, to);
+  }
+}
+
+}  // namespace
+}  // namespace limelight

@@ -1,0 +1,46 @@
+#pragma once
+#include "tiles.h"
+
+namespace limelight {
+namespace {
+
+/// How many ids ahead a row is asked for: enough to keep all line fill buffers of a core busy.
+constexpr int prefetchAhead = 24;
+
+inline void prefetchRow(const Table& table, int32_t id) {
+  const char* row = reinterpret_cast<const char*>(table.values + size_t(id) * size_t(table.size));
+  const int bytes = 4 * table.size;
+  for (int at = 0; at < bytes; at += 64) __builtin_prefetch(row + at);
+  if (bytes > 0) __builtin_prefetch(row + bytes - 1);  // a row need not start at a cache line
+}
+
+/// Calls `write(i, row)` for each id's row of the table.
+template <class Write>
+inline void forEachRow(int rows, const int32_t* ids, const Table& table, Write write) {
+  for (int i = 0; i < lesser(rows, prefetchAhead); i++) prefetchRow(table, ids[i]);
+  for (int i = 0; i < rows; i++) {
+    if (i + prefetchAhead < rows) prefetchRow(table, ids[i + prefetchAhead]);
+    write(i, table.values + size_t(ids[i]) * size_t(table.size));
+  }
+}
+
+inline void gather(int rows, const int32_t* ids, Table table, float* const* to, int offset) {
+  forEachRow(rows, ids, table, [&](int i, const float* from) {
+    float* out = to[i] + offset;
+    int d = 0;
+    for (; d + Vec::lanes <= table.size; d += Vec::lanes) Vec::load(from + d).store(out + d);
+    if (d < table.size) Vec::load(from + d, table.size - d).store(out + d, table.size - d);
+  });
+}
+
+inline void gatherBf16(int rows, const int32_t* ids, Table table, uint16_t* const* to, int offset) {
+  forEachRow(rows, ids, table, [&](int i, const float* from) {
+    uint16_t* out = to[i] + offset;
+    int d = 0;
+    for (; d + Vec::lanes <= table.size; d += Vec::lanes) Vec::load(from + d).storeBf16(out + d);
+    if (d < table.size) Vec::load(from + d, table.size - d).storeBf16(out + d, table.size - d);
+  });
+}
+
+}  // namespace
+}  // namespace limelight

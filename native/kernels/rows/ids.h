@@ -1,0 +1,31 @@
+#pragma once
+#include "../simd.h"
+
+namespace limelight {
+namespace {
+
+// Plain loops: compilers make vectors of them.
+
+inline bool idsInside(const int32_t* ids, size_t count, int32_t tableRows) {
+  uint32_t greatest = 0;  // a negative id is greater than any other as an unsigned number
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t id = static_cast<uint32_t>(ids[i]);
+    greatest = id > greatest ? id : greatest;
+  }
+  return count == 0 || (tableRows > 0 && greatest < static_cast<uint32_t>(tableRows));
+}
+
+/// h ← (h ⊕ (id + salt)) · odd, then h ⊕ h / 2³²: both steps are one to one, so different ids never meet at once, and two
+/// multipliers make pairs meet again over several ids once in 2¹²⁸.
+inline void hashIds(int rows, const int32_t* ids, uint64_t salt, uint64_t* h) {
+  for (int i = 0; i < rows; i++) {
+    const uint64_t id = static_cast<uint32_t>(ids[i]) + salt;
+    const uint64_t a = (h[2 * i] ^ id) * 0x9e3779b97f4a7c15u;
+    const uint64_t b = (h[2 * i + 1] ^ id) * 0xd1342543de82ef95u;
+    h[2 * i] = a ^ (a >> 32);
+    h[2 * i + 1] = b ^ (b >> 32);
+  }
+}
+
+}  // namespace
+}  // namespace limelight

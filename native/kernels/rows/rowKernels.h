@@ -1,0 +1,46 @@
+#pragma once
+#include "dense.h"
+#include "fm.h"
+#include "gate.h"
+#include "gather.h"
+#include "gatherLists.h"
+#include "ids.h"
+#include "inner.h"
+#include "means.h"
+#include "numbers.h"
+#include "softmax.h"
+#include "timesSigmoid.h"
+#include "toTiles.h"
+
+namespace limelight {
+namespace {
+
+/// The kernels as compiled for the including file's instruction set.
+constexpr RowKernels rowKernels = {
+    .gather = gather,
+    .gatherBf16 = gatherBf16,
+    .gatherLists = gatherLists,
+    .means = means,
+    .gate = gate,
+    .inner = inner,
+    .fm = fm,
+    .dense = dense,
+    .projectFields = projectFields,
+    .gatedSum = gatedSum,
+    .activate = activate,
+    .add = add,
+    .multiply = multiply,
+    .multiplyAdd = multiplyAdd,
+    .sum = sum,
+    .softmax = softmax,
+    .copy = copy,
+    .narrow = narrow,
+    .widen = widen,
+    .toTiles = toTiles,
+    .timesSigmoid = timesSigmoid,
+    .idsInside = idsInside,
+    .hashIds = hashIds,
+};
+
+}  // namespace
+}  // namespace limelight

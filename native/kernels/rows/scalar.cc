@@ -1,0 +1,9 @@
+#define LIMELIGHT_SCALAR
+#include "rowKernels.h"
+
+namespace limelight {
+
+extern const RowKernels rowsScalar;
+constexpr RowKernels rowsScalar = rowKernels;
+
+}  // namespace limelight
