@@ -54,6 +54,7 @@ describe('a bundle folder', () => {
     const read = await readBundle(folder);
     expect(read.manifest).toEqual(JSON.parse(JSON.stringify(bundle.manifest)));
     expect(read.golden).toEqual(bundle.golden);
+    expect(read.sample).toEqual(bundle.sample);
     for (const [name, { shape, values }] of bundle.weights) {
       expect(read.weights.get(name)?.shape).toEqual(shape);
       expect(read.weights.get(name)?.values).toEqual(values);
@@ -65,6 +66,14 @@ describe('a bundle folder', () => {
       expect(vocabulary?.words).toEqual(words);
     }
     replayGolden(read, createReferenceScorer(read), 1e-7);
+  });
+
+  it('needs no sample, as those of before have none', async () => {
+    const { sample: _, ...without } = bundle;
+    const folder = fresh();
+    await writeBundle(folder, without);
+    expect(await readdir(folder)).not.toContain('sample.safetensors');
+    expect('sample' in (await readBundle(folder))).toBe(false);
   });
 
   it('encodes rows as the encoder it was written from', async () => {
@@ -82,7 +91,7 @@ describe('a bundle folder', () => {
     expect(await readdir(path.join(parent, 'model'))).toEqual(['7']);
     const sums = await readFile(path.join(folder, 'SHA256SUMS'), 'utf8');
     expect(sums).toContain(`${createHash('sha256').update('<p>ok</p>').digest('hex')}  report.html\n`);
-    expect(sums.trim().split('\n')).toHaveLength(5);
+    expect(sums.trim().split('\n')).toHaveLength(6);
     await writeFile(path.join(folder, 'report.html'), 'changed');
     await expect(readBundle(folder)).rejects.toThrow(/file 'report.html' was changed/);
   });
@@ -225,6 +234,24 @@ describe('reading a bundle', () => {
     ],
     ['a short golden column', 'golden.json', (g) => g.columns.adId.pop(), /has 3 golden values of 'adId', expected 4/],
     ['an impossible golden answer', 'golden.json', (g) => (g.probabilities.click[0] = 2), /no probability/],
+    [
+      'activations of no value',
+      'manifest.json',
+      (m) => (m.precision.activations.x = { largest: [1], negative: false }),
+      /activations of 'x', which is no value of its model/,
+    ],
+    [
+      'activations of another width',
+      'manifest.json',
+      (m) => m.precision.activations.gated.largest.pop(),
+      /has \d+ activations of 'gated', expected \d+/,
+    ],
+    [
+      'a negative limit',
+      'manifest.json',
+      (m) => (m.precision.limits.auc = -1),
+      /'precision.limits.auc' must be >= 0|limits.auc/,
+    ],
     ['an unknown key', 'manifest.json', (m) => (m.extra = 1), /has unknown 'extra'/],
   ])('refuses %s though the checksums are right', async (_, name, edit, message) => {
     const folder = await written();
@@ -280,7 +307,13 @@ describe('resolveBundleFolder', () => {
 
 describe('a damaged bundle', () => {
   const random = createRandom(5);
-  const names = ['manifest.json', 'weights.safetensors', 'vocabularies.safetensors', 'golden.json'];
+  const names = [
+    'manifest.json',
+    'weights.safetensors',
+    'vocabularies.safetensors',
+    'golden.json',
+    'sample.safetensors',
+  ];
 
   /** Reads and scores a bundle; any error but one for the user fails the test. */
   async function outcomeOf(folder: string): Promise<'scored' | 'refused'> {

@@ -5,13 +5,18 @@ import { type Bundle, tableWeight } from '../../model/bundle.ts';
 import { checkModel, type TypedModel } from '../../model/checkModel.ts';
 import { createManifest } from '../../model/manifest.ts';
 import type { Tensor } from '../../model/safetensors.ts';
+import type { Sample } from '../../model/sample.ts';
 import type { Model } from '../../model/steps.ts';
+import { takenFields } from '../../model/takenFields.ts';
+import type { EncodedColumn } from '../../schema/encoded.ts';
 import { createEncoder } from '../../schema/encoder.ts';
 import { columnOf, scopeOfField } from '../../schema/fields.ts';
 import { Fitter } from '../../schema/fit.ts';
 import type { Fitted } from '../../schema/fitted.ts';
 import { parseSchema } from '../../schema/parseSchema.ts';
 import type { Field, Schema } from '../../schema/schema.ts';
+import { measureActivations } from '../activations.ts';
+import { createReferenceScorer } from '../engines/reference/scorer.ts';
 import { batchFromJson, makeGolden } from '../golden.ts';
 import type { ScoringInput } from '../scorer.ts';
 
@@ -65,7 +70,28 @@ export function randomBundle(given: RandomBundleOptions): Bundle {
     : buildModel(given.architecture ?? 'senet-dnn', schema, given.options ?? smallOptions(given.architecture));
   const weights = randomWeights(typed, fitted, random.fork('weights'));
   const golden = makeGolden({ typed, fitted, weights }, randomColumns(schema, 4, random.fork('golden')), 4);
-  return { manifest: manifestOf(typed, fitted), typed, fitted, weights, golden };
+  const sample = sampleOf({ typed, fitted, weights }, columns, rowCount, random.fork('labels'));
+  const precision = {
+    limits: { auc: 0.0003, logLoss: 0.0003 },
+    activations: measureActivations(typed, weights, sample.input),
+  };
+  return { manifest: { ...manifestOf(typed, fitted), precision }, typed, fitted, weights, golden, sample };
+}
+
+/** The rows the encoder was fitted to, with labels drawn as the model predicts them. */
+function sampleOf(
+  { typed, fitted, weights }: Pick<Bundle, 'typed' | 'fitted' | 'weights'>,
+  columns: Record<string, unknown[]>,
+  rowCount: number,
+  random: Random,
+): Sample {
+  const { fields } = createEncoder(typed.schema, fitted).encode(batchFromJson(columns, rowCount, fitted.columnTypes));
+  const taken = takenFields(typed).map(({ name }) => [name, fields.get(name) as EncodedColumn] as const);
+  const input = { rowCount, fields: new Map(taken) };
+  const labels = [...createReferenceScorer({ typed, fitted, weights }).score(input)].map(
+    ([task, p]) => [task, p.map((pOfRow) => (random.next() < pOfRow ? 1 : 0))] as const,
+  );
+  return { input, labels: new Map(labels) };
 }
 
 function smallOptions(architecture = 'senet-dnn'): unknown {
