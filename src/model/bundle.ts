@@ -100,6 +100,10 @@ export interface Bundle {
   readonly golden: Golden;
   /** Absent in bundles that judge no precision. */
   readonly sample?: Sample;
+  /** Where it was read from, if it was: what is made of it can be kept beside it (`bundleSidecar.ts`). */
+  readonly folder?: string;
+  /** Changes with any of its files: `SHA256SUMS`' own SHA-256, hexadecimal; absent where it was not read from a folder. */
+  readonly checksum?: string;
 }
 
 /** Raw rows as JSON, by column, and each task's uncalibrated probability from the float64 reference engine. */

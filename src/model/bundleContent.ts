@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { UserError } from '../core/errors.ts';
 import { firstId } from '../schema/fields.ts';
 import type { ColumnType, Fitted } from '../schema/fitted.ts';
+import { areSlotsOf, indexKeys } from '../schema/keyIndex.ts';
 import { parseJson, parseSchema, problemsOf } from '../schema/parseSchema.ts';
 import { hashedVocabulary, listedVocabulary, type Vocabulary } from '../schema/vocabulary.ts';
 import { type Bundle, bundleFormat, type Golden, type Manifest, ManifestShape } from './bundle.ts';
@@ -73,22 +74,36 @@ export function parseManifestFormat(text: string, source: string): unknown {
   return json;
 }
 
+/** Of a bundle that was found whole and sound before. */
+export interface Proven {
+  /** As `encodeIndex` made it then. */
+  readonly index?: Uint8Array;
+}
+
 /**
  * Puts a bundle together from its files; nothing in them is taken on trust.
  *
  * @param json the manifest, as `parseManifestFormat` returned it
  * @param file the content of a file; of the sample undefined where there is none
  * @param source how messages name the bundle, e.g. its folder
+ * @param proven spares the checks that touch every weight and key; those that keep engines inside their memory are made all
+ * the same
  * @throws UserError at the first thing wrong
  */
-export function decodeBundle(json: unknown, file: (name: BundleFile) => Uint8Array, source: string): Bundle {
+export function decodeBundle(
+  json: unknown,
+  file: (name: BundleFile) => Uint8Array,
+  source: string,
+  proven?: Proven,
+): Bundle {
   const at = (name: string) => `${source}/${name}`;
   const problems = problemsOf(ManifestShape, json, (path) => (path === '' ? 'it' : path.slice(1).replaceAll('/', '.')));
   if (problems.length > 0) throw new UserError(`${at('manifest.json')}: ${problems.join('; ')}`);
   const manifest = json as Manifest;
   const schema = parseSchema(manifest.schema, `${at('manifest.json')}: schema`);
   const typed = checkModel(manifest.model, schema, `${at('manifest.json')}: model`);
-  const fitted = decodeFitted(manifest, file('vocabularies.safetensors'), at('vocabularies.safetensors'));
+  const index = decodeIndex(proven?.index);
+  const fitted = decodeFitted(manifest, file('vocabularies.safetensors'), at('vocabularies.safetensors'), index);
   const weights = new Map<string, Tensor<Float32Array>>();
   for (const [name, tensor] of decodeSafetensors(file('weights.safetensors'), at('weights.safetensors'))) {
     if (name.endsWith('.filler')) continue; // keeps the next tensor aligned
@@ -103,11 +118,34 @@ export function decodeBundle(json: unknown, file: (name: BundleFile) => Uint8Arr
   const sampleBytes = file(sampleFile) as Uint8Array | undefined;
   const sample = sampleBytes && decodeSample(sampleBytes, typed, at(sampleFile));
   const bundle: Bundle = { manifest, typed, fitted, weights, golden: golden as Golden, ...(sample && { sample }) };
-  checkBundle(bundle, source);
+  checkBundle(bundle, source, { values: proven === undefined });
   return bundle;
 }
 
-function decodeFitted({ fitted }: Manifest, bytes: Uint8Array, source: string): Fitted {
+/** The hash tables of the listed vocabularies, worth keeping beside a bundle; none where it lists no keys. */
+export function encodeIndex({ vocabularies }: Fitted): Uint8Array | undefined {
+  const slots = new Map<string, Tensor>();
+  for (const [table, vocabulary] of vocabularies)
+    if (vocabulary.slots !== undefined)
+      slots.set(table, { shape: [vocabulary.slots.length], values: vocabulary.slots });
+  return slots.size === 0 ? undefined : encodeSafetensors(slots);
+}
+
+/** An index that cannot be read is none: the tables are then made anew. */
+function decodeIndex(bytes: Uint8Array | undefined): Map<string, Tensor> {
+  try {
+    return bytes === undefined ? new Map() : decodeSafetensors(bytes, 'index');
+  } catch {
+    return new Map();
+  }
+}
+
+function decodeFitted(
+  { fitted }: Manifest,
+  bytes: Uint8Array,
+  source: string,
+  index: ReadonlyMap<string, Tensor>,
+): Fitted {
   const tensors = decodeSafetensors(bytes, source);
   const fail: (what: string) => never = (what) => {
     throw new UserError(`${source}: ${what}; restore the bundle or train it anew`);
@@ -124,12 +162,12 @@ function decodeFitted({ fitted }: Manifest, bytes: Uint8Array, source: string): 
       if (!(keys instanceof BigInt64Array) || keys.length !== rows - firstId)
         fail(`expected ${rows - firstId} int64 keys of '${table}', got ${keys?.length ?? 'none'}`);
       const words = new Int32Array(keys.buffer, keys.byteOffset, keys.length * 2);
-      const vocabulary = listedVocabulary(words, counts);
-      for (let i = 0; i < keys.length; i++) {
-        if (vocabulary.lookup(words[2 * i], words[2 * i + 1]) !== firstId + i)
-          fail(`'${table}' lists key ${keys[i]} twice`);
-      }
-      vocabularies.set(table, vocabulary);
+      const kept = index.get(table)?.values;
+      const slots =
+        kept instanceof Int32Array && areSlotsOf(keys.length, kept)
+          ? kept
+          : indexKeys(words, (i) => fail(`'${table}' lists key ${keys[i]} twice`));
+      vocabularies.set(table, listedVocabulary(words, counts, slots));
     }
   }
   return {

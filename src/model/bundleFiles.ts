@@ -3,12 +3,22 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import path from 'node:path';
 import { assert, listOf, messageOf, UserError } from '../core/errors.ts';
 import type { Bundle } from './bundle.ts';
-import { bundleFiles, decodeBundle, encodeBundle, parseManifestFormat, sampleFile } from './bundleContent.ts';
+import {
+  bundleFiles,
+  decodeBundle,
+  encodeBundle,
+  encodeIndex,
+  type Proven,
+  parseManifestFormat,
+  sampleFile,
+} from './bundleContent.ts';
+import { filesState, isProven, keepProof, readIndex } from './bundleProof.ts';
+import type { MapFile } from './bundleSidecar.ts';
 import { checkBundle } from './checkBundle.ts';
 
 const sumsFile = 'SHA256SUMS';
 
-/** Files are read, written and hashed in pieces of so many bytes: neither Node nor a hash takes more than 2 GiB at once. */
+/** Files are read and written in pieces of so many bytes: neither Node nor a hash takes more than 2 GiB at once. */
 const chunkBytes = 1 << 26;
 
 export interface WriteBundleOptions {
@@ -102,31 +112,56 @@ async function using<T>(handle: FileHandle, work: (handle: FileHandle) => Promis
   }
 }
 
+export interface ReadBundleOptions {
+  /** Maps a file, where the machine can: then weights and vocabularies are read where touched, and shared by processes. */
+  readonly mapFile?: MapFile;
+}
+
 /**
- * Reads a bundle and proves it whole: its format, then every checksum, then that its parts fit each other.
+ * Reads a bundle and proves it whole: its format, then every checksum, then that its parts fit each other. That it was whole
+ * is remembered beside it, with the hash tables of its vocabularies, so that the next load reads no more than it must as
+ * long as every file has the size, times and inode it had (see `bundleSidecar.ts`).
+ *
+ * A bundle that is mapped must not be cut short meanwhile: like any, it is replaced by a new folder.
  *
  * @throws UserError of kind `missing` if there is none, `unsupported` if a newer limelight wrote it, else `input`
  */
-export async function readBundle(folder: string): Promise<Bundle> {
+export async function readBundle(folder: string, { mapFile }: ReadBundleOptions = {}): Promise<Bundle> {
   const entry = await stat(folder).catch(() => undefined);
   if (entry === undefined) throw new UserError(`no bundle at '${folder}'; name a folder that holds one`, 'missing');
   if (!entry.isDirectory()) throw new UserError(`'${folder}' is a file, expected a bundle's folder; name that`);
   const manifest = await readFile(folder, 'manifest.json').catch((error) => {
     throw isMissing(error) ? notABundle(folder) : error;
   });
-  const json = parseManifestFormat(new TextDecoder().decode(manifest.bytes), path.join(folder, 'manifest.json'));
-  const sums = parseSums(await readSums(folder), path.join(folder, sumsFile));
-  const contents = new Map<string, Uint8Array>();
-  for (const [name, expected] of sums) {
-    const { bytes, sha256 } = name === 'manifest.json' ? manifest : await readListed(folder, name);
-    if (sha256 !== expected) {
-      throw new UserError(
-        `bundle '${folder}': file '${name}' was changed: expected SHA-256 ${expected}, got ${sha256}; restore it from where the bundle came from`,
-      );
+  const json = parseManifestFormat(new TextDecoder().decode(manifest), path.join(folder, 'manifest.json'));
+  const sumsText = new TextDecoder().decode(await listed(folder, sumsFile, readFile));
+  const sums = parseSums(sumsText, path.join(folder, sumsFile));
+  const checksum = createHash('sha256').update(sumsText).digest('hex');
+  const load = async (proven?: Proven) => {
+    const contents = new Map<string, Uint8Array>([['manifest.json', manifest]]);
+    for (const name of [...bundleFiles, sampleFile].filter((name) => sums.has(name))) {
+      const read = name.endsWith('.safetensors') && mapFile !== undefined ? mapOrRead(mapFile) : readFile;
+      if (!contents.has(name)) contents.set(name, await listed(folder, name, read));
     }
-    if (([...bundleFiles, sampleFile] as string[]).includes(name)) contents.set(name, bytes);
-  }
-  return decodeBundle(json, (name) => contents.get(name) as Uint8Array, folder);
+    return { ...decodeBundle(json, (name) => contents.get(name) as Uint8Array, folder, proven), folder, checksum };
+  };
+  const state = await filesState(folder, sumsText, sums.keys());
+  if (await isProven(folder, state)) return load({ index: await readIndex(folder, mapFile) });
+  for (const [name, expected] of sums) await checkSum(folder, name, expected);
+  const bundle = await load();
+  if ((await filesState(folder, sumsText, sums.keys())).text !== state.text)
+    throw new UserError(`bundle '${folder}' was changed while it was read; read it again`);
+  const kept = await keepProof(folder, state, encodeIndex(bundle.fitted), Date.now());
+  // Once more, so that what was made in this process's memory is shared as well.
+  return kept && mapFile !== undefined ? load({ index: await readIndex(folder, mapFile) }) : bundle;
+}
+
+async function checkSum(folder: string, name: string, expected: string): Promise<void> {
+  const sha256 = await listed(folder, name, hashFile);
+  if (sha256 === expected) return;
+  throw new UserError(
+    `bundle '${folder}': file '${name}' was changed: expected SHA-256 ${expected}, got ${sha256}; restore it from where the bundle came from`,
+  );
 }
 
 function notABundle(folder: string): UserError {
@@ -138,15 +173,12 @@ function notABundle(folder: string): UserError {
 
 const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-async function readListed(folder: string, name: string) {
-  return readFile(folder, name).catch((error) => {
+/** Reads a file that must be there. */
+async function listed<T>(folder: string, name: string, read: (folder: string, name: string) => Promise<T>): Promise<T> {
+  return read(folder, name).catch((error) => {
     if (!isMissing(error)) throw error;
     throw new UserError(`bundle '${folder}': file '${name}' is missing; restore it from where the bundle came from`);
   });
-}
-
-async function readSums(folder: string): Promise<string> {
-  return new TextDecoder().decode((await readListed(folder, sumsFile)).bytes);
 }
 
 /** Reads lines of `<sha256>  <name>`, as `sha256sum` writes and checks them. */
@@ -168,31 +200,58 @@ function parseSums(text: string, source: string): Map<string, string> {
 }
 
 /**
- * One of a bundle's files, of any size; an extra one, say. `readBundle` proves that it is whole.
+ * One of a bundle's files; an extra one, say. `readBundle` proves that it is whole.
  *
  * @throws UserError if it cannot be read
  */
 export async function readBundleFile(folder: string, name: string): Promise<Uint8Array> {
-  return (await readFile(folder, name)).bytes;
+  return readFile(folder, name);
 }
 
-async function readFile(folder: string, name: string): Promise<{ bytes: Uint8Array; sha256: string }> {
+async function readFile(folder: string, name: string): Promise<Uint8Array> {
   const file = path.join(folder, name);
-  return using(await open(file, 'r'), async (handle) => {
-    const hash = createHash('sha256');
+  return opened(file, async (handle) => {
     // Its own memory, aligned, so that tensors can be views into it.
     const bytes = new Uint8Array((await handle.stat()).size);
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await handle.read(bytes, at, Math.min(chunkBytes, bytes.length - at), at);
       if (bytesRead === 0) throw new UserError(`'${file}' shrank while it was read; read the bundle again`);
-      hash.update(bytes.subarray(at, at + bytesRead));
       at += bytesRead;
     }
-    return { bytes, sha256: hash.digest('hex') };
-  }).catch((error) => {
+    return bytes;
+  });
+}
+
+/** Maps a file; where that cannot be (a file system without maps, a file above Node's limit), reads it. */
+const mapOrRead = (mapFile: MapFile) => async (folder: string, name: string) => {
+  try {
+    return new Uint8Array(mapFile(path.join(folder, name)));
+  } catch {
+    return readFile(folder, name);
+  }
+};
+
+/** A file's SHA-256, by small pieces, so that a server that loads a bundle answers between them. */
+async function hashFile(folder: string, name: string): Promise<string> {
+  return opened(path.join(folder, name), async (handle) => {
+    const hash = createHash('sha256');
+    const piece = new Uint8Array(1 << 20);
+    for (let at = 0; ; ) {
+      const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(piece.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  });
+}
+
+async function opened<T>(file: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    return await using(await open(file, 'r'), work);
+  } catch (error) {
     if (error instanceof UserError || isMissing(error)) throw error;
     throw new UserError(`cannot read '${file}': ${messageOf(error)}; correct this and try again`);
-  });
+  }
 }
 
 /**

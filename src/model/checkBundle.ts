@@ -23,9 +23,11 @@ const columnTypes: ReadonlySet<string> = new Set<ColumnType>([
  * that does not: every vocabulary, statistic and weight is there, of the right shape, and finite.
  *
  * @param source how messages name the bundle
+ * @param options.values whether to look at every weight and at the sample, true where absent; engines do not rely on it to
+ * stay within their memory
  * @throws UserError at the first thing wrong
  */
-export function checkBundle(bundle: Bundle, source: string): void {
+export function checkBundle(bundle: Bundle, source: string, { values = true } = {}): void {
   const fail: Fail = (what) => {
     throw new UserError(`${source}: ${what}; restore the bundle or train it anew`);
   };
@@ -34,7 +36,7 @@ export function checkBundle(bundle: Bundle, source: string): void {
     checkFitted(field, fitted, fail);
     checkKind(field, manifest, fail);
   }
-  checkWeights(typed, fitted, weights, fail);
+  checkWeights(typed, fitted, weights, values, fail);
   const tasks = new Set(typed.model.tasks.map(({ name }) => name));
   for (const [task, curve] of Object.entries(manifest.calibration)) {
     if (!tasks.has(task)) fail(`has a calibration curve of '${task}', which is no task of its model`);
@@ -42,7 +44,7 @@ export function checkBundle(bundle: Bundle, source: string): void {
   }
   checkGolden(golden, tasks, fail);
   checkActivations(manifest, typed, fail);
-  if (sample !== undefined) checkSample(sample, typed, fitted, fail);
+  if (values && sample !== undefined) checkSample(sample, typed, fitted, fail);
 }
 
 type Fail = (what: string) => never;
@@ -110,6 +112,7 @@ function checkWeights(
   { tables, parameters }: TypedModel,
   fitted: Fitted,
   weights: Bundle['weights'],
+  everyValue: boolean,
   fail: Fail,
 ): void {
   const check = (name: string, expected: readonly number[]) => {
@@ -120,7 +123,7 @@ function checkWeights(
       fail(`has weights '${name}' of shape [${shape.join(', ')}], expected [${expected.join(', ')}]`);
     if (values.length !== expected.reduce((product, n) => product * n, 1))
       fail(`has ${values.length} numbers in weights '${name}' [${expected.join(', ')}]`);
-    const wrong = firstNotFinite(tensor);
+    const wrong = everyValue ? firstNotFinite(tensor) : -1;
     if (wrong >= 0) fail(`has ${values[wrong]} in weights '${name}' at ${wrong}, expected finite numbers`);
   };
   for (const { name, vocabulary, size } of tables.values()) {

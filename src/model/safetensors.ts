@@ -20,9 +20,15 @@ type Kind = keyof typeof kinds;
 /** Ends the names of tensors that only keep the next one aligned. */
 const fillerSuffix = '.filler';
 
+/** Tensors start at multiples of a cache line, so that a row of 16 floats is one. */
+const alignment = 64;
+
+const padding = (length: number) => (alignment - (length % alignment)) % alignment;
+
 /**
  * The safetensors format: 8 bytes with the header's length, the header as JSON (name → dtype, shape, data_offsets), then
- * the tensors' bytes, little-endian. Tensors here start at multiples of 8, so that they can be used in place.
+ * the tensors' bytes, little-endian. Tensors here start at multiples of 64 bytes of the file, so that they can be used in
+ * place, mapped into memory.
  *
  * @see https://github.com/huggingface/safetensors
  */
@@ -33,14 +39,13 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Ar
     const kind = (Object.keys(kinds) as Kind[]).find((k) => values instanceof kinds[k].make);
     header[name] = { dtype: kind, shape, data_offsets: [end, end + values.byteLength] };
     end += values.byteLength;
-    // The format allows no gaps, so a tensor of an odd count of 4-byte numbers is followed by a filler.
-    if (end % 8 !== 0) {
-      header[name + fillerSuffix] = { dtype: 'F32', shape: [1], data_offsets: [end, end + 4] };
-      end += 4;
-    }
+    // The format allows no gaps, so what does not end on a multiple is followed by a filler.
+    const gap = padding(end);
+    if (gap > 0) header[name + fillerSuffix] = { dtype: 'F32', shape: [gap / 4], data_offsets: [end, end + gap] };
+    end += gap;
   }
   let text = JSON.stringify(header);
-  text += ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+  text += ' '.repeat(padding(8 + Buffer.byteLength(text)));
   const json = new TextEncoder().encode(text);
   const out = new Uint8Array(8 + json.length + end);
   new DataView(out.buffer).setBigUint64(0, BigInt(json.length), true);

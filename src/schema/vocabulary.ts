@@ -1,5 +1,6 @@
-import { bucketOf, mix32 } from '../core/hash.ts';
+import { bucketOf } from '../core/hash.ts';
 import { firstId, unknownId } from './fields.ts';
+import { emptySlots, enterKey, findKey, indexKeys } from './keyIndex.ts';
 
 /** Turns raw 64-bit keys into the rows of an embedding table. */
 export interface Vocabulary {
@@ -9,73 +10,64 @@ export interface Vocabulary {
   readonly counts: Float64Array;
   /** The keys in the order of their ids from `firstId` on, as pairs of halves; absent where keys are hashed. */
   readonly words?: Int32Array;
+  /** The hash table of `words`, see `keyIndex.ts`: worth keeping where there are millions. */
+  readonly slots?: Int32Array;
   /** @returns an id, `unknownId` for a key outside */
   lookup(lo: number, hi: number): number;
 }
 
-/** Open addressing with linear probing, at most half full; value 0 marks an empty slot. */
+/** A map that numbers keys in the order they come: 1, 2, … */
 export class KeyTable {
   size = 0;
-  private mask: number;
-  private slots: Int32Array; // lo, hi, value
+  /** The keys in that order, as pairs of halves; longer than they are. */
+  words: Int32Array;
+  private slots: Int32Array;
 
   constructor(expected = 16) {
-    let capacity = 32;
-    while (capacity < expected * 2) capacity *= 2;
-    this.mask = capacity - 1;
-    this.slots = new Int32Array(capacity * 3);
+    this.slots = emptySlots(expected);
+    this.words = new Int32Array(this.slots.length);
   }
 
   /** The value of a key, 0 if it has none. */
   get(lo: number, hi: number): number {
-    const { slots, mask } = this;
-    let slot = mix32(lo ^ Math.imul(hi, 0x9e3779b1)) & mask;
-    for (;;) {
-      const at = slot * 3;
-      const value = slots[at + 2];
-      if (value === 0 || (slots[at] === lo && slots[at + 1] === hi)) return value;
-      slot = (slot + 1) & mask;
-    }
+    return findKey(this.slots, this.words, lo, hi);
   }
 
-  /** Gives a key that has none the next value (1, 2, …); returns the value it has then. */
+  /** Gives a key that has none the next value; returns the value it has then. */
   add(lo: number, hi: number): number {
     const found = this.get(lo, hi);
     if (found !== 0) return found;
-    if ((this.size + 1) * 2 > this.mask) this.grow();
+    if ((this.size + 1) * 2 > this.slots.length) this.grow();
+    this.words[2 * this.size] = lo;
+    this.words[2 * this.size + 1] = hi;
     this.size++;
-    this.put(lo, hi, this.size);
+    enterKey(this.slots, this.words, this.size);
     return this.size;
   }
 
-  private put(lo: number, hi: number, value: number): void {
-    const { slots, mask } = this;
-    let slot = mix32(lo ^ Math.imul(hi, 0x9e3779b1)) & mask;
-    while (slots[slot * 3 + 2] !== 0) slot = (slot + 1) & mask;
-    slots[slot * 3] = lo;
-    slots[slot * 3 + 1] = hi;
-    slots[slot * 3 + 2] = value;
-  }
-
   private grow(): void {
-    const old = this.slots;
-    this.mask = this.mask * 2 + 1;
-    this.slots = new Int32Array((this.mask + 1) * 3);
-    for (let at = 0; at < old.length; at += 3) if (old[at + 2] !== 0) this.put(old[at], old[at + 1], old[at + 2]);
+    this.slots = new Int32Array(this.slots.length * 2);
+    const words = new Int32Array(this.slots.length);
+    words.set(this.words);
+    this.words = words;
+    for (let value = 1; value <= this.size; value++) enterKey(this.slots, words, value);
   }
 }
 
-/** A vocabulary of listed keys: `words[2i], words[2i+1]` has id `firstId + i`. */
-export function listedVocabulary(words: Int32Array, counts: Float64Array): Vocabulary {
-  const table = new KeyTable(words.length / 2);
-  for (let i = 0; i < words.length; i += 2) table.add(words[i], words[i + 1]);
+/**
+ * A vocabulary of listed keys: `words[2i], words[2i+1]` has id `firstId + i`.
+ *
+ * @param slots as `indexKeys` makes them of these words
+ */
+export function listedVocabulary(words: Int32Array, counts: Float64Array, slots = indexKeys(words)): Vocabulary {
   return {
     rows: words.length / 2 + firstId,
     counts,
     words,
+    slots,
     lookup(lo, hi) {
-      const found = table.get(lo, hi);
-      return found === 0 ? unknownId : found - 1 + firstId;
+      const value = findKey(slots, words, lo, hi);
+      return value === 0 ? unknownId : value - 1 + firstId;
     },
   };
 }
@@ -89,23 +81,16 @@ export function hashedVocabulary(buckets: number, counts: Float64Array): Vocabul
 export class VocabularyCounter {
   missing = 0;
   private readonly table = new KeyTable();
-  private words = new Int32Array(32);
   private counts = new Float64Array(16);
 
   add(lo: number, hi: number): void {
     const index = this.table.add(lo, hi) - 1;
     if (index === this.counts.length) {
-      const words = new Int32Array(this.words.length * 2);
-      words.set(this.words);
-      this.words = words;
       const counts = new Float64Array(this.counts.length * 2);
       counts.set(this.counts);
       this.counts = counts;
     }
-    if (this.counts[index]++ === 0) {
-      this.words[2 * index] = lo;
-      this.words[2 * index + 1] = hi;
-    }
+    this.counts[index]++;
   }
 
   /** How many distinct keys were seen. */
@@ -115,10 +100,11 @@ export class VocabularyCounter {
 
   /** The keys seen at least `minCount` times, most frequent first, ties by key: the same whatever the order of rows. */
   finish(minCount: number): Vocabulary {
-    const { counts, words } = this;
+    const { counts } = this;
+    const { words, size } = this.table;
     const kept: number[] = [];
     let rare = 0;
-    for (let i = 0; i < this.table.size; i++) {
+    for (let i = 0; i < size; i++) {
       if (counts[i] >= minCount) kept.push(i);
       else rare += counts[i];
     }

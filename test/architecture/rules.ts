@@ -100,6 +100,7 @@ export const mayTouchTheWorld: readonly string[] = [
   'src/cli.ts',
   'src/index.ts',
   'src/model/bundleFiles.ts',
+  'src/model/bundleSidecar.ts',
   'src/scoring/engines/*/load.ts',
   'training',
   'data',
