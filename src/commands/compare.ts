@@ -1,23 +1,21 @@
 import type { Command } from 'commander';
+import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
 import { fixed, print, printJson, several, textTable, wholeNumber } from './output.ts';
 
-interface CompareFlags {
+interface CompareFlags extends EngineFlags {
   model: string[];
   data: string[];
-  engine: string;
-  backend: string;
   seed: number;
   json?: boolean;
 }
 
 export function addCompare(program: Command): void {
-  program
+  const command = program
     .command('compare')
     .description('say which of two bundles is better, task by task, with paired bootstrap intervals over users')
     .requiredOption('--model <bundle>', 'given twice: A, then B', several)
-    .requiredOption('--data <glob...>', 'Parquet files, folders or globs with labels')
-    .option('--engine <name>', 'auto, tfjs or reference', 'auto')
-    .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs with labels');
+  addEngineAndBackendOptions(command)
     .option('--seed <number>', 'of the bootstrap', wholeNumber(0, 2 ** 31), 1)
     .option('--json', 'print one JSON object on standard output')
     .action(runCompare);

@@ -1,26 +1,22 @@
 import type { Command } from 'commander';
+import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
 import { fixed, print, printJson, textTable, timeMs } from './output.ts';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends EngineFlags {
   model: string;
   data: string[];
   dataFrom?: number;
-  engine: string;
-  backend: string;
   json?: boolean;
 }
 
 export function addEvaluate(program: Command): void {
-  program
+  const command = program
     .command('evaluate')
     .description('measure a bundle on Parquet logs with labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
-    .option('--data-from <time>', 'only rows served from this time on', timeMs)
-    .option('--engine <name>', 'auto, tfjs or reference', 'auto')
-    .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
-    .option('--json', 'print one JSON object on standard output')
-    .action(runEvaluate);
+    .option('--data-from <time>', 'only rows served from this time on', timeMs);
+  addEngineAndBackendOptions(command).option('--json', 'print one JSON object on standard output').action(runEvaluate);
 }
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {

@@ -1,24 +1,21 @@
 import type { Command } from 'commander';
+import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
 import { print } from './output.ts';
 
-interface PredictFlags {
+interface PredictFlags extends EngineFlags {
   model: string;
   data: string[];
   out: string;
-  engine: string;
-  backend: string;
 }
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command('predict')
     .description('write a bundle’s probabilities for a table, beside the rows’ keys and labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
-    .requiredOption('--out <file>', 'the Parquet file to write; must not exist yet')
-    .option('--engine <name>', 'auto, tfjs or reference', 'auto')
-    .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
-    .action(runPredict);
+    .requiredOption('--out <file>', 'the Parquet file to write; must not exist yet');
+  addEngineAndBackendOptions(command).action(runPredict);
 }
 
 async function runPredict(flags: PredictFlags): Promise<void> {

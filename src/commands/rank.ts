@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
-import { engineOption, maxCandidatesOption } from './serve.ts';
+import { addEngineOptions, type EngineFlags } from './engineOptions.ts';
+import { maxCandidatesOption } from './serve.ts';
 
-interface RankFlags {
+interface RankFlags extends EngineFlags {
   model: string;
   request: string;
   catalog?: string;
-  engine: string;
   maxCandidates?: number;
   json?: boolean;
 }
 
 /** `limelight rank --model BUNDLE --request FILE`: what `POST /v1/rank` does, once and without a server. */
 export function addRank(program: Command): void {
-  program
+  const command = program
     .command('rank')
     .summary('rank the candidates of one request')
     .description(
@@ -20,8 +20,8 @@ export function addRank(program: Command): void {
     )
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .requiredOption('--request <file>', 'the request as JSON (docs/http-api.md); - for standard input')
-    .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
-    .addOption(engineOption())
+    .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad');
+  addEngineOptions(command)
     .addOption(maxCandidatesOption())
     .option('--json', 'print the answer as one JSON object')
     .action(async ({ request, json, ...options }: RankFlags) => {

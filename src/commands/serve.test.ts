@@ -81,7 +81,18 @@ describe('limelight rank', () => {
     ['no such request', ['--request', 'nowhere.json'], /no request at 'nowhere\.json'; name a file/],
     ['no such bundle', ['--model', 'nowhere'], /no bundle at 'nowhere'/],
     ['no such catalog', ['--catalog', 'nowhere.parquet'], /nowhere\.parquet/],
-    ['an unknown engine', ['--engine', 'abacus'], /engine 'abacus' is unknown; use one of auto, tfjs/],
+    ['an unknown engine', ['--engine', 'abacus'], /engine 'abacus' is unknown; use one of auto, /],
+    [
+      'a precision that the engine lacks',
+      ['--engine', 'reference', '--precision', 'bf16'],
+      /engine 'reference' computes in fp32 alone, got precision 'bf16'/,
+    ],
+    ['an unknown precision', ['--precision', 'fp8'], /precision 'fp8' is unknown; use one of auto, fp32, bf16, int8/],
+    [
+      'an ad cache that the engine lacks',
+      ['--engine', 'reference', '--ad-cache-mb', '8'],
+      /engine 'reference' keeps nothing of ads, got an ad cache of 8 MB/,
+    ],
   ])('refuses %s', async (_, args, message) => {
     await expect(rank(...files(), ...args)).rejects.toThrow(message);
   });

@@ -1,35 +1,33 @@
 import { type Command, Option } from 'commander';
+import { addEngineOptions, type EngineFlags } from './engineOptions.ts';
 import { wholeNumber } from './output.ts';
 
-interface ServeFlags {
+interface ServeFlags extends EngineFlags {
   model: string;
   catalog?: string;
   port: number;
   host: string;
-  engine: string;
   maxCandidates?: number;
   bodyLimitMb: number;
   logLevel: string;
 }
-
-/** Checked where engines are known, so that a new one needs no change here. */
-export const engineOption = () =>
-  new Option('--engine <name>', 'what computes: auto takes the fastest that loads; or tfjs, reference').default('auto');
 
 export const maxCandidatesOption = () =>
   new Option('--max-candidates <n>', 'refuse requests with more (default: 100000)').argParser(wholeNumber(1));
 
 /** `limelight serve --model BUNDLE`: the ranking server. */
 export function addServe(program: Command): void {
-  program
+  const command = program
     .command('serve')
     .summary('start the ranking server')
-    .description('Serves POST /v1/rank, GET /v1/models, /healthz and /readyz over HTTP until SIGTERM or SIGINT.')
+    .description(
+      'Serves POST /v1/rank, GET /v1/models, /metrics, /healthz and /readyz over HTTP until SIGTERM or SIGINT.',
+    )
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
     .addOption(new Option('--port <n>', '0 takes a free one').argParser(wholeNumber(0, 65535)).default(8080))
-    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
-    .addOption(engineOption())
+    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1');
+  addEngineOptions(command)
     .addOption(maxCandidatesOption())
     .addOption(
       new Option('--body-limit-mb <n>', 'refuse larger bodies (MiB)').argParser(wholeNumber(1, 1024)).default(16),

@@ -5,19 +5,22 @@ import type { Bundle } from '../model/bundle.ts';
 import { readBundle, resolveBundleFolder } from '../model/bundleFiles.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
 import { columnOf } from '../schema/fields.ts';
-import { createScorer } from '../scoring/engines.ts';
+import { createScorer, type EngineChoice } from '../scoring/engines.ts';
 import { replayGolden } from '../scoring/golden.ts';
+import type { Scorer } from '../scoring/scorer.ts';
 import { openTable } from '../tables/parquetReader.ts';
 
 /** How far an engine's answer to a golden request may be from the reference engine's, in probability. */
-export const goldenTolerance = 1e-4;
+export function goldenTolerance({ precision }: Pick<Scorer, 'precision'>): number {
+  if (precision === undefined) return 1e-4;
+  return precision === 'bf16' ? 5e-3 : 1e-2;
+}
 
-export interface LoadOptions {
+export interface LoadOptions extends Pick<EngineChoice, 'engine' | 'precision' | 'adCacheMb'> {
   /** A bundle's folder, or a model's, of which the highest version is taken. */
   readonly model: string;
   /** Parquet files of one row an ad. */
   readonly catalog?: string;
-  readonly engine?: string;
   readonly maxCandidates?: number;
 }
 
@@ -30,12 +33,12 @@ export interface LoadedRanker {
 
 /** @throws UserError if anything of it is missing, damaged or does not fit the rest */
 export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
-  const { engine, maxCandidates } = options;
+  const { engine, precision, adCacheMb, maxCandidates } = options;
   const bundle = await readBundle(await resolveBundleFolder(options.model));
   const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
-  const { scorer, reason } = await createScorer(bundle, { engine });
+  const { scorer, reason } = await createScorer(bundle, { engine, precision, adCacheMb });
   try {
-    replayGolden(bundle, scorer, goldenTolerance);
+    replayGolden(bundle, scorer, goldenTolerance(scorer));
     return { ranker: createRanker(bundle, scorer, { catalog, maxCandidates }), reason };
   } catch (error) {
     scorer.dispose();
