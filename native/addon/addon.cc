@@ -112,21 +112,22 @@ napi_value packedBytesOf(napi_env env, napi_callback_info info) {
 }
 
 napi_value pack(napi_env env, napi_callback_info info) {
-  napi_value args[3];
+  napi_value args[2];
   const Kernels* kernels = arguments(env, info, args) ? kernelsOf(env, args[0]) : nullptr;
-  if (kernels == nullptr) return fail(env, "pack(kernels, spec, out): unknown kernels");
+  if (kernels == nullptr) return fail(env, "pack(kernels, spec): unknown kernels");
   ProgramSpec spec;
   if (!readSpec(env, args[1], *kernels, spec)) return nullptr;
-  void* out = nullptr;
-  size_t bytes = 0;
-  if (napi_get_arraybuffer_info(env, args[2], &out, &bytes) != napi_ok || bytes != packedBytes(spec, *kernels))
-    return fail(env, "pack: expected an ArrayBuffer of packedBytes");
-  // Tiles are packed with aligned stores, which memory of JavaScript's need not allow.
-  Aligned<std::byte> packed(bytes);
-  if (!packed) return fail(env, "pack: out of memory");
-  packWeights(spec, *kernels, packed.get());
-  std::memcpy(out, packed.get(), bytes);
-  return nullptr;
+  // Memory of our own, since that of JavaScript's buffers is not aligned to cache lines.
+  const size_t bytes = packedBytes(spec, *kernels);
+  auto packed = std::make_unique<Aligned<std::byte>>(bytes);
+  if (!*packed) return fail(env, "pack: out of memory");
+  packWeights(spec, *kernels, packed->get());
+  napi_value buffer = nullptr;
+  const auto finalize = [](napi_env, void*, void* memory) { delete static_cast<Aligned<std::byte>*>(memory); };
+  if (napi_create_external_arraybuffer(env, packed->get(), bytes, finalize, packed.get(), &buffer) != napi_ok)
+    return fail(env, "pack: no buffer");
+  packed.release();
+  return buffer;
 }
 
 napi_value createProgram(napi_env env, napi_callback_info info) {

@@ -50,10 +50,11 @@ class AdCache {
   Aligned<Set> sets_;
   std::byte* records_ = nullptr;
   struct Unmap {
-    size_t bytes = 0;
+    Unmap(size_t bytes = 0) : bytes(bytes) {}
     void operator()(std::byte* memory) const;
+    size_t bytes;
   };
-  std::unique_ptr<std::byte, Unmap> memory_;
+  std::unique_ptr<std::byte, Unmap> memory_{nullptr, Unmap()};
   AdCacheStats stats_;
 };
 

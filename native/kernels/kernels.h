@@ -51,7 +51,7 @@ struct MatrixTerm {
 
 /// y = act(scale ∘ Σ_{u8 terms} A·B + Σ_{other terms} A·B + bias + added), for 16 · rowTiles rows.
 struct MatrixProduct {
-  static constexpr int maxTerms = 4;
+  static constexpr int maxTerms = 8;
   MatrixTerm terms[maxTerms];
   int termCount = 0;
   int columns = 0;               // a multiple of 16

@@ -1,0 +1,310 @@
+import { assert } from '../../../core/errors.ts';
+import { type Bundle, tableWeight } from '../../../model/bundle.ts';
+import { widthOf } from '../../../model/values.ts';
+import { denseWidth, isEmbedded, tableOf } from '../../../schema/fields.ts';
+import type { Field, IdsField } from '../../../schema/schema.ts';
+import type { Scope } from '../../../schema/scopes.ts';
+import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
+import type {
+  ColumnSpec,
+  NumberFormat,
+  ProgramSpec,
+  SliceSpec,
+  Stage,
+  StepSpec,
+  TermSpec,
+  ValueSpec,
+} from './addon.ts';
+
+/** What the numbers of matrix products are stored as. */
+export interface Formats {
+  /** Of products with an input whose range the bundle knows. */
+  readonly quantised: NumberFormat;
+  /** Of all others. */
+  readonly other: NumberFormat;
+}
+
+/** A plan as a program, and the fields that its columns are. */
+export interface Lowered {
+  readonly spec: ProgramSpec;
+  readonly columns: readonly (ColumnSpec & { readonly field: string })[];
+}
+
+export interface LowerOptions {
+  readonly formats: Formats;
+  readonly blockRows: number;
+  readonly cacheBytes: number;
+}
+
+/** Rows beyond which a matrix product is worth a matrix kernel. */
+const leastUnits = 16;
+const leastInputs = 24;
+/** As many as `MatrixProduct::maxTerms`. */
+const mostTerms = 8;
+
+const stages: Readonly<Record<Scope, Stage>> = {
+  request: 'request',
+  ad: 'ad',
+  creative: 'creative',
+  candidate: 'row',
+  variant: 'row',
+};
+
+/**
+ * Turns a plan's names into indices, decides what the records of ads and creatives hold, and which products go to the
+ * matrix kernels in which number format.
+ */
+export function lowerPlan(
+  plan: Plan,
+  bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>,
+  options: LowerOptions,
+): Lowered {
+  const lowering = new Lowering(plan, bundle, options);
+  const steps = plan.steps.map((step) => lowering.step(step));
+  const { columns, values, weights } = lowering;
+  const { blockRows, cacheBytes } = options;
+  const tasks = plan.tasks.map(({ logits }) => logits.map((logit) => lowering.indexOf(logit)));
+  return { spec: { columns, values, weights, steps, tasks, blockRows, cacheBytes }, columns };
+}
+
+class Lowering {
+  readonly columns: (ColumnSpec & { readonly field: string })[] = [];
+  readonly values: ValueSpec[];
+  readonly weights: Float32Array[] = [];
+  private readonly plan: Plan;
+  private readonly bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>;
+  private readonly formats: Formats;
+  private readonly indices: ReadonlyMap<string, number>;
+  private readonly weightIndices = new Map<string, number>();
+  private readonly ranges: ReadonlyMap<string, Ranges>;
+
+  constructor(plan: Plan, bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>, options: LowerOptions) {
+    this.plan = plan;
+    this.bundle = bundle;
+    this.formats = options.formats;
+    this.indices = new Map([...plan.values.keys()].map((name, i) => [name, i]));
+    this.ranges = rangesOf(bundle);
+    const isNarrow = !['f32', 'split'].includes(options.formats.other) || options.formats.quantised === 'u8';
+    this.values = [...plan.values].map(([name, { width, scope }]) => {
+      const stage = stages[scope];
+      const readers = stage === 'ad' || stage === 'creative' ? this.readersElsewhere(name, stage) : [];
+      const keptAsBf16 = isNarrow && readers.length > 0 && readers.every((reader) => reader === 'gated');
+      return { width, stage, kept: readers.length > 0, keptAsBf16 };
+    });
+  }
+
+  /** How steps of other stages, and tasks, read a value. */
+  private readersElsewhere(name: string, stage: Stage): ('gated' | 'whole')[] {
+    const readers: ('gated' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name)) ? ['whole'] : [];
+    for (const step of this.plan.steps) {
+      if (this.stageOf(step.output) === stage) continue;
+      if (step.op === 'gate' && step.input.value === name) readers.push('gated');
+      else if (slicesOf(step).some(({ value }) => value === name)) readers.push('whole');
+      if (step.op === 'gate' && step.gates.value === name) readers.push('whole');
+    }
+    return readers;
+  }
+
+  private stageOf(name: string): Stage {
+    const value = this.plan.values.get(name);
+    assert(value !== undefined, `plan: no value '${name}'`);
+    return stages[value.scope];
+  }
+
+  indexOf(name: string): number {
+    const index = this.indices.get(name);
+    assert(index !== undefined, `plan: no value '${name}'`);
+    return index;
+  }
+
+  private slice({ value, from, width }: Slice): SliceSpec {
+    return { value: this.indexOf(value), from, width };
+  }
+
+  private weight(name: string): number {
+    const known = this.weightIndices.get(name);
+    if (known !== undefined) return known;
+    const tensor = this.bundle.weights.get(name);
+    assert(tensor !== undefined, `no weights '${name}'`);
+    this.weightIndices.set(name, this.weights.length);
+    return this.weights.push(tensor.values) - 1;
+  }
+
+  private column(name: string, stage: Stage): number {
+    const known = this.columns.findIndex((column) => column.field === name);
+    if (known >= 0) return known;
+    const fields = new Map(this.bundle.typed.schema.fields.map((field) => [field.name, field]));
+    return this.columns.push({ field: name, stage, ...columnOf(fields.get(name) as Field, fields, this.bundle) }) - 1;
+  }
+
+  step(step: PlanStep): StepSpec {
+    const output = this.indexOf(step.output);
+    const stage = this.stageOf(step.output);
+    switch (step.op) {
+      case 'embed':
+      case 'input': {
+        const parts = step.fields.map((field, i) => ({
+          column: this.column(field, stage),
+          weight: step.op === 'embed' ? this.weight(tableWeight(step.tables[i])) : -1,
+          size: step.sizes[i],
+        }));
+        return { op: step.op, output, parts };
+      }
+      case 'means':
+        return { op: step.op, output, inputs: [this.slice(step.input)], sizes: step.sizes };
+      case 'projectField': {
+        const { op, sizes, firstRow, units } = step;
+        return {
+          op,
+          output,
+          inputs: [this.slice(step.input)],
+          sizes,
+          weight: this.weight(step.weight),
+          firstRow,
+          units,
+        };
+      }
+      case 'gate':
+        return { op: step.op, output, inputs: [this.slice(step.input), this.slice(step.gates)], sizes: step.sizes };
+      case 'inner':
+      case 'fm':
+        return { op: step.op, output, inputs: [this.slice(step.input)], fieldCount: step.fieldCount };
+      case 'softmax':
+        return { op: step.op, output, inputs: [this.slice(step.input)] };
+      case 'sum':
+        return {
+          op: step.op,
+          output,
+          inputs: step.inputs.map((slice) => this.slice(slice)),
+          weight: this.bias(step.bias),
+        };
+      case 'concat':
+      case 'add':
+      case 'multiply':
+      case 'multiplyAdd':
+        return { op: step.op, output, inputs: step.inputs.map((slice) => this.slice(slice)) };
+      case 'affine':
+        return this.affine(step, stage);
+    }
+  }
+
+  private bias(name: string | null): number {
+    return name === null ? -1 : this.weight(name);
+  }
+
+  private affine(step: PlanStep & { op: 'affine' }, stage: Stage): StepSpec {
+    const products = step.terms.filter((term) => term.kind !== 'value');
+    const inputs = products.reduce(
+      (sum, term) => sum + (term.kind === 'product' ? term.input.width : term.gates.width),
+      0,
+    );
+    const matrix =
+      stage !== 'request' && step.units >= leastUnits && inputs >= leastInputs && products.length <= mostTerms;
+    // The kernels scale one sum of integers, so one product is quantised: the widest of those whose range is known.
+    const known = products.filter((term) => term.kind === 'product' && this.rangeOf(term) !== undefined);
+    const widest = known.sort((a, b) => widthOfTerm(b) - widthOfTerm(a))[0];
+    const quantised = matrix && this.formats.quantised === 'u8' ? widest : undefined;
+    return {
+      op: step.op,
+      output: this.indexOf(step.output),
+      terms: step.terms.map((term) => this.term(term, matrix, term === quantised)),
+      weight: this.bias(step.bias),
+      units: step.units,
+      activation: step.activation,
+      matrix,
+    };
+  }
+
+  private term(term: Term, matrix: boolean, isQuantised: boolean): TermSpec {
+    const format = matrix ? this.formats.other : 'f32';
+    if (term.kind === 'value') return { kind: term.kind, input: this.slice(term.input), format: 'f32' };
+    if (term.kind === 'gatedSum')
+      return { kind: term.kind, input: this.slice(term.gates), format, fields: this.indexOf(term.fields) };
+    const { kind, firstRow } = term;
+    const product = { kind, input: this.slice(term.input), weight: this.weight(term.weight), firstRow } as const;
+    if (!isQuantised) return { ...product, format };
+    return { ...product, format: 'u8', ...(this.rangeOf(term) as Quantisation) };
+  }
+
+  private rangeOf(term: Term): Quantisation | undefined {
+    if (term.kind !== 'product') return undefined;
+    const ranges = this.ranges.get(term.weight);
+    if (ranges === undefined) return undefined;
+    const { largest, negative } = ranges;
+    const zero = negative ? 128 : 0;
+    const scales = largest
+      .slice(term.firstRow, term.firstRow + term.input.width)
+      .map((x) => (255 - zero) / Math.max(x, 1e-6));
+    return { inverseScales: Float32Array.from(scales), zero };
+  }
+}
+
+interface Quantisation {
+  /** x ≈ (q − zero) / inverseScale. */
+  readonly inverseScales: Float32Array;
+  readonly zero: number;
+}
+
+/** Of the rows of a weight: the largest magnitude of the input each is multiplied with. */
+interface Ranges {
+  readonly largest: readonly number[];
+  readonly negative: boolean;
+}
+
+/** The ranges that a bundle records of its layers' inputs, by the layer's weights. */
+function rangesOf({ typed, manifest }: Pick<Bundle, 'typed' | 'manifest'>): Map<string, Ranges> {
+  const ranges = new Map<string, Ranges>();
+  const activations = manifest.precision?.activations ?? {};
+  for (const step of typed.model.steps) {
+    if (step.op !== 'dense' && step.op !== 'cross') continue;
+    const names = step.op === 'dense' ? step.inputs : step.inputs.slice(1);
+    const parts = names.map((name) => (Object.hasOwn(activations, name) ? activations[name] : undefined));
+    const widths = names.map((name) => widthOf(typed.values.get(name)?.type as Parameters<typeof widthOf>[0]));
+    if (!parts.every((part, i) => part?.largest.length === widths[i])) continue;
+    const weight = step.op === 'cross' && step.rank !== null ? 'v' : 'w';
+    ranges.set(`${step.output}.${weight}`, {
+      largest: parts.flatMap((part) => part?.largest ?? []),
+      negative: parts.some((part) => part?.negative),
+    });
+  }
+  return ranges;
+}
+
+function widthOfTerm(term: Term): number {
+  return term.kind === 'product' ? term.input.width : 0;
+}
+
+/** All slices a step reads. */
+function slicesOf(step: PlanStep): readonly Slice[] {
+  switch (step.op) {
+    case 'embed':
+    case 'input':
+      return [];
+    case 'affine':
+      return step.terms.flatMap((term) =>
+        term.kind === 'gatedSum' ? [term.gates, { value: term.fields, from: 0, width: 1 }] : [term.input],
+      );
+    case 'concat':
+    case 'sum':
+    case 'add':
+    case 'multiply':
+    case 'multiplyAdd':
+      return step.inputs;
+    default:
+      return [step.input];
+  }
+}
+
+/** What a field's encoded column looks like. */
+function columnOf(
+  field: Field,
+  fields: ReadonlyMap<string, Field>,
+  { fitted }: Pick<Bundle, 'fitted'>,
+): Omit<ColumnSpec, 'stage'> {
+  if (!isEmbedded(field)) return { kind: 'dense', width: denseWidth(field), tableRows: 0, mean: false };
+  const isList =
+    field.kind === 'ids' || (field.kind === 'cross' && field.of.some((part) => fields.get(part)?.kind === 'ids'));
+  const tableRows = fitted.vocabularies.get(tableOf(field) as string)?.rows ?? 0;
+  const { pooling = 'mean' } = field as Partial<IdsField>;
+  return { kind: isList ? 'ids' : 'id', width: 0, tableRows, mean: pooling === 'mean' };
+}

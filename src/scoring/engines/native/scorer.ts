@@ -1,0 +1,145 @@
+import { assert, UserError } from '../../../core/errors.ts';
+import type { Bundle } from '../../../model/bundle.ts';
+import type { Precision } from '../../engines.ts';
+import { createInputCheck, rowsIn } from '../../input.ts';
+import { createPlan } from '../../plan.ts';
+import type { MachineRates } from '../../planner/planSteps.ts';
+import type { AdCacheStats, Scorer, ScoringInput } from '../../scorer.ts';
+import type { NativeAddon, NumberFormat, ProgramSpec } from './addon.ts';
+import { type Formats, lowerPlan } from './lowerPlan.ts';
+import { InputStage } from './stage.ts';
+
+export type NativePrecision = Exclude<Precision, 'auto'>;
+
+export interface NativeOptions {
+  /** The instruction set; one of `addon.kernelNames()`. */
+  readonly kernels: string;
+  readonly precision: NativePrecision;
+  readonly rates: MachineRates;
+  /** For what depends on an ad or creative alone; 0 keeps nothing. */
+  readonly cacheBytes: number;
+  /** The packed weights of a program: packed now where absent, or mapped from where an earlier load left them. */
+  readonly pack?: (spec: ProgramSpec) => ArrayBuffer;
+  /** Rows that go through all layers together: as many as leave their values and the weights in the second cache. */
+  readonly blockRows?: number;
+  /** Candidates a request is planned for; 500 where absent. */
+  readonly candidates?: number;
+}
+
+const numberBytes: Readonly<Record<NativePrecision, number>> = { fp32: 4, bf16: 2, int8: 2 };
+
+/** The number formats a precision is computed in, or undefined where the kernels lack it. */
+export function formatsOf(addon: NativeAddon, kernels: string, precision: NativePrecision): Formats | undefined {
+  const first = (...formats: NumberFormat[]) =>
+    formats.find((format) => addon.supports(kernels, format)) as NumberFormat;
+  switch (precision) {
+    case 'fp32': {
+      const format = first('split', 'f32');
+      return { quantised: format, other: format };
+    }
+    case 'bf16':
+      return addon.supports(kernels, 'bf16') ? { quantised: 'bf16', other: 'bf16' } : undefined;
+    case 'int8':
+      return addon.supports(kernels, 'u8') ? { quantised: 'u8', other: first('bf16', 'f32') } : undefined;
+  }
+}
+
+/**
+ * Scores with the kernels of `native/`: one call a request, ids in, probabilities out. One plan for requests whose own fields
+ * have one row, as in service; another, made when first needed, for rows of any users, as in evaluation.
+ *
+ * @throws UserError for a precision that the kernels or the bundle do not allow
+ */
+export function createNativeScorer(
+  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>,
+  addon: NativeAddon,
+  options: NativeOptions,
+): Scorer {
+  const { typed, fitted, manifest } = bundle;
+  const { kernels, precision } = options;
+  const formats = formatsOf(addon, kernels, precision);
+  if (formats === undefined)
+    throw new UserError(`engine native has no precision ${precision} on '${kernels}'; use fp32 or auto`, 'unsupported');
+  if (precision === 'int8' && manifest.precision === undefined) {
+    throw new UserError(
+      `bundle '${manifest.name}' records no ranges of its layers' inputs, which int8 needs; train it anew, or use bf16 or fp32`,
+    );
+  }
+  const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
+  const tasks = typed.model.tasks.map(({ name }) => name);
+  const service = createProgram(bundle, addon, formats, options, 'request');
+  let evaluation: NativeProgram | undefined;
+  return {
+    engine: `native (${kernels}, ${precision})`,
+    score(input) {
+      let program = service;
+      if (!service.takes(input)) program = evaluation ??= createProgram(bundle, addon, formats, options, 'rows');
+      if (!program.run(input)) {
+        check(input);
+        // What the check leaves: a list where the schema has single ids.
+        throw new UserError(
+          `scoring input: the columns are not of the kinds the model takes; encode them with the bundle's own schema`,
+        );
+      }
+      return new Map(tasks.map((task, i) => [task, program.answers(i)]));
+    },
+    adCacheStats: () => service.cacheStats(),
+    dispose() {
+      service.dispose();
+      evaluation?.dispose();
+    },
+  };
+}
+
+interface NativeProgram {
+  /** Whether the request's columns have one row each. */
+  takes(input: ScoringInput): boolean;
+  /** @returns false if the input does not fit */
+  run(input: ScoringInput): boolean;
+  answers(task: number): Float32Array;
+  cacheStats(): AdCacheStats;
+  dispose(): void;
+}
+
+function createProgram(
+  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>,
+  addon: NativeAddon,
+  formats: Formats,
+  options: NativeOptions,
+  requestFields: 'request' | 'rows',
+): NativeProgram {
+  const { kernels, precision, rates, candidates, cacheBytes, blockRows = 128 } = options;
+  const { pack = (spec) => addon.pack(kernels, spec) } = options;
+  const keeps = cacheBytes > 0;
+  const plan = createPlan(bundle.typed, {
+    rates,
+    candidates,
+    numberBytes: numberBytes[precision],
+    keeps,
+    requestFields,
+  });
+  const { spec, columns } = lowerPlan(plan, bundle, { formats, blockRows, cacheBytes });
+  let program = addon.createProgram(kernels, spec, pack(spec)) as ReturnType<NativeAddon['createProgram']> | undefined;
+  const inUse = () => {
+    assert(program !== undefined, 'a disposed scorer was used');
+    return program;
+  };
+  const stage = new InputStage(columns, spec.tasks.length, (buffer) => addon.setStage(inUse(), buffer));
+  const ofRequest = columns.filter((column) => column.stage === 'request').map(({ field }) => field);
+  return {
+    takes({ fields }) {
+      for (let i = 0; i < ofRequest.length; i++) {
+        const column = fields.get(ofRequest[i]);
+        if (column !== undefined && rowsIn(column) !== 1) return false;
+      }
+      return true;
+    },
+    run: (input) => stage.write(input) && addon.run(inUse()),
+    answers: (task) => stage.answers(task),
+    cacheStats: () => addon.cacheStats(inUse()),
+    dispose() {
+      if (program !== undefined) addon.dispose(program);
+      program = undefined;
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import type { EncodedColumn, EncodedLists } from '../../../schema/encoded.ts';
+import { rowsIn } from '../../input.ts';
+import type { ScoringInput } from '../../scorer.ts';
+import type { ColumnSpec } from './addon.ts';
+
+/** A program's column, and the field it holds. */
+type FieldColumn = ColumnSpec & { readonly field: string };
+
+const headerWords = 2;
+const wordsPerColumn = 3;
+
+/**
+ * The words that a program reads its input from and writes its answers to, so that a call passes nothing: rows, where the
+ * answers go, and for each column where its ids or numbers begin, where its offsets begin and how many items its lists have.
+ */
+export class InputStage {
+  private readonly columns: readonly FieldColumn[];
+  private readonly taskCount: number;
+  private readonly share: (buffer: ArrayBuffer) => void;
+  private ints = new Int32Array(0);
+  private floats = new Float32Array(0);
+  private answersAt = 0;
+  private rowCount = 0;
+
+  /** @param share tells the program of a new buffer */
+  constructor(columns: readonly FieldColumn[], taskCount: number, share: (buffer: ArrayBuffer) => void) {
+    this.columns = columns;
+    this.taskCount = taskCount;
+    this.share = share;
+  }
+
+  /**
+   * Copies an input's columns.
+   *
+   * @returns false if a column is missing, of another kind or of another number of rows; ids are the program's to check
+   */
+  write({ rowCount, fields }: ScoringInput): boolean {
+    const words = this.wordsFor(rowCount, fields);
+    if (words < 0) return false;
+    if (words > this.ints.length) this.grow(words);
+    const { ints, columns } = this;
+    this.rowCount = rowCount;
+    this.answersAt = headerWords + wordsPerColumn * columns.length;
+    let at = this.answersAt + this.taskCount * rowCount;
+    ints[0] = rowCount;
+    ints[1] = this.answersAt;
+    for (let i = 0; i < columns.length; i++) {
+      const column = fields.get(columns[i].field) as EncodedColumn;
+      const rows = columns[i].stage === 'request' ? 1 : rowCount;
+      const header = headerWords + wordsPerColumn * i;
+      ints[header] = at;
+      if (column.kind === 'id') {
+        if (columns[i].kind === 'ids') {
+          at = this.writeSingles(column.ids, rows, header, at);
+          continue;
+        }
+        if (column.ids.length === rows) ints.set(column.ids, at);
+        else ints.fill(column.ids[0], at, at + rows);
+        at += rows;
+      } else if (column.kind === 'dense') {
+        const { width, values } = column;
+        if (values.length === rows * width) this.floats.set(values, at);
+        else for (let row = 0; row < rows; row++) this.floats.set(values, at + row * width);
+        at += rows * width;
+      } else at = this.writeLists(column, rows, header, at);
+    }
+    return true;
+  }
+
+  /** Task `i`'s probabilities, until the next call. */
+  answers(task: number): Float32Array {
+    const from = this.answersAt + task * this.rowCount;
+    return this.floats.subarray(from, from + this.rowCount);
+  }
+
+  /** How many words an input takes, −1 if it does not fit the columns. */
+  private wordsFor(rowCount: number, fields: ScoringInput['fields']): number {
+    const { columns } = this;
+    let words = headerWords + wordsPerColumn * columns.length + this.taskCount * rowCount;
+    for (let i = 0; i < columns.length; i++) {
+      const { field, kind, width, stage } = columns[i];
+      const column = fields.get(field);
+      if (column === undefined || (column.kind === 'dense') !== (kind === 'dense')) return -1;
+      const rows = stage === 'request' ? 1 : rowCount;
+      const given = rowsIn(column);
+      if (given !== rows && given !== 1) return -1;
+      if (column.kind === 'dense') {
+        if (column.width !== width) return -1;
+        words += rows * width;
+      } else if (column.kind === 'id') words += kind === 'ids' ? 2 * rows + 1 : rows;
+      else {
+        if (kind !== 'ids' || !isInside(column)) return -1;
+        const items = column.offsets[given] - column.offsets[0];
+        words += rows + 1 + (given === rows ? items : items * rows);
+      }
+    }
+    return words;
+  }
+
+  private grow(words: number): void {
+    const buffer = new ArrayBuffer(4 * Math.ceil(words * 1.5));
+    this.ints = new Int32Array(buffer);
+    this.floats = new Float32Array(buffer);
+    this.share(buffer);
+  }
+
+  /** Lists, moved to begin at item 0. @returns where the next column begins */
+  private writeLists({ offsets, ids }: EncodedLists, rows: number, header: number, at: number): number {
+    const { ints } = this;
+    const given = offsets.length - 1;
+    const [first] = offsets;
+    const items = ids.subarray(first, offsets[given]);
+    const copies = given === rows ? 1 : rows;
+    const itemsAt = at + rows + 1;
+    ints[header] = itemsAt;
+    ints[header + 1] = at;
+    ints[header + 2] = items.length * copies;
+    if (given === rows) for (let row = 0; row <= rows; row++) ints[at + row] = offsets[row] - first;
+    else for (let row = 0; row <= rows; row++) ints[at + row] = row * items.length;
+    for (let copy = 0; copy < copies; copy++) ints.set(items, itemsAt + copy * items.length);
+    return itemsAt + items.length * copies;
+  }
+
+  /** Single ids where the program expects lists. */
+  private writeSingles(ids: Int32Array, rows: number, header: number, at: number): number {
+    const { ints } = this;
+    const itemsAt = at + rows + 1;
+    ints[header] = itemsAt;
+    ints[header + 1] = at;
+    ints[header + 2] = rows;
+    for (let row = 0; row < rows; row++) {
+      ints[at + row] = row;
+      ints[itemsAt + row] = ids[ids.length === 1 ? 0 : row];
+    }
+    ints[at + rows] = rows;
+    return itemsAt + rows;
+  }
+}
+
+/** Whether the first and last offset lie inside the ids; the program checks those between. */
+function isInside({ offsets, ids }: EncodedLists): boolean {
+  const last = offsets[offsets.length - 1];
+  return offsets[0] >= 0 && last >= offsets[0] && last <= ids.length;
+}
