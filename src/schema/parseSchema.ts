@@ -66,11 +66,16 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
 }
 
 /** typebox stops at 8 errors, of which one wrong constant alone may take five. */
+/** Shapes are few and checked often: a model's steps each against one of them. */
+const compiled = new WeakMap<TSchema, ReturnType<typeof Compile>>();
+
 function allErrors(shape: TSchema, value: unknown) {
+  const validator = compiled.get(shape) ?? Compile(shape);
+  compiled.set(shape, validator);
   const { maxErrors } = Settings.Get();
   Settings.Set({ maxErrors: 200 });
   try {
-    return Compile(shape).Errors(value);
+    return validator.Errors(value);
   } finally {
     Settings.Set({ maxErrors });
   }
