@@ -3,15 +3,16 @@ import { describeType } from '../model/values.ts';
 import { scopeOfField, tableOf } from '../schema/fields.ts';
 import type { Field } from '../schema/schema.ts';
 import { scopes } from '../schema/scopes.ts';
-import { multiplyAddsByScope, planOf } from '../scoring/planner/naiveCost.ts';
+import { costsByScope } from '../scoring/planner/costs.ts';
+import { naiveCosts } from '../scoring/planner/naiveCosts.ts';
 
 export type DescribedBundle = ReturnType<typeof describeBundle>;
 
 /** All there is to say about a bundle, its numbers apart: what `limelight inspect --json` prints. */
 export function describeBundle({ manifest, typed, fitted, weights, golden }: Bundle) {
   const { name, version, format, createdAt, createdBy, metrics, training, calibration } = manifest;
-  const plan = planOf(typed);
-  const steps = plan.steps.map(({ step, type, scope, parameters, multiplyAdds }) => {
+  const costs = naiveCosts(typed);
+  const steps = costs.map(({ step, type, scope, parameters, multiplyAdds }) => {
     const { op, output, inputs, ...settings } = step as typeof step & { tables?: unknown };
     delete settings.tables;
     return { output, op, inputs, settings, type: describeType(type), scope, parameters, multiplyAdds };
@@ -21,7 +22,7 @@ export function describeBundle({ manifest, typed, fitted, weights, golden }: Bun
     return { name, vocabulary, rows, size, parameters: rows * size, bytes: rows * size * 4 };
   });
   const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
-  const perRow = multiplyAddsByScope(plan);
+  const perRow = costsByScope(costs);
   return {
     name,
     version,
@@ -46,7 +47,7 @@ export function describeBundle({ manifest, typed, fitted, weights, golden }: Bun
       weightBytes: sum([...weights.values()].map(({ values }) => values.byteLength)),
       tableBytes: sum(tables.map(({ name }) => weights.get(tableWeight(name))?.values.byteLength ?? 0)),
       multiplyAdds: Object.fromEntries(
-        scopes.flatMap((scope) => (perRow.has(scope) ? [[scope, perRow.get(scope)]] : [])),
+        scopes.flatMap((scope) => (perRow.has(scope) ? [[scope, perRow.get(scope)?.multiplyAdds]] : [])),
       ),
     },
   };

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { assert } from '../core/errors.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { checkModel } from '../model/checkModel.ts';
+import type { Field } from '../schema/schema.ts';
 import { joinAll } from '../schema/scopes.ts';
 import { randomBundle, randomInput, randomWeights } from './conformance/randomBundle.ts';
 import { randomModel } from './conformance/randomModel.ts';
@@ -11,7 +13,10 @@ import type { Matrix } from './engines/reference/matrix.ts';
 import { runPlan } from './engines/reference/runPlan.ts';
 import { runSteps } from './engines/reference/runSteps.ts';
 import { createPlan } from './plan.ts';
-import type { Plan, PlanOptions, PlanStep, PlanValue } from './planner/planSteps.ts';
+import { costOfRequest } from './planner/costs.ts';
+import { naiveCosts } from './planner/naiveCosts.ts';
+import { keptBytes, planCosts } from './planner/planCosts.ts';
+import type { Plan, PlanOptions, PlanStep, PlanValue, Term } from './planner/planSteps.ts';
 import { slicesOf } from './planner/reads.ts';
 import type { ScoringInput } from './scorer.ts';
 
@@ -52,7 +57,7 @@ function differenceOf({ typed, weights }: Pick<Bundle, 'typed' | 'weights'>, pla
     task.logits.forEach((logit, j) => {
       const expected = naive.get(logit) as Matrix;
       const got = planned.get(plan.tasks[i].logits[j]) as Matrix;
-      expect([got.rows, got.width]).toEqual([expected.rows, 1]);
+      assert(got.rows === expected.rows && got.width === 1, `${logit} has ${got.rows} rows of ${got.width}`);
       for (const [row, value] of got.values.entries())
         difference = Math.max(difference, Math.abs(value - expected.values[row]));
     });
@@ -61,68 +66,71 @@ function differenceOf({ typed, weights }: Pick<Bundle, 'typed' | 'weights'>, pla
 }
 
 /** Checks what an engine relies on: every read lies within what it reads, and every value is there for a reason. */
-function expectWellFormed(
-  { typed, weights }: Pick<Bundle, 'typed' | 'weights'>,
-  plan: Plan,
-  options: PlanOptions,
-): void {
+function checkPlan({ typed, weights }: Pick<Bundle, 'typed' | 'weights'>, plan: Plan, options: PlanOptions): void {
   const made = new Map<string, PlanValue>();
-  const wider = new Set(plan.tasks.flatMap((task) => task.logits));
-  const read = new Set(wider);
+  const crossed = new Set(plan.tasks.flatMap((task) => task.logits));
+  const read = new Set(crossed);
   for (const step of plan.steps) {
     const { output } = step;
     const value = plan.values.get(output) as PlanValue;
-    for (const slice of slicesOf(step)) {
-      const from = made.get(slice.value);
-      if (from === undefined) throw new Error(`${output} reads ${slice.value}, which no earlier step makes`);
-      expect(slice.from >= 0 && slice.width > 0 && slice.from + slice.width <= from.width).toBe(true);
+    const scopes = slicesOf(step).map((slice) => {
+      const source = made.get(slice.value) as PlanValue;
+      assert(source !== undefined, `${output} reads ${slice.value}, which no earlier step makes`);
+      const { from, width } = slice;
+      assert(from >= 0 && width > 0 && from + width <= source.width, `${output} reads beyond ${slice.value}`);
       read.add(slice.value);
-      if (from.scope !== value.scope) wider.add(slice.value);
-    }
-    const scopes = slicesOf(step).map((slice) => (made.get(slice.value) as PlanValue).scope);
-    if (step.op !== 'embed' && step.op !== 'input') expect(value.scope).toBe(joinAll(scopes));
-    expectRightWeights(step, value, weights);
-    expect(made.has(output)).toBe(false);
+      if (source.scope !== value.scope) crossed.add(slice.value);
+      return source.scope;
+    });
+    const readsFields = step.op === 'embed' || step.op === 'input';
+    assert(readsFields || value.scope === joinAll(scopes), `${output} has scope ${value.scope}`);
+    checkShapes(step, value.width, (name) => weights.get(name)?.shape as readonly number[]);
+    assert(!made.has(output), `${output} is made twice`);
     made.set(output, value);
   }
-  expect(plan.values.size).toBe(made.size);
+  assert(plan.values.size === made.size, 'the plan names values that it does not make');
   for (const [name, { scope, kept }] of plan.values) {
-    expect(read).toContain(name);
+    assert(read.has(name), `nothing reads ${name}`);
     const isAds = scope === 'ad' || scope === 'creative';
-    expect(kept).toBe(isAds && options.keeps === true && wider.has(name));
-    if (options.requestFields === 'rows') expect(scope).toBe('candidate');
+    assert(kept === (isAds && options.keeps === true && crossed.has(name)), `${name} is kept: ${kept}`);
+    assert(scope === 'candidate' || options.requestFields !== 'rows', `${name} has scope ${scope}`);
   }
-  for (const [i, task] of plan.tasks.entries()) {
-    expect(task.name).toBe(typed.model.tasks[i].name);
-    for (const logit of task.logits) expect(made.get(logit)?.width).toBe(1);
-  }
+  expect(plan.tasks.map((task) => task.name)).toEqual(typed.model.tasks.map((task) => task.name));
+  for (const { logits } of plan.tasks) for (const logit of logits) assert(made.get(logit)?.width === 1, logit);
 }
 
-function expectRightWeights(step: PlanStep, { width }: PlanValue, weights: Bundle['weights']): void {
-  const shapeOf = (name: string) => weights.get(name)?.shape as readonly number[];
-  const expectRows = (weight: string, firstRow: number, rows: number, units: number) => {
+function checkShapes(step: PlanStep, width: number, shapeOf: (weights: string) => readonly number[]): void {
+  const fits = (weight: string, firstRow: number, rows: number, units: number) => {
     const [k, n] = shapeOf(weight);
-    expect(n).toBe(units);
-    expect(firstRow >= 0 && firstRow + rows <= k).toBe(true);
+    return n === units && firstRow >= 0 && firstRow + rows <= k;
   };
-  if (step.op === 'projectField') {
-    expectRows(step.weight, step.firstRow, step.input.width, step.units);
-    expect(width).toBe(step.sizes.length * step.units);
-  } else if (step.op === 'affine') {
-    expect(width).toBe(step.units);
-    expect(step.terms.length).toBeGreaterThan(0);
-    if (step.bias !== null) expect(shapeOf(step.bias)).toEqual([step.units]);
-    for (const term of step.terms) {
-      if (term.kind === 'product') expectRows(term.weight, term.firstRow, term.input.width, step.units);
-      else if (term.kind === 'value') expect(term.input.width).toBe(step.units);
+  const termFits = (term: Term, units: number) =>
+    term.kind === 'gatedSum' ||
+    (term.kind === 'value' ? term.input.width === units : fits(term.weight, term.firstRow, term.input.width, units));
+  const isRight = (): boolean => {
+    switch (step.op) {
+      case 'embed':
+        return step.tables.every((table, i) => shapeOf(`tables/${table}`)[1] === step.sizes[i]);
+      case 'projectField':
+        return (
+          fits(step.weight, step.firstRow, step.input.width, step.units) && width === step.sizes.length * step.units
+        );
+      case 'affine': {
+        const { terms, bias, units } = step;
+        const biasFits = bias === null || shapeOf(bias)[0] === units;
+        return width === units && terms.length > 0 && biasFits && terms.every((term) => termFits(term, units));
+      }
+      case 'add':
+      case 'multiply':
+      case 'multiplyAdd':
+        return step.inputs.every((input) => input.width === width);
+      case 'gate':
+        return step.gates.width === step.sizes.length && step.input.width === width;
+      default:
+        return true;
     }
-  } else if (step.op === 'embed') {
-    expect(step.tables.map((table) => shapeOf(`tables/${table}`)[1])).toEqual(step.sizes);
-  } else if (step.op === 'add' || step.op === 'multiply' || step.op === 'multiplyAdd') {
-    for (const input of step.inputs) expect(input.width).toBe(width);
-  } else if (step.op === 'gate') {
-    expect([step.gates.width, step.input.width]).toEqual([step.sizes.length, width]);
-  }
+  };
+  assert(isRight(), `${step.output} has parts of the wrong shape`);
 }
 
 describe('createPlan', () => {
@@ -135,7 +143,7 @@ describe('createPlan', () => {
         const model = randomTyped(random);
         const options = randomOptions(random);
         const plan = createPlan(model.typed, options);
-        expectWellFormed(model, plan, options);
+        checkPlan(model, plan, options);
         const once = inputs[random.below(inputs.length)];
         const input = options.requestFields === 'rows' || random.next() < 0.2 ? repeatRows(once) : once;
         expect(differenceOf(model, plan, input)).toBeLessThan(1e-9);
@@ -153,4 +161,98 @@ describe('createPlan', () => {
     for (const what of ['request', 'ad', 'creative'].flatMap((scope) => [`fields of ${scope}`, `value of ${scope}`]))
       expect(taken.get(what), what).toBeGreaterThan(10);
   }, 60_000);
+});
+
+const field = (name: string, scope: 'request' | 'ad'): Field => ({ name, kind: 'id', scope, size: 16 });
+const many = (count: number, scope: 'request' | 'ad') =>
+  Array.from({ length: count }, (_, i) => field(i === 0 && scope === 'request' ? 'userId' : `${scope}${i}`, scope));
+
+/** 20 user and 12 ad fields × 16, 512-256-128, two heads. */
+function referenceShape(architecture = 'senet-dnn'): Bundle {
+  const fields = [...many(20, 'request'), ...many(12, 'ad')];
+  return randomBundle({
+    random: createRandom(1),
+    architecture,
+    options: { hidden: [512, 256, 128] },
+    fields,
+    rowCount: 20,
+  });
+}
+
+const tiles = { matrixMultiplyAddsPerNs: 700, vectorMultiplyAddsPerNs: 12, cacheBytesPerNs: 50, memoryBytesPerNs: 10 };
+const avx2 = { matrixMultiplyAddsPerNs: 57, vectorMultiplyAddsPerNs: 12, cacheBytesPerNs: 50, memoryBytesPerNs: 10 };
+const stepOf = (plan: Plan, output: string) => plan.steps.find((step) => step.output === output);
+const kept = (plan: Plan) => [...plan.values].flatMap(([name, value]) => (value.kept ? [name] : []));
+
+describe('a plan of SENet-DNN', () => {
+  const { typed } = referenceShape();
+  const product = { kind: 'product', weight: 'hidden.0.w' };
+  const ofRequest = {
+    kind: 'gatedSum',
+    gates: { value: 'gates', from: 0, width: 20 },
+    fields: 'hidden.0.fields.request',
+  };
+
+  it('on fast matrix units gates projected user fields, and ad fields before their product', () => {
+    const plan = createPlan(typed, { rates: tiles, numberBytes: 2 });
+    expect(stepOf(plan, 'hidden.0')).toEqual({
+      op: 'affine',
+      terms: [ofRequest, { ...product, input: { value: 'gated.ad', from: 0, width: 192 }, firstRow: 320 }],
+      bias: 'hidden.0.b',
+      units: 512,
+      activation: 'relu',
+      output: 'hidden.0',
+    });
+    expect(plan.values.get('hidden.0.fields.request')).toEqual({ width: 20 * 512, scope: 'request', kept: false });
+    expect(kept(plan)).toEqual(['embeddings.ad', 'gates.hidden.ad']);
+    expect(keptBytes(plan)).toEqual({ ad: (192 + 11) * 4, creative: 0 });
+  });
+
+  it('takes two thirds of the model’s multiply-adds', () => {
+    const plan = planCosts(createPlan(typed, { rates: tiles, numberBytes: 2 }));
+    const perCandidate = 2 * 11 + 11 * 32 + 192 + (20 + 192) * 512 + 512 * 256 + 256 * 128 + 2 * 128;
+    const perRequest = 320 + 20 * 11 + 320 * 512;
+    expect(costOfRequest(plan, 500, true).multiplyAdds).toBe(perRequest + 500 * perCandidate);
+    expect((perRequest + 500 * perCandidate) / 1e6).toBeCloseTo(136.8, 1);
+    expect(costOfRequest(naiveCosts(typed), 500, false).multiplyAdds / 1e6).toBeCloseTo(214, 0);
+  });
+
+  it('on slow ones with fast memory keeps the ads’ projections, unless nothing is kept or a record would be too large', () => {
+    const rates = { ...avx2, vectorMultiplyAddsPerNs: 30, memoryBytesPerNs: 25 };
+    const terms = (options: Partial<PlanOptions>) => {
+      const step = stepOf(createPlan(typed, { rates, ...options }), 'hidden.0');
+      return step?.op === 'affine'
+        ? step.terms.map((term) => (term.kind === 'gatedSum' ? term.fields : term.kind))
+        : [];
+    };
+    expect(terms({})).toEqual(['hidden.0.fields.request', 'hidden.0.fields.ad']);
+    expect(terms({ rates: { ...rates, memoryBytesPerNs: 5 } })).toEqual(['hidden.0.fields.request', 'product']);
+    expect(terms({ keeps: false })).toEqual(['hidden.0.fields.request', 'product']);
+    expect(terms({ recordBytesMax: 24_000 })).toEqual(['hidden.0.fields.request', 'product']);
+  });
+
+  it('leaves the steps as they are where a request’s fields may differ by row', () => {
+    const plan = createPlan(typed, { rates: tiles, requestFields: 'rows' });
+    expect(stepOf(plan, 'hidden.0')).toMatchObject({
+      terms: [
+        { ...product, input: { width: 320 }, firstRow: 0 },
+        { ...product, input: { width: 192 }, firstRow: 320 },
+      ],
+    });
+    expect(new Set([...plan.values.values()].map(({ scope }) => scope))).toEqual(new Set(['candidate']));
+  });
+});
+
+describe('a plan of layers over several scopes', () => {
+  const { typed } = referenceShape('deep-fm');
+  const terms = (options: PlanOptions) => {
+    const step = stepOf(createPlan(typed, options), 'hidden.0');
+    return step?.op === 'affine' ? step.terms.map((term) => (term.kind === 'gatedSum' ? '' : term.input.value)) : [];
+  };
+
+  it('multiplies the user’s half once, and the ad’s half where that beats reading its product', () => {
+    expect(terms({ rates: tiles, numberBytes: 2 })).toEqual(['embeddings.ad', 'hidden.0.request']);
+    expect(terms({ rates: avx2 })).toEqual(['hidden.0.request', 'hidden.0.ad']);
+    expect(terms({ rates: avx2, keeps: false })).toEqual(['embeddings.ad', 'hidden.0.request']);
+  });
 });

@@ -1,9 +1,9 @@
 import { type Scope, scopeIncludes } from '../../schema/scopes.ts';
+import { floatBytes } from './costs.ts';
 import type { MachineRates, PlanOptions } from './planSteps.ts';
 
 /** Products are done in whole tiles. */
 const tiled = (n: number) => Math.ceil(n / 16) * 16;
-const floatBytes = 4;
 
 /**
  * What a request costs, in nanoseconds: multiply-adds / rate + bytes / rate, of what two ways of computing the same value
@@ -14,12 +14,15 @@ export class CostModel {
   private readonly candidates: number;
   private readonly embeddingBytes: number;
   private readonly keeps: boolean;
+  private readonly recordBytesMax: number;
 
-  constructor({ rates, candidates = 500, numberBytes = floatBytes, keeps = true }: PlanOptions) {
+  constructor(options: PlanOptions) {
+    const { rates, candidates = 500, numberBytes = floatBytes } = options;
     this.rates = rates;
     this.candidates = candidates;
     this.embeddingBytes = numberBytes;
-    this.keeps = keeps;
+    this.keeps = options.keeps ?? true;
+    this.recordBytesMax = options.recordBytesMax ?? Number.POSITIVE_INFINITY;
   }
 
   /** Whether values of a scope are computed less often than once a row. */
@@ -56,6 +59,7 @@ export class CostModel {
 
   /** The same of kept projections. */
   gatedSumOfKept(fields: number, units: number): number {
+    if (fields * units * floatBytes > this.recordBytesMax) return Number.POSITIVE_INFINITY;
     return this.readKept(fields * units) + this.candidates * this.productOnce(fields, units);
   }
 }

@@ -121,6 +121,8 @@ export interface PlanOptions {
   readonly numberBytes?: number;
   /** Whether values of an ad or creative alone are kept from request to request; else computed for each candidate. */
   readonly keeps?: boolean;
+  /** Kept projections of one value may take at most this many bytes a record; no limit where absent. */
+  readonly recordBytesMax?: number;
   /**
    * `request` where the request's fields come once a call, as in service; `rows` where any field may come a row each, as
    * in evaluation: then every value counts as a candidate's and no rewrite rests on the request being one row.

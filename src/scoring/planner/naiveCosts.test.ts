@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/random.ts';
 import { randomBundle } from '../conformance/randomBundle.ts';
-import { multiplyAddsByScope, planOf } from './naiveCost.ts';
+import { costsByScope } from './costs.ts';
+import { naiveCosts } from './naiveCosts.ts';
 
 const options = { hidden: [10, 5], crossLayers: 1, crossRank: 3, innerUnits: 4 };
 const { typed } = randomBundle({ random: createRandom(1), architecture: 'senet-dnn', options });
-const plan = planOf(typed);
-const planned = (output: string) => plan.steps.find(({ step }) => step.output === output);
+const costs = naiveCosts(typed);
+const planned = (output: string) => costs.find((cost) => cost.output === output);
 
-describe('planOf', () => {
+describe('naiveCosts', () => {
   it('keeps every step in order, with its type and scope', () => {
-    expect(plan.steps.map(({ step }) => step)).toEqual(typed.model.steps);
+    expect(costs.map(({ step }) => step)).toEqual(typed.model.steps);
     expect(planned('embeddings.request')).toMatchObject({ scope: 'request', parameters: 0, multiplyAdds: 0 });
     expect(planned('embeddings.ad')).toMatchObject({ scope: 'ad', type: { kind: 'fields', sizes: [8, 8] } });
     expect(planned('gated')).toMatchObject({ scope: 'variant' });
@@ -27,10 +28,20 @@ describe('planOf', () => {
     expect(planned('click.logit')).toMatchObject({ multiplyAdds: 5 + 69, parameters: 5 + 69 + 1 });
   });
 
+  it('counts the bytes of tables and of each row’s own inputs', () => {
+    expect(planned('embeddings.request')).toMatchObject({ bytes: 3 * 8 * 4 });
+    expect(planned('gates')).toMatchObject({ bytes: 64 * 4 });
+    // What the request knows is there once for all rows: 4 of the 5 dense inputs.
+    expect(planned('hidden.0')).toMatchObject({ bytes: (64 + 1 + 4) * 4 });
+  });
+
   it('adds up by scope', () => {
-    const sums = multiplyAddsByScope(plan);
-    expect([...sums.values()].reduce((a, b) => a + b)).toBe(plan.steps.reduce((sum, s) => sum + s.multiplyAdds, 0));
-    expect(sums.get('request')).toBe(0);
-    expect(sums.get('variant')).toBeGreaterThan(0);
+    const sums = costsByScope(costs);
+    for (const what of ['multiplyAdds', 'bytes'] as const) {
+      const total = costs.reduce((sum, cost) => sum + cost[what], 0);
+      expect([...sums.values()].reduce((sum, cost) => sum + cost[what], 0)).toBe(total);
+    }
+    expect(sums.get('request')?.multiplyAdds).toBe(0);
+    expect(sums.get('variant')?.multiplyAdds).toBeGreaterThan(0);
   });
 });
