@@ -1,0 +1,60 @@
+#pragma once
+#include "finish.h"
+
+// A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by two column tiles, along k in pieces, so that
+// a piece of the right operand (16 KiB) is read from there by all row tiles of the block.
+
+namespace limelight {
+namespace {
+
+constexpr int rowTilesAtOnce = 4;
+constexpr int kTilesAtOnce = 8;
+
+/// A piece of a term: sums[row tile][column tile] += a[row tile, k] · b[k, column tile].
+struct Piece {
+  Format format;
+  const std::byte* a;
+  size_t aStride;  // bytes between row tiles
+  const std::byte* b;
+  size_t bStride;  // bytes between column tiles
+  int kTiles;
+  int rows;
+  int columnTiles;
+  float* sums;  // u8: int32_t
+};
+
+template <void (*multiply)(const Piece&)>
+void productInBlocks(const MatrixProduct& p) {
+  constexpr int numbers = rowTilesAtOnce * columnTilesAtOnce * blockNumbers;
+  alignas(64) float sums[numbers];
+  alignas(64) int32_t integers[numbers];
+  bool anyFloats = false, anyIntegers = false;
+  for (int t = 0; t < p.termCount; t++) (p.terms[t].format == Format::u8 ? anyIntegers : anyFloats) = true;
+  for (int row = 0; row < p.rows; row += rowTilesAtOnce * tileRows) {
+    const int rows = p.rows - row < rowTilesAtOnce * tileRows ? p.rows - row : rowTilesAtOnce * tileRows;
+    for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
+      const int left = (p.columns - column) / 16;
+      const int columnTiles = left < columnTilesAtOnce ? left : columnTilesAtOnce;
+      if (anyFloats) __builtin_memset(sums, 0, sizeof sums);
+      if (anyIntegers) __builtin_memset(integers, 0, sizeof integers);
+      for (int t = 0; t < p.termCount; t++) {
+        const MatrixTerm& term = p.terms[t];
+        const size_t tile = tileBytes(term.format), stride = term.kTiles * tile;
+        const std::byte* a = term.a + row / tileRows * stride;
+        const std::byte* b = term.b + column / 16 * stride;
+        float* to = term.format == Format::u8 ? reinterpret_cast<float*>(integers) : sums;
+        for (int k = 0; k < term.kTiles; k += kTilesAtOnce) {
+          const int kTiles = term.kTiles - k < kTilesAtOnce ? term.kTiles - k : kTilesAtOnce;
+          multiply({term.format, a + k * tile, stride, b + k * tile, stride, kTiles, rows, columnTiles, to});
+        }
+      }
+      for (int r = 0; r < ((rows + 15) & ~15); r++) {
+        const int at = r / tileRows * columnTilesAtOnce * blockNumbers + r % tileRows * 16;
+        finishRow(p, row + r, column, columnTiles, anyFloats ? sums + at : nullptr, anyIntegers ? integers + at : nullptr);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limelight
