@@ -32,7 +32,7 @@ describe('createScorer', () => {
 
   it('refuses an engine or backend it does not know, and a backend where there are none', async () => {
     await expect(createScorer(bundle, { engine: 'fpga' })).rejects.toThrow(
-      "engine 'fpga' is unknown; use one of auto, tfjs, reference",
+      "engine 'fpga' is unknown; use one of auto, native, tfjs, reference",
     );
     await expect(createScorer(bundle, { backend: 'abacus' })).rejects.toThrow(/backend 'abacus' is unknown/);
     await expect(createScorer(bundle, { engine: 'reference', backend: 'wasm' })).rejects.toThrow(/has no backends/);

@@ -34,6 +34,14 @@ interface Engine {
 /** Every engine, the fastest first; a new one is a folder and an entry here. */
 export const engines: readonly Engine[] = [
   {
+    name: 'native',
+    has: ['precision', 'adCacheMb'],
+    async load(bundle, choice) {
+      const { loadNativeScorer } = await import('./engines/native/loadScorer.ts');
+      return loadNativeScorer(bundle, choice);
+    },
+  },
+  {
     name: 'tfjs',
     has: ['backend'],
     async load(bundle, { backend = 'auto' }) {

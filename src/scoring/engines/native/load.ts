@@ -13,6 +13,8 @@ export interface LoadedAddon {
   readonly addon: NativeAddon;
   /** The fastest this machine has, or the one LIMELIGHT_ISA names. */
   readonly kernels: string;
+  /** Changes when the addon is built anew. */
+  readonly build: string;
 }
 
 const relativePath = 'native/build/limelight.node';
@@ -26,7 +28,7 @@ function findAddon(): string | undefined {
   }
 }
 
-let loaded: NativeAddon | undefined;
+let loaded: { readonly addon: NativeAddon; readonly build: string } | undefined;
 
 /**
  * Loads the addon that `npm install` has built.
@@ -35,17 +37,18 @@ let loaded: NativeAddon | undefined;
  */
 export function loadAddon(isa = process.env.LIMELIGHT_ISA): LoadedAddon {
   loaded ??= requireAddon();
-  const names = loaded.kernelNames();
+  const { addon, build } = loaded;
+  const names = addon.kernelNames();
   if (isa !== undefined && isa !== '' && !names.includes(isa)) {
     throw new UserError(
       `engine native: LIMELIGHT_ISA is '${isa}', but this machine and build have ${names.join(', ')}; name one of these`,
       'unsupported',
     );
   }
-  return { addon: loaded, kernels: isa || names[0] };
+  return { addon, kernels: isa || names[0], build };
 }
 
-function requireAddon(): NativeAddon {
+function requireAddon(): { addon: NativeAddon; build: string } {
   const file = findAddon();
   if (file === undefined) {
     throw new UserError(
@@ -54,7 +57,8 @@ function requireAddon(): NativeAddon {
     );
   }
   try {
-    return createRequire(import.meta.url)(file) as NativeAddon;
+    const { size, mtimeMs } = statSync(file);
+    return { addon: createRequire(import.meta.url)(file) as NativeAddon, build: `${size} ${mtimeMs}` };
   } catch (error) {
     throw new UserError(`engine native does not load: ${messageOf(error)}; run 'npm run build:native'`, 'unsupported');
   }

@@ -5,8 +5,8 @@ import { createInputCheck, rowsIn } from '../../input.ts';
 import { createPlan } from '../../plan.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
 import type { AdCacheStats, Scorer, ScoringInput } from '../../scorer.ts';
-import type { NativeAddon, NumberFormat, ProgramSpec } from './addon.ts';
-import { type Formats, lowerPlan } from './lowerPlan.ts';
+import type { NativeAddon, NumberFormat } from './addon.ts';
+import { type Formats, type Lowered, lowerPlan } from './lowerPlan.ts';
 import { InputStage } from './stage.ts';
 
 export type NativePrecision = Exclude<Precision, 'auto'>;
@@ -18,12 +18,18 @@ export interface NativeOptions {
   readonly rates: MachineRates;
   /** For what depends on an ad or creative alone; 0 keeps nothing. */
   readonly cacheBytes: number;
-  /** The packed weights of a program: packed now where absent, or mapped from where an earlier load left them. */
-  readonly pack?: (spec: ProgramSpec) => ArrayBuffer;
   /** Rows that go through all layers together: as many as leave their values and the weights in the second cache. */
   readonly blockRows?: number;
   /** Candidates a request is planned for; 500 where absent. */
   readonly candidates?: number;
+}
+
+type ScoredBundle = Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>;
+
+/** A program, and its weights as `NativeAddon.pack` gave them; packed now where absent. */
+export interface Service {
+  readonly lowered: Lowered;
+  readonly packed?: ArrayBuffer;
 }
 
 const numberBytes: Readonly<Record<NativePrecision, number>> = { fp32: 4, bf16: 2, int8: 2 };
@@ -48,32 +54,27 @@ export function formatsOf(addon: NativeAddon, kernels: string, precision: Native
  * Scores with the kernels of `native/`: one call a request, ids in, probabilities out. One plan for requests whose own fields
  * have one row, as in service; another, made when first needed, for rows of any users, as in evaluation.
  *
+ * @param service the program of requests and its packed weights, where they are at hand: see `lowerFor`
  * @throws UserError for a precision that the kernels or the bundle do not allow
  */
 export function createNativeScorer(
-  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>,
+  bundle: ScoredBundle,
   addon: NativeAddon,
   options: NativeOptions,
+  service: Service = { lowered: lowerFor(bundle, addon, options) },
 ): Scorer {
-  const { typed, fitted, manifest } = bundle;
+  const { typed, fitted } = bundle;
   const { kernels, precision } = options;
-  const formats = formatsOf(addon, kernels, precision);
-  if (formats === undefined)
-    throw new UserError(`engine native has no precision ${precision} on '${kernels}'; use fp32 or auto`, 'unsupported');
-  if (precision === 'int8' && manifest.precision === undefined) {
-    throw new UserError(
-      `bundle '${manifest.name}' records no ranges of its layers' inputs, which int8 needs; train it anew, or use bf16 or fp32`,
-    );
-  }
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
   const tasks = typed.model.tasks.map(({ name }) => name);
-  const service = createProgram(bundle, addon, formats, options, 'request');
-  let evaluation: NativeProgram | undefined;
+  const requests = createProgram(addon, kernels, service);
+  let rows: NativeProgram | undefined;
   return {
     engine: `native (${kernels}, ${precision})`,
     score(input) {
-      let program = service;
-      if (!service.takes(input)) program = evaluation ??= createProgram(bundle, addon, formats, options, 'rows');
+      let program = requests;
+      if (!requests.takes(input))
+        program = rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
       if (!program.run(input)) {
         check(input);
         // What the check leaves: a list where the schema has single ids.
@@ -83,10 +84,10 @@ export function createNativeScorer(
       }
       return new Map(tasks.map((task, i) => [task, program.answers(i)]));
     },
-    adCacheStats: () => service.cacheStats(),
+    adCacheStats: () => requests.cacheStats(),
     dispose() {
-      service.dispose();
-      evaluation?.dispose();
+      requests.dispose();
+      rows?.dispose();
     },
   };
 }
@@ -101,25 +102,38 @@ interface NativeProgram {
   dispose(): void;
 }
 
-function createProgram(
-  bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>,
+/**
+ * A bundle's program for one precision and machine.
+ *
+ * @param requestFields `rows` where a request's own fields may have a row each
+ * @throws UserError for a precision that the kernels or the bundle do not allow
+ */
+export function lowerFor(
+  bundle: ScoredBundle,
   addon: NativeAddon,
-  formats: Formats,
   options: NativeOptions,
-  requestFields: 'request' | 'rows',
-): NativeProgram {
+  requestFields: 'request' | 'rows' = 'request',
+): Lowered {
+  const { manifest, typed } = bundle;
   const { kernels, precision, rates, candidates, cacheBytes, blockRows = 128 } = options;
-  const { pack = (spec) => addon.pack(kernels, spec) } = options;
+  const formats = formatsOf(addon, kernels, precision);
+  if (formats === undefined)
+    throw new UserError(`engine native has no precision ${precision} on '${kernels}'; use fp32 or auto`, 'unsupported');
+  if (precision === 'int8' && manifest.precision === undefined) {
+    throw new UserError(
+      `bundle '${manifest.name}' records no ranges of its layers' inputs, which int8 needs; train it anew, or use bf16 or fp32`,
+    );
+  }
   const keeps = cacheBytes > 0;
-  const plan = createPlan(bundle.typed, {
-    rates,
-    candidates,
-    numberBytes: numberBytes[precision],
-    keeps,
-    requestFields,
-  });
-  const { spec, columns } = lowerPlan(plan, bundle, { formats, blockRows, cacheBytes });
-  let program = addon.createProgram(kernels, spec, pack(spec)) as ReturnType<NativeAddon['createProgram']> | undefined;
+  const plan = createPlan(typed, { rates, candidates, numberBytes: numberBytes[precision], keeps, requestFields });
+  return lowerPlan(plan, bundle, { formats, blockRows, cacheBytes });
+}
+
+function createProgram(addon: NativeAddon, kernels: string, { lowered, packed }: Service): NativeProgram {
+  const { spec, columns } = lowered;
+  let program = addon.createProgram(kernels, spec, packed ?? addon.pack(kernels, spec)) as
+    | ReturnType<NativeAddon['createProgram']>
+    | undefined;
   const inUse = () => {
     assert(program !== undefined, 'a disposed scorer was used');
     return program;
