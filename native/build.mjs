@@ -33,7 +33,7 @@ const isaFlags = {
 const isaNames = ['scalar', 'neon', 'avx2', 'avx512', 'amx'];
 
 const baseFlags = [
-  ...['-std=c++20', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-math-errno', '-fno-trapping-math'],
+  ...['-std=c++20', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off'],
   // GCC 12 warns of uninitialised variables inside its own AVX-512 header.
   ...['-Wall', '-Wextra', '-Wno-uninitialized', '-Wno-maybe-uninitialized', ...(process.env.CI ? ['-Werror'] : [])],
 ];

@@ -1,0 +1,72 @@
+#include <set>
+
+#include "../kernels/kernels.h"
+#include "check.h"
+
+namespace limelight {
+namespace {
+
+void testInside(const RowKernels& kernels, int count, Random& random) {
+  const Guarded<int32_t> ids(count);
+  const int32_t rows = 1000;
+  for (int i = 0; i < count; i++) ids[i] = random.below(rows);
+  const auto inside = [&](int32_t tableRows) { return kernels.idsInside(ids.get(), static_cast<size_t>(count), tableRows); };
+  check(inside(rows), "ids inside a table", 0, 1);
+  check(inside(0) == (count == 0), "ids of a table without rows", 1, 0);
+  for (const int32_t wrong : {rows, -1, INT32_MIN, INT32_MAX}) {
+    for (int i = 0; i < count; i++) {
+      const int32_t kept = ids[i];
+      ids[i] = wrong;
+      check(!inside(rows), "an id beyond the table", wrong, rows);
+      ids[i] = kept;
+    }
+  }
+}
+
+void testHash(const RowKernels& kernels, int rows, Random& random) {
+  const Guarded<int32_t> ids(rows);
+  const Guarded<uint64_t> h(2 * static_cast<size_t>(rows));
+  const uint64_t salt = 0x1234567890abcdefu + random.bits();
+  std::vector<uint64_t> before(h.size());
+  for (int i = 0; i < rows; i++) ids[i] = static_cast<int32_t>(random.bits() << 1);
+  for (size_t i = 0; i < h.size(); i++) before[i] = h[i] = uint64_t{random.bits()} << 32 | random.bits();
+  kernels.hashIds(rows, ids.get(), salt, h.get());
+  for (size_t i = 0; i < h.size(); i++) {
+    const uint64_t odd = i % 2 == 0 ? 0x9e3779b97f4a7c15u : 0xd1342543de82ef95u;
+    const uint64_t mixed = (before[i] ^ (uint64_t{static_cast<uint32_t>(ids[i / 2])} + salt)) * odd;
+    check(h[i] == (mixed ^ mixed >> 32), "a mix", static_cast<double>(h[i]), static_cast<double>(mixed ^ mixed >> 32));
+  }
+}
+
+/// Small ids in two columns, as tables have them: no two pairs may meet, in either mix.
+void testCollisions(const RowKernels& kernels) {
+  constexpr int side = 300;
+  std::set<uint64_t> first, second;
+  for (int a = 0; a < side; a++) {
+    std::vector<uint64_t> h(2 * side, 1);
+    std::vector<int32_t> as(side, a), bs(side);
+    for (int b = 0; b < side; b++) bs[b] = b;
+    kernels.hashIds(side, as.data(), 1, h.data());
+    kernels.hashIds(side, bs.data(), 3, h.data());
+    for (int b = 0; b < side; b++) {
+      first.insert(h[2 * b]);
+      second.insert(h[2 * b + 1]);
+    }
+  }
+  check(first.size() == side * side, "different first mixes", static_cast<double>(first.size()), side * side);
+  check(second.size() == side * side, "different second mixes", static_cast<double>(second.size()), side * side);
+}
+
+}  // namespace
+
+void testIds(const Kernels& kernels) {
+  Random random;
+  Tally::get().what = std::string(kernels.name) + ": ids";
+  for (const int count : lengths) {
+    testInside(kernels.rows, count, random);
+    testHash(kernels.rows, count, random);
+  }
+  testCollisions(kernels.rows);
+}
+
+}  // namespace limelight

@@ -1,0 +1,33 @@
+#include <cstdio>
+
+#include "../kernels/isa.h"
+#include "check.h"
+
+namespace limelight {
+
+int testMatrix();  // the number of failures
+void testGathers(const Kernels& kernels);
+void testFields(const Kernels& kernels);
+void testNumbers(const Kernels& kernels);
+void testProducts(const Kernels& kernels);
+void testTiles(const Kernels& kernels);
+void testIds(const Kernels& kernels);
+
+}  // namespace limelight
+
+int main() {
+  using namespace limelight;
+  Tally& tally = Tally::get();
+  std::string names;
+  for (const Kernels* kernels : availableKernels()) {
+    for (const auto test : {testGathers, testFields, testNumbers, testProducts, testTiles, testIds}) test(*kernels);
+    names += names.empty() ? kernels->name : std::string(", ") + kernels->name;
+  }
+  const int failed = testMatrix() + tally.failed;
+  if (failed > 0) {
+    std::printf("native kernel tests: %d failed\n", failed);
+    return 1;
+  }
+  std::printf("native kernel tests: %ld passed (%s)\n", tally.passed, names.c_str());
+  return 0;
+}
