@@ -1,4 +1,5 @@
 import type { DescribedBundle } from './inspectBundle.ts';
+import { aligned, bytesText, grouped } from './textTable.ts';
 
 /** The description as aligned text. */
 export function renderBundle(bundle: DescribedBundle): string {
@@ -95,16 +96,6 @@ function inputText(inputs: readonly string[]): string {
   return inputs.length <= 4 ? inputs.join(', ') : `${inputs.slice(0, 3).join(', ')} and ${inputs.length - 3} more`;
 }
 
-const grouped = (n: number) => n.toLocaleString('en-US');
-
-function bytesText(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB'];
-  let unit = 0;
-  let amount = bytes;
-  for (; amount >= 1000 && unit < units.length - 1; unit++) amount /= 1000;
-  return `${unit === 0 ? amount : amount.toFixed(amount < 10 ? 2 : 1)} ${units[unit]}`;
-}
-
 /** A table for each set of rows, tasks down and metrics across; what is no number is left to `--json`. */
 function renderMetrics(metrics: Readonly<Record<string, unknown>>): string {
   const rows: string[][] = [];
@@ -138,16 +129,4 @@ function flat(value: unknown, prefix = ''): string[][] {
     return [[prefix, text.length > 100 ? `${text.slice(0, 99)}…` : text]];
   }
   return Object.entries(value).flatMap(([key, inner]) => flat(inner, prefix === '' ? key : `${prefix}.${key}`));
-}
-
-/** Columns padded to their widest cell. @param right columns of numbers, which end together */
-function aligned(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
-  const widths: number[] = [];
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  return rows
-    .map((row) => {
-      const cells = row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])));
-      return `  ${cells.join('  ').trimEnd()}\n`;
-    })
-    .join('');
 }
