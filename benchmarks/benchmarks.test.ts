@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
+import { against } from './against.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { quality } from './quality.bench.ts';
 import { training } from './training.bench.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
 
-for (const topic of [quality, training, ingest]) {
+for (const topic of [quality, training, ingest, against]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting } = await topic.run(options);
     expect(setting).not.toBe('');

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
+import { against } from './against.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { describeMachine } from './machine.ts';
@@ -10,7 +11,7 @@ import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath];
+const topics: readonly Topic[] = [quality, training, ingest, hotPath, against];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:

@@ -12,7 +12,10 @@ export interface Contestant {
 }
 
 /** Every engine, precision and backend asked for. */
-export function contestantsOf({ engines: wanted, precisions: numbers }: TopicOptions): Contestant[] {
+export function contestantsOf({
+  engines: wanted,
+  precisions: numbers,
+}: Pick<TopicOptions, 'engines' | 'precisions'>): Contestant[] {
   return engines
     .filter(({ name }) => wanted === undefined || wanted.includes(name))
     .flatMap(({ name: engine, has }): Contestant[] => {
