@@ -59,6 +59,29 @@ describe('limelight inspect', () => {
     expect(json.totals.weightBytes).toBe(numbers * 4);
   });
 
+  it('shows the plan and its costs beside the model’s own with --plan', async () => {
+    const text = await inspect(path.join(root, 'sample'), '--plan', '--candidates', '200', '--precision', 'bf16');
+    expect(text).toMatch(/^Plan of sample, version 1, for 200 candidates in bf16\n/);
+    expect(text).toMatch(/matrix products +[\d.]+ multiply-adds\/ns/);
+    expect(text).toMatch(/embeddings\.ad +embed +ad +\[2 × 8\] +kept +0 +64 +adId, keywords/);
+    expect(text).toMatch(/hidden\.0\.fields\.request +projectField +request +\[3 × 8\] +192 /);
+    expect(text).toMatch(/hidden\.0 +affine +variant .*relu\(Σ_f gates\[0…3\] ∘ hidden\.0\.fields\.request \+ /);
+    expect(text).toMatch(/variant +[\d,]+ +[\d,]+ +\d+ % /);
+    expect(text).toMatch(/request of 200, no ad kept yet +[\d,]+ +[\d,]+ +\d+ %/);
+  });
+
+  it('prints the plan as one JSON object with --plan --json', async () => {
+    const json = JSON.parse(await inspect(path.join(root, 'sample'), '--plan', '--json'));
+    expect(json).toMatchObject({ name: 'sample', plannedFor: { candidates: 500, precision: 'fp32' } });
+    expect(json.steps[0]).toMatchObject({ op: 'embed', output: 'embeddings.request', scope: 'request', shape: [3, 8] });
+    const sums = new Map<string, number>();
+    for (const { scope, multiplyAdds } of json.steps) sums.set(scope, (sums.get(scope) ?? 0) + multiplyAdds);
+    for (const { per, planned } of json.costs) if (sums.has(per)) expect(planned.multiplyAdds).toBe(sums.get(per));
+    const total = json.costs.find(({ per }: { per: string }) => per === 'request of 500, all ads kept');
+    const [request, variant, candidate] = ['request', 'variant', 'candidate'].map((scope) => sums.get(scope) ?? 0);
+    expect(total.planned.multiplyAdds).toBe(request + 500 * (variant + candidate));
+  });
+
   it('says where there is no bundle', async () => {
     await expect(inspect(path.join(root, 'absent'))).rejects.toThrow(/no bundle at '.*absent'/);
   });

@@ -70,7 +70,10 @@ function shapeOf(step: PlanStep, width: number): number[] {
 export function formulaOf(step: PlanStep, widthOf: (value: string) => number): string {
   const slice = ({ value, from, width }: Slice) =>
     width === widthOf(value) ? value : `${value}[${from}…${from + width}]`;
-  const all = (slices: readonly Slice[], between: string) => slices.map(slice).join(between);
+  const all = (slices: readonly Slice[], between: string) => {
+    const names = slices.map(slice);
+    return (names.length > 5 ? [...names.slice(0, 2), '…', ...names.slice(-1)] : names).join(between);
+  };
   const rows = (weight: string, firstRow: number, width: number) => `${weight}[${firstRow}…${firstRow + width}]`;
   const term = (each: Term) => {
     if (each.kind === 'value') return slice(each.input);

@@ -61,7 +61,7 @@ export function renderPlan(plan: DescribedPlan): string {
   return parts.map(([title, body]) => `${title}\n${body}`).join('\n');
 }
 
-/** The plan's number, the naive one, and the first as a share of the second. */
+/** The plan's number, the naive one, and the first as a share of the second; not where work has moved to this scope. */
 function compared(planned: number, naive: number): string[] {
-  return [grouped(planned), grouped(naive), naive === 0 ? '' : `${Math.round((100 * planned) / naive)} %`];
+  return [grouped(planned), grouped(naive), planned > 5 * naive ? '' : `${Math.round((100 * planned) / naive)} %`];
 }

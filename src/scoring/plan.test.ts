@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assert } from '../core/errors.ts';
 import { createRandom, type Random } from '../core/random.ts';
+import { architectures } from '../model/architectures.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { checkModel } from '../model/checkModel.ts';
 import type { Field } from '../schema/schema.ts';
@@ -13,7 +14,8 @@ import type { Matrix } from './engines/reference/matrix.ts';
 import { runPlan } from './engines/reference/runPlan.ts';
 import { runSteps } from './engines/reference/runSteps.ts';
 import { createPlan } from './plan.ts';
-import { costOfRequest } from './planner/costs.ts';
+import { costOfRequest, costsByScope } from './planner/costs.ts';
+import { defaultRates } from './planner/defaultRates.ts';
 import { naiveCosts } from './planner/naiveCosts.ts';
 import { keptBytes, planCosts } from './planner/planCosts.ts';
 import type { Plan, PlanOptions, PlanStep, PlanValue, Term } from './planner/planSteps.ts';
@@ -163,6 +165,26 @@ describe('createPlan', () => {
   }, 60_000);
 });
 
+describe.each(architectures.map(({ name }) => name))('a plan of %s', (architecture) => {
+  const options: Record<string, unknown> = {
+    'senet-dnn': { hidden: [17, 8], crossLayers: 2, crossRank: 5, innerUnits: 3, dropout: 0.2 },
+    'dcn-v2': { hidden: [9], crossLayers: 3, crossRank: null },
+    'deep-fm': { hidden: [16, 3], embeddingSize: 5 },
+  };
+  const bundle = randomBundle({ random: createRandom(7), architecture, options: options[architecture] });
+
+  it.each(['request', 'rows'] as const)(
+    'answers as its steps do, fields of the request given as %s',
+    (requestFields) => {
+      const planOptions = { rates: defaultRates('bf16'), numberBytes: 2, keeps: true, requestFields };
+      const plan = createPlan(bundle.typed, planOptions);
+      checkPlan(bundle, plan, planOptions);
+      const once = randomInput(bundle, 40, createRandom(3), 'request');
+      expect(differenceOf(bundle, plan, requestFields === 'rows' ? repeatRows(once) : once)).toBeLessThan(1e-12);
+    },
+  );
+});
+
 const field = (name: string, scope: 'request' | 'ad'): Field => ({ name, kind: 'id', scope, size: 16 });
 const many = (count: number, scope: 'request' | 'ad') =>
   Array.from({ length: count }, (_, i) => field(i === 0 && scope === 'request' ? 'userId' : `${scope}${i}`, scope));
@@ -173,7 +195,7 @@ function referenceShape(architecture = 'senet-dnn'): Bundle {
   return randomBundle({
     random: createRandom(1),
     architecture,
-    options: { hidden: [512, 256, 128] },
+    options: architecture === 'fm' ? {} : { hidden: [512, 256, 128] },
     fields,
     rowCount: 20,
   });
@@ -254,5 +276,28 @@ describe('a plan of layers over several scopes', () => {
     expect(terms({ rates: tiles, numberBytes: 2 })).toEqual(['embeddings.ad', 'hidden.0.request']);
     expect(terms({ rates: avx2 })).toEqual(['hidden.0.request', 'hidden.0.ad']);
     expect(terms({ rates: avx2, keeps: false })).toEqual(['embeddings.ad', 'hidden.0.request']);
+  });
+
+  it('keeps of an ad no more than the sum of its pairs and the sum of its fields for a factorisation machine', () => {
+    const plan = createPlan(referenceShape('fm').typed, { rates: tiles });
+    expect(kept(plan)).toEqual(
+      ['click', 'conversion'].flatMap((label) => [`${label}.fm.total.ad`, `${label}.logit.ad`]),
+    );
+    expect(stepOf(plan, 'click.fm.across')).toMatchObject({ input: { width: 32 }, fieldCount: 2 });
+    expect(stepOf(plan, 'click.logit.ad')).toMatchObject({
+      inputs: [{ value: 'click.linear.ad' }, { value: 'click.fm.ad' }],
+    });
+    expect(costsByScope(planCosts(plan)).get('candidate')).toEqual({
+      multiplyAdds: 2 * (5 * 16 + 3),
+      bytes: 2 * (64 + 128 + 8),
+    });
+  });
+
+  it('keeps one number of an ad for a linear model', () => {
+    const plan = createPlan(randomBundle({ random: createRandom(1), architecture: 'lr' }).typed, { rates: tiles });
+    expect(kept(plan).filter((name) => name.startsWith('click.') && plan.values.get(name)?.scope === 'ad')).toEqual([
+      'click.logit.ad',
+    ]);
+    expect(plan.values.get('click.logit.ad')?.width).toBe(1);
   });
 });

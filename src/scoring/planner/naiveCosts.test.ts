@@ -30,7 +30,8 @@ describe('naiveCosts', () => {
 
   it('counts the bytes of tables and of each row’s own inputs', () => {
     expect(planned('embeddings.request')).toMatchObject({ bytes: 3 * 8 * 4 });
-    expect(planned('gates')).toMatchObject({ bytes: 64 * 4 });
+    expect(planned('gates')).toMatchObject({ bytes: (64 + 8 + 3) * 4 });
+    expect(planned('cross.0')).toMatchObject({ bytes: (69 + 3 + 3 * 69) * 4 });
     // What the request knows is there once for all rows: 4 of the 5 dense inputs.
     expect(planned('hidden.0')).toMatchObject({ bytes: (64 + 1 + 4) * 4 });
   });

@@ -22,12 +22,25 @@ export function naiveCosts(typed: TypedModel): NaiveStepCost[] {
     const parameters = parameterCount(typed.parameters.get(output) ?? []);
     const own = inputs.filter((input) => scope === 'request' || input.scope !== 'request');
     const numbers = own.map((input) => widthOf(input.type));
+    numbers.push(
+      readWithin(
+        step,
+        inputs.map((input) => input.type),
+      ),
+    );
     if (scope === 'request') numbers.push(parameters);
     if (step.op === 'embed' || step.op === 'input') numbers.push(widthOf(type));
     const types = inputs.map((input) => input.type);
     const bytes = floatBytes * sumOf(numbers);
     return { step, output, type, scope, parameters, multiplyAdds: multiplyAddsOf(step, types, type), bytes };
   });
+}
+
+/** Numbers that a step of several layers reads of its own, beyond each input once. */
+function readWithin(step: Step, inputs: readonly ValueType[]): number {
+  if (step.op === 'senet') return (inputs[0] as FieldsType).sizes.length + step.units;
+  // The product's output, x once more, and what lies between the two factors of a low rank.
+  return step.op === 'cross' ? 2 * widthOf(inputs[0]) + (step.rank ?? 0) : 0;
 }
 
 function multiplyAddsOf(step: Step, inputs: readonly ValueType[], output: ValueType): number {

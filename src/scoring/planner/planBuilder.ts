@@ -7,7 +7,7 @@ import { slicesOf } from './reads.ts';
 
 /** Collects a plan's steps, names its values, and computes what so far stood only as parts. */
 export class PlanBuilder {
-  readonly steps: PlanStep[] = [];
+  private readonly steps = new Map<string, PlanStep>();
   private readonly values = new Map<string, { width: number; scope: Scope }>();
   private readonly shared = new Map<string, string>();
   private readonly typed: TypedModel;
@@ -29,8 +29,13 @@ export class PlanBuilder {
     assert(!this.values.has(step.output), `the plan makes '${step.output}' twice`);
     const joined = scope ?? joinAll(slicesOf(step).map((slice) => this.scopeOf(slice)));
     this.values.set(step.output, { width, scope: joined });
-    this.steps.push(step);
+    this.steps.set(step.output, step);
     return { value: step.output, from: 0, width };
+  }
+
+  /** The step that makes what a slice is of. */
+  stepOf({ value }: Slice): PlanStep {
+    return this.steps.get(value) as PlanStep;
   }
 
   scopeOf({ value }: Pick<Slice, 'value'>): Scope {
@@ -92,17 +97,27 @@ export class PlanBuilder {
     return made;
   }
 
-  /** @param keeps whether what a wider scope reads of an ad's or a creative's values is kept */
+  /**
+   * Leaves out what no task needs.
+   *
+   * @param keeps whether what a wider scope reads of an ad's or a creative's values is kept
+   */
   finish(tasks: Plan['tasks'], keeps: boolean): Plan {
     const crossed = new Set(tasks.flatMap((task) => task.logits));
-    for (const step of this.steps) {
-      const { scope } = this.values.get(step.output) as { scope: Scope };
-      for (const slice of slicesOf(step)) if (this.scopeOf(slice) !== scope) crossed.add(slice.value);
+    const needed = new Set(crossed);
+    for (const step of [...this.steps.values()].reverse()) {
+      if (!needed.has(step.output)) continue;
+      const scope = this.scopeOf({ value: step.output });
+      for (const slice of slicesOf(step)) {
+        needed.add(slice.value);
+        if (this.scopeOf(slice) !== scope) crossed.add(slice.value);
+      }
     }
-    const values = [...this.values].map(([name, { width, scope }]): [string, PlanValue] => {
-      const kept = keeps && crossed.has(name) && (scope === 'ad' || scope === 'creative');
-      return [name, { width, scope, kept }];
+    const steps = [...this.steps.values()].filter((step) => needed.has(step.output));
+    const values = steps.map(({ output }): [string, PlanValue] => {
+      const { width, scope } = this.values.get(output) as { width: number; scope: Scope };
+      return [output, { width, scope, kept: keeps && crossed.has(output) && (scope === 'ad' || scope === 'creative') }];
     });
-    return { steps: this.steps, values: new Map(values), tasks };
+    return { steps, values: new Map(values), tasks };
   }
 }

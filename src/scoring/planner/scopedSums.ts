@@ -1,7 +1,7 @@
 import type { Activation } from '../../model/steps.ts';
 import { joinAll, type Scope, scopes } from '../../schema/scopes.ts';
 import type { CostModel } from './costModel.ts';
-import { mergeParts, type Part, sumOf } from './parts.ts';
+import { type Part, sumOf } from './parts.ts';
 import type { PlanBuilder } from './planBuilder.ts';
 import type { Slice, Term } from './planSteps.ts';
 
@@ -49,7 +49,7 @@ export function addAffine(planning: Planning, affine: Affine): Part {
     firstRow += part.slice.width;
   }
   const values: Term[] = [];
-  for (const [scope, rows] of rowsByScope(planning, plain)) {
+  for (const [scope, rows] of byScope(planning, plain, (each) => each.slice)) {
     const products = rows.map(({ slice, firstRow }): Term => ({ kind: 'product', input: slice, weight, firstRow }));
     if (!isPerRow || !partialPays(planning, scope, rows, units)) terms.push(...products);
     else {
@@ -62,10 +62,11 @@ export function addAffine(planning: Planning, affine: Affine): Part {
   return { slice, sizes: [units] };
 }
 
-function rowsByScope({ builder }: Planning, rows: readonly Rows[]): [Scope, Rows[]][] {
-  const groups = scopes.map((scope): [Scope, Rows[]] => [
+/** What lies in each scope, narrow ones first. */
+function byScope<T>({ builder }: Planning, all: readonly T[], sliceOf: (item: T) => Slice): [Scope, T[]][] {
+  const groups = scopes.map((scope): [Scope, T[]] => [
     scope,
-    rows.filter(({ slice }) => builder.scopeOf(slice) === scope),
+    all.filter((item) => builder.scopeOf(sliceOf(item)) === scope),
   ]);
   return groups.filter(([, group]) => group.length > 0);
 }
@@ -102,16 +103,56 @@ function partialPays(planning: Planning, scope: Scope, rows: readonly Rows[], un
 /** Σ_i x_i + b: each scope's numbers are added up at that scope. */
 export function addSum(planning: Planning, parts: readonly Part[], bias: string | null, output: string): Part {
   const { builder, costs } = planning;
-  const slices = mergeParts(builder.plain(parts)).map((part) => part.slice);
-  const scope = joinAll(slices.map((slice) => builder.scopeOf(slice)));
-  const inputs = rowsByScope(
-    planning,
-    slices.map((slice) => ({ slice, firstRow: 0 })),
-  ).flatMap(([own, rows]) => {
-    const group = rows.map((row) => row.slice);
+  const addends = builder.plain(parts).flatMap(({ slice }) => addendsOf(planning, slice));
+  const scope = joinAll(addends.map((slice) => builder.scopeOf(slice)));
+  const inputs = byScope(planning, addends, (slice) => slice).flatMap(([own, group]) => {
     const isPartial = !costs.isNarrow(scope) && costs.isNarrow(own) && sumOf(group.map(({ width }) => width)) > 1;
     if (!isPartial) return group;
     return [builder.add({ op: 'sum', inputs: group, bias: null, output: builder.freshName(`${output}.${own}`) }, 1)];
   });
   return { slice: builder.add({ op: 'sum', inputs, bias, output }, 1), sizes: [1] };
+}
+
+/** What a number is the sum of, as far as that is known without weights. */
+function addendsOf(planning: Planning, slice: Slice): Slice[] {
+  const step = planning.builder.stepOf(slice);
+  if (step.op === 'sum' && step.bias === null) return step.inputs.flatMap((input) => addendsOf(planning, input));
+  if (step.op !== 'affine' || step.units > 1 || step.bias !== null || step.activation !== 'linear') return [slice];
+  const values = step.terms.flatMap((term) => (term.kind === 'value' ? [term.input] : []));
+  return values.length < step.terms.length ? [slice] : values.flatMap((value) => addendsOf(planning, value));
+}
+
+/**
+ * Sums of all pairs' inner products, by scope: with s_c = Σ_f x_f over the fields of scope c,
+ *
+ *   fm(x) = Σ_c fm(x_c) + fm(s)
+ */
+export function addFm(planning: Planning, parts: readonly Part[], name: string, output: string): Part {
+  const { builder, costs } = planning;
+  const plain = builder.plain(parts);
+  const [size] = plain[0].sizes;
+  const scope = joinAll(plain.map((part) => builder.scopeOf(part.slice)));
+  const fm = (of: readonly Part[], inputName: string, outputName: string) => {
+    const input = builder.joined(of, inputName);
+    return builder.add({ op: 'fm', input, fieldCount: input.width / size, output: outputName }, 1);
+  };
+  const addends: Slice[] = [];
+  const across = byScope(planning, plain, (part) => part.slice).flatMap(([own, group]) => {
+    const fields = group.flatMap((part) => fieldSlices(part));
+    if (costs.isNarrow(scope) || !costs.isNarrow(own) || fields.length === 1) return group;
+    addends.push(fm(group, builder.freshName(`${output}.fields.${own}`), builder.freshName(`${output}.${own}`)));
+    const total = builder.freshName(`${output}.total.${own}`);
+    return [{ slice: builder.add({ op: 'add', inputs: fields, output: total }, size), sizes: [size] }];
+  });
+  if (addends.length === 0) return { slice: fm(plain, name, output), sizes: [1] };
+  addends.push(fm(across, builder.freshName(`${output}.totals`), builder.freshName(`${output}.across`)));
+  return { slice: builder.add({ op: 'sum', inputs: addends, bias: null, output }, 1), sizes: [1] };
+}
+
+function fieldSlices({ slice, sizes }: Part): Slice[] {
+  let from = slice.from;
+  return sizes.map((width) => {
+    from += width;
+    return { value: slice.value, from: from - width, width };
+  });
 }

@@ -5,7 +5,7 @@ import { denseWidth, scopeOfField } from '../../schema/fields.ts';
 import { type Scope, scopes } from '../../schema/scopes.ts';
 import { gateParts, mergeParts, type Part, sumOf } from './parts.ts';
 import type { PlanStep, Slice } from './planSteps.ts';
-import { addAffine, addSum, type Planning } from './scopedSums.ts';
+import { addAffine, addFm, addSum, type Planning } from './scopedSums.ts';
 
 /** What the translation of one step sees: the plan so far, and the parts of every value before it. */
 export interface Translation extends Planning {
@@ -49,10 +49,11 @@ export function translateStep(given: Translation, step: Step): readonly Part[] {
     case 'add':
     case 'multiply':
       return elementwise(given, step, inputs);
-    case 'inner':
-    case 'fm': {
+    case 'fm':
+      return [addFm(given, inputs[0], step.inputs[0], output)];
+    case 'inner': {
       const { sizes } = (given.typed.values.get(step.inputs[0]) as TypedValue).type as FieldsType;
-      return made({ op: step.op, input: joined(0), fieldCount: sizes.length, output });
+      return made({ op: 'inner', input: joined(0), fieldCount: sizes.length, output });
     }
     case 'softmax':
       return made({ op: 'softmax', input: joined(0), output });
