@@ -34,14 +34,14 @@ const PrecisionShape = Type.Object(
       },
       strict,
     ),
-    /** By model value that a matrix is multiplied with: what its numbers are in the sample. */
+    /** By model value that a layer multiplies with its weights. */
     activations: Type.Record(
       Type.String(),
       Type.Object(
         {
-          /** Of each column, the magnitude to quantize to the end of the scale. */
+          /** Of each column, the magnitude at the end of its scale in int8. */
           largest: Type.Array(Type.Number({ minimum: 0 })),
-          /** Whether any number is below 0. */
+          /** Whether a number below 0 was seen. */
           negative: Type.Boolean(),
         },
         strict,

@@ -8,6 +8,7 @@ import { hashedVocabulary, listedVocabulary, type Vocabulary } from '../schema/v
 import { type Bundle, bundleFormat, type Golden, type Manifest, ManifestShape } from './bundle.ts';
 import { checkBundle } from './checkBundle.ts';
 import { checkModel } from './checkModel.ts';
+import { manifestText } from './manifest.ts';
 import { decodeSafetensors, encodeSafetensors, type Tensor } from './safetensors.ts';
 import { decodeSample, encodeSample } from './sample.ts';
 
@@ -38,7 +39,7 @@ export function encodeBundle(bundle: Bundle): Map<BundleFile, string | Uint8Arra
     vocabularies.set(`${table}.keys`, { shape: [keys.length], values: keys });
   }
   return new Map<BundleFile, string | Uint8Array>([
-    ['manifest.json', `${JSON.stringify(bundle.manifest, null, 2)}\n`],
+    ['manifest.json', manifestText(bundle.manifest)],
     ['weights.safetensors', encodeSafetensors(bundle.weights)],
     ['vocabularies.safetensors', encodeSafetensors(vocabularies)],
     ['golden.json', `${JSON.stringify(bundle.golden)}\n`],

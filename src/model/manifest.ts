@@ -8,6 +8,13 @@ export type ManifestFacts = Pick<
   'name' | 'version' | 'createdAt' | 'createdBy' | 'calibration' | 'precision' | 'metrics' | 'training'
 >;
 
+/** A manifest as its file has it: indented, but lists of numbers in one line each. */
+export function manifestText(manifest: Manifest): string {
+  const text = JSON.stringify(manifest, null, 2);
+  // Texts in JSON hold no line breaks, so that what is matched is a list.
+  return `${text.replaceAll(/\[\n[-+.,\deE\s]+\]/g, (list) => list.replaceAll(/\s+/g, ' '))}\n`;
+}
+
 /** Puts a manifest together, in the newest format. */
 export function createManifest(facts: ManifestFacts, typed: TypedModel, fitted: Fitted): Manifest {
   const { architecture, tables, steps, tasks, losses } = typed.model;

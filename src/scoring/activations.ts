@@ -9,11 +9,21 @@ import type { ScoringInput } from './scorer.ts';
 /** The reference engine computes so many rows of half a million multiply-adds in a second or two. */
 const mostRows = 2048;
 
+/** The scale ends so much above what was seen, since other rows go beyond. */
+const headroom = 1.1;
+
 /**
- * Measures, with the reference engine, every value of a model that a matrix is multiplied with.
+ * Measures, with the reference engine, every value of a model that a layer multiplies with its weights, and chooses the scale
+ * of each of its columns in int8. With x_c the largest magnitude of a column and X that of the value, the scale ends at
+ *
+ *   1.1 · X · max(x_c / X, 1/1000)^¾
+ *
+ * between a scale a column, which makes weights uneven, and one for all, which leaves narrow columns few steps. On KuaiRand
+ * (SENet-DNN with two cross layers) the largest error of a probability was 0.001, against 0.006 at x_c and 0.0035 at X.
  *
  * @param input checked rows, of which the first 2,048 are taken
  * @returns by the value's name; none where there are no rows
+ * @see Xiao et al. 2023, "SmoothQuant"
  */
 export function measureActivations(
   typed: TypedModel,
@@ -22,33 +32,23 @@ export function measureActivations(
 ): PrecisionFacts['activations'] {
   if (input.rowCount === 0) return {};
   const values = runSteps(typed, weights, rowRange(input, 0, Math.min(input.rowCount, mostRows)));
-  return Object.fromEntries([...productInputs(typed)].map((name) => [name, rangeOf(values.get(name) as Matrix)]));
-}
-
-/** The values that dense and cross layers take, and those that such a value only lays side by side or copies. */
-function productInputs({ model }: TypedModel): Set<string> {
-  const steps = new Map(model.steps.map((step) => [step.output, step]));
-  const found = new Set<string>();
-  const visit = (name: string): void => {
-    const step = steps.get(name);
-    if (step === undefined || found.has(name)) return;
-    found.add(name);
-    const copies = step.op === 'concat' || step.op === 'stack' || step.op === 'dropout' || step.op === 'stopGradient';
-    if (copies) step.inputs.forEach(visit);
-  };
-  for (const step of model.steps) if (step.op === 'dense' || step.op === 'cross') step.inputs.forEach(visit);
-  return found;
+  const multiplied = typed.model.steps.flatMap((step) =>
+    step.op === 'dense' ? step.inputs : step.op === 'cross' ? step.inputs.slice(1) : [],
+  );
+  return Object.fromEntries([...new Set(multiplied)].map((name) => [name, rangeOf(values.get(name) as Matrix)]));
 }
 
 function rangeOf({ rows, width, values }: Matrix): { largest: number[]; negative: boolean } {
-  const largest = new Float64Array(width);
+  const seen = new Float64Array(width);
   let negative = false;
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < width; column++, at++) {
-      largest[column] = Math.max(largest[column], Math.abs(values[at]));
+      seen[column] = Math.max(seen[column], Math.abs(values[at]));
       negative ||= values[at] < 0;
     }
   }
+  const most = seen.reduce((a, b) => Math.max(a, b), Number.MIN_VALUE);
+  const ends = Array.from(seen, (x) => headroom * most * Math.max(x / most, 0.001) ** 0.75);
   // Four digits keep the manifest short.
-  return { largest: Array.from(largest, (x) => Number(x.toPrecision(4))), negative };
+  return { largest: ends.map((end) => Number(end.toPrecision(4))), negative };
 }
