@@ -19,6 +19,9 @@ export function modelInfo({ ranker, reason }: LoadedRanker) {
     calibrated: Object.keys(manifest.calibration),
     engine: scorer.engine,
     engineReason: reason,
+    precision: scorer.precision ?? 'fp32',
+    /** Of an engine that keeps what depends on an ad alone. */
+    adCache: scorer.adCacheStats?.() ?? null,
     schema: { name: typed.schema.name, hash: schemaHash(manifest.schema) },
     request: {
       /** In `user` or `context`. */

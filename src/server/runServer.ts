@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { listen, untilStopped } from './listen.ts';
 import { type LoadOptions, loadRanker } from './loadRanker.ts';
+import { createMetrics } from './metrics.ts';
 import { buildServer } from './server.ts';
 import { warmUp } from './warmUp.ts';
 
@@ -19,12 +20,14 @@ export async function runServer(options: RunOptions): Promise<void> {
   const logger = pino({ level: logLevel, base: { pid: process.pid } }, pino.destination(2));
   const loaded = await loadRanker(options);
   warmUp(loaded.ranker, () => performance.now());
+  const modelHost = { current: loaded };
   const app = buildServer({
-    host: { current: loaded },
+    host: modelHost,
     nowUs: () => performance.now() * 1000,
     newId: randomUUID,
     bodyLimitBytes,
     logger,
+    metrics: createMetrics(modelHost, { process: true }),
   });
   const url = await listen(app, { host, port });
   const stopped = untilStopped(app, process);

@@ -196,6 +196,8 @@ describe('the other routes', () => {
       tasks: ['click', 'conversion', 'engagement'],
       engine: 'reference',
       engineReason: 'asked for: plain JavaScript in float64',
+      precision: 'fp32',
+      adCache: null,
       catalog: { adCount: 40 },
       metrics: market.bundle.manifest.metrics,
     });
@@ -234,7 +236,8 @@ describe('the other routes', () => {
       404,
       {
         kind: 'missing',
-        message: 'no route GET /v1/rnak; there are POST /v1/rank, GET /v1/models, GET /healthz and GET /readyz',
+        message:
+          'no route GET /v1/rnak; there are POST /v1/rank, GET /v1/models, GET /metrics, GET /healthz and GET /readyz',
       },
     ]);
     const broken = await app.inject('/v1/rank%ff');

@@ -9,6 +9,7 @@ import Fastify, {
 import { listOf } from '../core/errors.ts';
 import { malformedJson, type Refusal, refusal, refusalOf } from './errors.ts';
 import type { LoadedRanker } from './loadRanker.ts';
+import { createMetrics, type ServerMetrics } from './metrics.ts';
 import { modelInfo } from './modelInfo.ts';
 
 export const defaultBodyLimitBytes = 16 * 2 ** 20;
@@ -28,11 +29,14 @@ export interface ServerOptions {
   readonly bodyLimitBytes?: number;
   /** Structured logs; none where absent. */
   readonly logger?: FastifyBaseLogger;
+  /** Those of this server alone, without the process's, where absent. */
+  readonly metrics?: ServerMetrics;
 }
 
 /** The ranking server, not yet listening. */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { host, nowUs, newId, bodyLimitBytes = defaultBodyLimitBytes, logger } = options;
+  const metrics = options.metrics ?? createMetrics(host);
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -53,8 +57,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     if (text === '') return done(new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY());
     parseJson(request, text, (error, json) => done(error && malformedJson(text, error), json));
   });
-  const routes = addRoutes(app, host, nowUs);
-  addLogging(app, nowUs);
+  const routes = addRoutes(app, host, nowUs, metrics);
+  addLogging(app, nowUs, metrics);
   app.setErrorHandler((error, request, reply) => {
     const known = refusalOf(error, bodyLimitBytes);
     if (known !== undefined) return refuse(reply, known);
@@ -76,6 +80,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 }
 
 function refuse(reply: FastifyReply, { status, body }: Refusal) {
+  reply.request.errorKind = body.error.kind;
   return reply.code(status).send(body);
 }
 
@@ -84,7 +89,9 @@ function idFrom(header: unknown): string | undefined {
   return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : undefined;
 }
 
-function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number) {
+const rankUrl = '/v1/rank';
+
+function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number, { registry }: ServerMetrics) {
   const notReady = refusal(503, 'unavailable', 'no model is ready yet; try again, and watch GET /readyz');
 
   app.get('/healthz', () => ({ status: 'ok' }));
@@ -98,7 +105,9 @@ function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number) {
 
   app.get('/v1/models', () => ({ models: host.current === undefined ? [] : [modelInfo(host.current)] }));
 
-  app.post('/v1/rank', (request, reply) => {
+  app.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+
+  app.post(rankUrl, (request, reply) => {
     if (host.current === undefined) return refuse(reply, notReady);
     const begin = nowUs();
     const answer = host.current.ranker.rank(request.body);
@@ -108,8 +117,9 @@ function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number) {
   });
 
   return [
-    { method: 'POST', url: '/v1/rank' },
+    { method: 'POST', url: rankUrl },
     { method: 'GET', url: '/v1/models' },
+    { method: 'GET', url: '/metrics' },
     { method: 'GET', url: '/healthz' },
     { method: 'GET', url: '/readyz' },
   ];
@@ -119,12 +129,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     receivedUs: number;
     candidateCount: number;
+    /** Of the refusal it was answered with; empty where there was none. */
+    errorKind: string;
   }
 }
 
-function addLogging(app: FastifyInstance, nowUs: () => number): void {
+function addLogging(app: FastifyInstance, nowUs: () => number, metrics: ServerMetrics): void {
   app.decorateRequest('receivedUs', 0);
   app.decorateRequest('candidateCount', 0);
+  app.decorateRequest('errorKind', '');
   app.addHook('onRequest', (request, reply, done) => {
     request.receivedUs = nowUs();
     reply.header('x-request-id', request.id);
@@ -136,11 +149,16 @@ function addLogging(app: FastifyInstance, nowUs: () => number): void {
     );
   });
   app.addHook('onResponse', (request, reply, done) => {
+    const latencyUs = nowUs() - request.receivedUs;
+    const route = request.routeOptions.url;
+    metrics.answered(route ?? 'unknown', reply.statusCode, latencyUs / 1e6);
+    if (request.candidateCount > 0) metrics.ranked(request.candidateCount);
+    if (route === rankUrl && request.errorKind !== '') metrics.rankingFailed(request.errorKind);
     const line = {
       method: request.method,
       url: request.url,
       status: reply.statusCode,
-      latencyUs: Math.round(nowUs() - request.receivedUs),
+      latencyUs: Math.round(latencyUs),
       ...(request.candidateCount > 0 ? { candidates: request.candidateCount } : {}),
     };
     if (isProbe(request)) request.log.debug(line, 'request');
@@ -151,7 +169,7 @@ function addLogging(app: FastifyInstance, nowUs: () => number): void {
 
 /** Asked every few seconds by whatever watches the server. */
 function isProbe({ url }: FastifyRequest): boolean {
-  return url === '/healthz' || url === '/readyz';
+  return url === '/healthz' || url === '/readyz' || url === '/metrics';
 }
 
 /** What comes before HTTP is understood cannot be routed; it is answered in the same form. */

@@ -76,6 +76,7 @@ export const testSupport: readonly string[] = [
 export const packagesOnlyIn: Readonly<Record<string, readonly string[]>> = {
   fastify: ['src/server'],
   pino: ['src/server'],
+  'prom-client': ['src/server'],
   commander: ['src/cli.ts', 'src/commands'],
   '@tensorflow/': ['src/scoring/engines/tfjs'],
   'parquet-wasm': ['src/tables'],

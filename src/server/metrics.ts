@@ -1,0 +1,120 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AdCacheStats } from '../scoring/scorer.ts';
+import type { ModelHost } from './server.ts';
+
+/** What `GET /metrics` tells, in Prometheus' text form. */
+export interface ServerMetrics {
+  readonly registry: Registry;
+  /** @param route the path as it is registered, so that there are few; `status` as answered */
+  answered(route: string, status: number, seconds: number): void;
+  ranked(candidates: number): void;
+  rankingFailed(kind: string): void;
+}
+
+const decades = (from: number, count: number, steps: readonly number[]) =>
+  Array.from({ length: count }, (_, i) => steps.map((step) => Number((from * 10 ** i * step).toPrecision(3)))).flat();
+
+/** Close enough to read a p99 from: 100, 150, 200, 300, 500 and 700 µs, and so on up to a second. */
+const secondsBuckets = [...decades(1e-4, 4, [1, 1.5, 2, 3, 5, 7]), 1];
+const candidatesBuckets = [...decades(1, 5, [1, 2, 5]), 100_000];
+
+/**
+ * Metrics of a server, and of the model it uses at the time they are asked for.
+ *
+ * @param options.process whether to add what Node knows of the process: CPU, memory, event loop, garbage collection
+ */
+export function createMetrics(host: ModelHost, options: { readonly process?: boolean } = {}): ServerMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'limelight_http_request_duration_seconds',
+    help: 'From the request’s headers to the end of its answer',
+    labelNames: ['route', 'status'],
+    buckets: secondsBuckets,
+    registers,
+  });
+  const candidates = new Histogram({
+    name: 'limelight_rank_candidates',
+    help: 'Candidates of a ranking request',
+    buckets: candidatesBuckets,
+    registers,
+  });
+  const errors = new Counter({
+    name: 'limelight_rank_errors_total',
+    help: 'Ranking requests refused or failed, by the kind that the answer names',
+    labelNames: ['kind'],
+    registers,
+  });
+  addModelMetrics(host, registry);
+  if (options.process) collectDefaultMetrics({ register: registry });
+  // Looking a metric up by its labels makes objects; a server meets few pairs of route and status.
+  const durations = new Map<string, Map<number, Histogram.Internal<'route' | 'status'>>>();
+  return {
+    registry,
+    answered(route, status, seconds) {
+      let byStatus = durations.get(route);
+      if (byStatus === undefined) durations.set(route, (byStatus = new Map()));
+      let found = byStatus.get(status);
+      if (found === undefined) byStatus.set(status, (found = duration.labels(route, String(status))));
+      found.observe(seconds);
+    },
+    ranked: (count) => candidates.observe(count),
+    rankingFailed: (kind) => errors.inc({ kind }),
+  };
+}
+
+function addModelMetrics(host: ModelHost, registry: Registry): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'limelight_model_info',
+    help: 'Always 1; the labels say which model is in use, and what computes it',
+    labelNames: ['name', 'version', 'engine', 'precision'],
+    registers,
+    collect() {
+      this.reset();
+      if (host.current === undefined) return;
+      const { bundle, scorer } = host.current.ranker;
+      const { name, version } = bundle.manifest;
+      this.set({ name, version, engine: scorer.engine, precision: scorer.precision ?? 'fp32' }, 1);
+    },
+  });
+  const stats = () => host.current?.ranker.scorer.adCacheStats?.() ?? nothingKept;
+  for (const [name, help, of] of adCacheCounters) {
+    new Counter({
+      name: `limelight_ad_cache_${name}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(of(stats()));
+      },
+    });
+  }
+  for (const [name, help, of] of adCacheGauges) {
+    new Gauge({
+      name: `limelight_ad_cache_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(of(stats()));
+      },
+    });
+  }
+}
+
+/** Of an engine without an ad cache. */
+const nothingKept: AdCacheStats = { hits: 0, misses: 0, entries: 0, bytes: 0, budgetBytes: 0 };
+
+type AdCacheMetric = readonly [name: string, help: string, of: (stats: AdCacheStats) => number];
+
+const adCacheCounters: readonly AdCacheMetric[] = [
+  ['hits', 'Candidates whose ad the engine knew already', ({ hits }) => hits],
+  ['misses', 'Candidates whose ad the engine had to compute', ({ misses }) => misses],
+];
+
+const adCacheGauges: readonly AdCacheMetric[] = [
+  ['hit_ratio', 'Hits of all lookups since the model was loaded', ({ hits, misses }) => hits / (hits + misses || 1)],
+  ['entries', 'Ads that the engine knows', ({ entries }) => entries],
+  ['bytes', 'Memory that they take', ({ bytes }) => bytes],
+  ['budget_bytes', 'Memory that they may take (--ad-cache-mb)', ({ budgetBytes }) => budgetBytes],
+];
