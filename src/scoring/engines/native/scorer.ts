@@ -71,6 +71,7 @@ export function createNativeScorer(
   let rows: NativeProgram | undefined;
   return {
     engine: `native (${kernels}, ${precision})`,
+    ...(precision === 'fp32' ? {} : { precision }),
     score(input) {
       let program = requests;
       if (!requests.takes(input))
