@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../core/random.ts';
 import { auc } from '../evaluation/auc.ts';
+import { logLoss } from '../evaluation/metrics.ts';
 import type { Sample } from '../model/sample.ts';
 import { choosePrecision, type PrecisionChoice } from './precision.ts';
 import type { Scorer } from './scorer.ts';
@@ -44,30 +45,38 @@ describe('choosePrecision', () => {
     expect([precision, scorer.engine]).toEqual(['bf16', 'bf16']);
     expect(disposed.sort()).toEqual(['fp32', 'int8']);
     expect(reason).toMatch(
-      /^int8: AUC −0\.0\d{4}, log loss \+\d\.\d{3} %, not within -0.0003 and \+0.03 %; bf16: AUC [+−]0\.0000\d, log loss [+−]0\.00\d %, within -0.0003 and \+0.03 %$/,
+      /^int8: AUC −0\.0\d{4}, log loss \+\d\.\d{3} %, p ± 0\.\d{5}: too much; bf16: AUC [+−]0\.0000\d, log loss [+−]0\.00\d %, p ± 0\.00\d{3}: within limits$/,
     );
   });
 
-  it('measures AUC as the metrics do', () => {
+  it('measures as the metrics do', () => {
     const noisy = Float32Array.from(logits, (logit, row) => pOf(logit + 0.3 * noise[row]));
-    const difference = (auc(noisy, clicks) as number) - (auc(Float32Array.from(logits, pOf), clicks) as number);
+    const p = Float32Array.from(logits, pOf);
+    const difference = (auc(noisy, clicks) as number) - (auc(p, clicks) as number);
+    const ratio = (logLoss(noisy, clicks) as number) / (logLoss(p, clicks) as number);
+    const largest = Math.max(...noisy.map((x, row) => Math.abs(x - p[row])));
     const { reason } = choosePrecision(sample, limits, [choice('int8', (row) => 0.3 * noise[row]), exact]);
-    expect(reason).toContain(`int8: AUC −${(-difference).toFixed(5)},`);
+    expect(reason).toContain(
+      `int8: AUC −${(-difference).toFixed(5)}, log loss +${(100 * (ratio - 1)).toFixed(3)} %, p ± ${largest.toFixed(5)}: too much`,
+    );
   });
 
-  it('falls back to fp32 where none is within the limits: by order, by level alone, or by no number at all', () => {
-    for (const error of [(row: number) => 0.3 * noise[row], () => 0.2, () => Number.NaN]) {
+  it('falls back to fp32 where none will do: by order, by level alone, by one row, or by no number at all', () => {
+    const oneRow = (row: number) => (row === 17 ? 0.1 : 0);
+    for (const error of [(row: number) => 0.3 * noise[row], () => 0.2, oneRow, () => Number.NaN]) {
       const { precision, reason } = choosePrecision(sample, limits, [choice('bf16', error), exact]);
       expect(precision).toBe('fp32');
-      expect(reason).toMatch(/^fp32; bf16: .*not within/);
+      expect(reason).toMatch(/^fp32; bf16: .*too much$/);
     }
   });
 
-  it('takes what is better than fp32 and whatever wide limits allow', () => {
-    const better = choice('int8', (row) => (clicks[row] > 0 ? 0.1 : -0.1));
+  it('takes what is better than fp32 without any limits, and what is worse only within them', () => {
+    const better = choice('int8', (row) => (clicks[row] > 0 ? 0.01 : -0.01));
     expect(choosePrecision(sample, { auc: 0, logLoss: 0 }, [better, exact]).precision).toBe('int8');
-    const worse = choice('int8', (row) => 0.3 * noise[row]);
-    expect(choosePrecision(sample, { auc: 1, logLoss: 1 }, [worse, exact]).precision).toBe('int8');
+    const worse = choice('int8', (row) => (clicks[row] > 0 ? -0.01 : 0.01));
+    const precisionBy = (auc: number, logLoss: number) =>
+      choosePrecision(sample, { auc, logLoss }, [worse, exact]).precision;
+    expect([precisionBy(0.1, 0.1), precisionBy(0, 0.1), precisionBy(0.1, 0)]).toEqual(['int8', 'fp32', 'fp32']);
   });
 
   it('judges by the worst task, and by log loss alone where a class is missing', () => {
@@ -83,7 +92,7 @@ describe('choosePrecision', () => {
     });
     const same = choice('bf16', () => 0);
     expect(choosePrecision(both, limits, [twice(same, 0.1), twice(exact, 0.1)]).precision).toBe('bf16');
-    expect(choosePrecision(both, limits, [twice(same, 0.11), twice(exact, 0.1)]).precision).toBe('fp32');
+    expect(choosePrecision(both, limits, [twice(same, 0.101), twice(exact, 0.1)]).precision).toBe('fp32');
   });
 
   it('is fp32 where there is nothing to judge by, and loads nothing else', () => {

@@ -7,14 +7,8 @@ import { createRanker, type Ranker } from '../ranking/ranker.ts';
 import { columnOf } from '../schema/fields.ts';
 import { createScorer, type EngineChoice } from '../scoring/engines.ts';
 import { replayGolden } from '../scoring/golden.ts';
-import type { Scorer } from '../scoring/scorer.ts';
+import { tolerances } from '../scoring/precision.ts';
 import { openTable } from '../tables/parquetReader.ts';
-
-/** How far an engine's answer to a golden request may be from the reference engine's, in probability. */
-export function goldenTolerance({ precision }: Pick<Scorer, 'precision'>): number {
-  if (precision === undefined) return 1e-4;
-  return precision === 'bf16' ? 5e-3 : 1e-2;
-}
 
 export interface LoadOptions extends Pick<EngineChoice, 'engine' | 'precision' | 'adCacheMb'> {
   /** A bundle's folder, or a model's, of which the highest version is taken. */
@@ -38,7 +32,7 @@ export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
   const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
   const { scorer, reason } = await createScorer(bundle, { engine, precision, adCacheMb });
   try {
-    replayGolden(bundle, scorer, goldenTolerance(scorer));
+    replayGolden(bundle, scorer, tolerances[scorer.precision ?? 'fp32']);
     return { ranker: createRanker(bundle, scorer, { catalog, maxCandidates }), reason };
   } catch (error) {
     scorer.dispose();
