@@ -14,6 +14,7 @@ namespace {
   if constexpr (columnTiles == 2) f(1, 0, 1); \
   if constexpr (rowTiles == 2) f(2, 1, 0);    \
   if constexpr (rowTiles == 2 && columnTiles == 2) f(3, 1, 1)
+#define ZERO_SUMS(tile, r, c) _tile_zero(tile)
 #define LOAD_SUMS(tile, r, c) _tile_loadd(tile, sums + (r * columnTilesAtOnce + c) * blockNumbers, 64)
 #define STORE_SUMS(tile, r, c) _tile_stored(tile, sums + (r * columnTilesAtOnce + c) * blockNumbers, 64)
 
@@ -47,7 +48,11 @@ inline void multiplyTiles() {
 template <Format format, int rowTiles, int columnTiles>
 inline void multiplyBlock(const Piece& p, const std::byte* a, float* sums) {
   const std::byte* b = p.b;
-  SUM_TILES(LOAD_SUMS);
+  if (p.first) {
+    SUM_TILES(ZERO_SUMS);
+  } else {
+    SUM_TILES(LOAD_SUMS);
+  }
   for (int k = 0; k < p.kTiles; k++, a += tileBytes(format), b += tileBytes(format)) {
     if constexpr (format == Format::split) {  // lo·hi, hi·hi, hi·lo
       loadRows<rowTiles>(a + 1024, p.aStride);

@@ -3,6 +3,7 @@
 #include "blocks.h"
 #include "pack.h"
 #include "tables.h"
+#include "times.h"
 
 // Products on 256-bit registers: up to 6 rows by 16 columns of sums in registers, 4 bytes along k at a time.
 
@@ -52,36 +53,35 @@ inline Register multiplyAdd(Register sums, const Numbers<format>& x, const Weigh
     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x.first, w.first));
     return _mm256_add_epi32(sums, _mm256_madd_epi16(x.second, w.second));
   } else {
-    return _mm256_castps_si256(_mm256_fmadd_ps(_mm256_castsi256_ps(x.first), _mm256_castsi256_ps(w.first),
-                                               _mm256_castsi256_ps(sums)));
+    asm("vfmadd231ps %2, %1, %0" : "+x"(sums) : "x"(x.first), "x"(w.first));  // GCC copies sums about otherwise
+    return sums;
   }
 }
 
 template <Format format, int rows>
-inline void multiplyRows(const std::byte* a, const std::byte* b, int kTiles, float* to) {
+inline void multiplyRows(const std::byte* a, const std::byte* b, int kTiles, bool first, float* to) {
   Register sums[rows][2];
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; r++) {
+  times<rows>([&](auto r) LIMELIGHT_INLINE {
+    sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+    if (first) return;
     sums[r][0] = loadRegister(to + r * 16);
     sums[r][1] = loadRegister(to + r * 16 + 8);
-  }
+  });
   for (int k = 0; k < kTiles; k++, a += 1024) {
 #pragma GCC unroll 4
     for (int g = 0; g < 16; g++, b += 64) {
       const Weights<format> left(b), right(b + 32);
-#pragma GCC unroll 6
-      for (int r = 0; r < rows; r++) {
+      times<rows>([&](auto r) LIMELIGHT_INLINE {
         const Numbers<format> x(a + r * 64 + g * 4);
         sums[r][0] = multiplyAdd<format>(sums[r][0], x, left);
         sums[r][1] = multiplyAdd<format>(sums[r][1], x, right);
-      }
+      });
     }
   }
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; r++) {
+  times<rows>([&](auto r) LIMELIGHT_INLINE {
     storeRegister(to + r * 16, sums[r][0]);
     storeRegister(to + r * 16 + 8, sums[r][1]);
-  }
+  });
 }
 
 /// 16 rows as 6 + 6 + 4; bytes need more registers for their weights, and go as 4 × 4.
@@ -95,10 +95,10 @@ void multiplyPiece(const Piece& p) {
       const std::byte* a = p.a + row / 16 * p.aStride + inTile * tileRowBytes;
       float* to = p.sums + (row / 16 * columnTilesAtOnce + c) * blockNumbers + inTile * 16;
       if (16 - inTile >= most) {
-        multiplyRows<format, most>(a, b, p.kTiles, to);
+        multiplyRows<format, most>(a, b, p.kTiles, p.first, to);
         row += most;
       } else {
-        multiplyRows<format, 4>(a, b, p.kTiles, to);
+        multiplyRows<format, 4>(a, b, p.kTiles, p.first, to);
         row += 4;
       }
     }
@@ -115,14 +115,14 @@ uint64_t multiplyAddRounds(uint64_t rounds) {
   alignas(32) static const std::byte zeros[64] = {};
   Register sums[chains] = {};
   Numbers<format> x(zeros);
-  const Weights<format> w(zeros);
+  Weights<format> w(zeros);
+  asm volatile("" : "+x"(w.first), "+x"(w.second));  // no longer known to be zero
   for (uint64_t i = 0; i < rounds; i++) {
-    asm volatile("" : "+x"(x.first), "+x"(x.second));  // or the products are the same in each round
-#pragma GCC unroll 10
-    for (int s = 0; s < chains; s++) {
+    times<chains>([&](auto s) LIMELIGHT_INLINE {
+      asm volatile("" : "+x"(x.first), "+x"(x.second));  // or all chains would share their products
       sums[s] = multiplyAdd<format>(sums[s], x, w);
       asm volatile("" : "+x"(sums[s]));
-    }
+    });
   }
   return rounds * chains * 8 * (format == Format::u8 ? 4 : 1);
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr int rowTilesAtOnce = 4;
 constexpr int kTilesAtOnce = 8;
 
-/// A piece of a term: sums[row tile][column tile] += a[row tile, k] · b[k, column tile].
+/// A piece of a term: sums[row tile][column tile] (+)= a[row tile, k] · b[k, column tile].
 struct Piece {
   Format format;
   const std::byte* a;
@@ -20,6 +20,7 @@ struct Piece {
   int kTiles;
   int rows;
   int columnTiles;
+  bool first;  // the sums start here
   float* sums;  // u8: int32_t
 };
 
@@ -31,26 +32,32 @@ void productInBlocks(const MatrixProduct& p) {
   bool anyFloats = false, anyIntegers = false;
   for (int t = 0; t < p.termCount; t++) (p.terms[t].format == Format::u8 ? anyIntegers : anyFloats) = true;
   for (int row = 0; row < p.rows; row += rowTilesAtOnce * tileRows) {
-    const int rows = p.rows - row < rowTilesAtOnce * tileRows ? p.rows - row : rowTilesAtOnce * tileRows;
+    const int rows = lesser(p.rows - row, rowTilesAtOnce * tileRows);
+    if (rows % tileRows != 0) {  // rows beyond the last are not multiplied; they shall be finite
+      __builtin_memset(sums, 0, sizeof sums);
+      __builtin_memset(integers, 0, sizeof integers);
+    }
     for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
       const int left = (p.columns - column) / 16;
-      const int columnTiles = left < columnTilesAtOnce ? left : columnTilesAtOnce;
-      if (anyFloats) __builtin_memset(sums, 0, sizeof sums);
-      if (anyIntegers) __builtin_memset(integers, 0, sizeof integers);
+      const int columnTiles = lesser(left, columnTilesAtOnce);
+      bool firstFloats = true, firstIntegers = true;
       for (int t = 0; t < p.termCount; t++) {
         const MatrixTerm& term = p.terms[t];
         const size_t tile = tileBytes(term.format), stride = term.kTiles * tile;
         const std::byte* a = term.a + row / tileRows * stride;
         const std::byte* b = term.b + column / 16 * stride;
-        float* to = term.format == Format::u8 ? reinterpret_cast<float*>(integers) : sums;
+        const bool isU8 = term.format == Format::u8;
+        float* to = isU8 ? reinterpret_cast<float*>(integers) : sums;
+        bool& first = isU8 ? firstIntegers : firstFloats;
         for (int k = 0; k < term.kTiles; k += kTilesAtOnce) {
-          const int kTiles = term.kTiles - k < kTilesAtOnce ? term.kTiles - k : kTilesAtOnce;
-          multiply({term.format, a + k * tile, stride, b + k * tile, stride, kTiles, rows, columnTiles, to});
+          const int kTiles = lesser(term.kTiles - k, kTilesAtOnce);
+          multiply({term.format, a + k * tile, stride, b + k * tile, stride, kTiles, rows, columnTiles, first, to});
+          first = false;
         }
       }
-      for (int r = 0; r < ((rows + 15) & ~15); r++) {
-        const int at = r / tileRows * columnTilesAtOnce * blockNumbers + r % tileRows * 16;
-        finishRow(p, row + r, column, columnTiles, anyFloats ? sums + at : nullptr, anyIntegers ? integers + at : nullptr);
+      for (int r = 0; r < rows; r += tileRows) {
+        const int at = r / tileRows * columnTilesAtOnce * blockNumbers;
+        finish({p, row + r, tileRows, column, columnTiles, sums + at, anyIntegers ? integers + at : nullptr, anyFloats});
       }
     }
   }

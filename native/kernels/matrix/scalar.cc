@@ -45,6 +45,7 @@ void multiply(const Piece& piece) {
   for (int row = 0; row < piece.rows; row++) {
     for (int c = 0; c < piece.columnTiles; c++) {
       float* sums = piece.sums + (row / 16 * columnTilesAtOnce + c) * blockNumbers + row % 16 * 16;
+      if (piece.first) __builtin_memset(sums, 0, 64);
       const std::byte* a = piece.a + row / 16 * piece.aStride + row % 16 * tileRowBytes;
       const std::byte* b = piece.b + c * piece.bStride;
       for (int k = 0; k < piece.kTiles; k++) {

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "blocks.h"
+#include "times.h"
 
 // Products on 512-bit registers: 8 rows by 32 columns of sums in registers, 4 bytes along k at a time. Used by the AVX-512
 // table, and by the AMX table for f32.
@@ -9,47 +10,45 @@
 namespace limelight {
 namespace {
 
+/// Written as instructions: GCC copies the sums from register to register, or to memory, where these are intrinsics.
 template <Format format>
 inline __m512i multiplyAdd(__m512i sums, __m512i a, __m512i b) {
   if constexpr (format == Format::f32) {
-    return _mm512_castps_si512(
-        _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(sums)));
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
   } else if constexpr (format == Format::bf16) {
-    return _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sums), (__m512bh)a, (__m512bh)b));
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
   } else {
-    return _mm512_dpbusd_epi32(sums, a, b);
+    asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
   }
+  return sums;
 }
 
 template <Format format, int rows, int columnTiles>
-inline void multiplyRows(const std::byte* a, const std::byte* b, size_t bStride, int kTiles, float* to) {
+inline void multiplyRows(const std::byte* a, const std::byte* b, size_t bStride, int kTiles, bool first,
+                         float* to) {
   __m512i sums[rows][columnTiles];
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 2
-    for (int c = 0; c < columnTiles; c++) sums[r][c] = _mm512_load_si512(to + c * blockNumbers + r * 16);
-  }
+  times<rows>([&](auto r) LIMELIGHT_INLINE {
+    times<columnTiles>([&](auto c) LIMELIGHT_INLINE {
+      sums[r][c] = _mm512_setzero_si512();
+      if (!first) sums[r][c] = _mm512_load_si512(to + c * blockNumbers + r * 16);
+    });
+  });
   for (int k = 0; k < kTiles; k++, a += 1024, b += 1024) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int g = 0; g < 16; g++) {
       __m512i w[columnTiles];
-#pragma GCC unroll 2
-      for (int c = 0; c < columnTiles; c++) w[c] = _mm512_loadu_si512(b + c * bStride + g * 64);
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; r++) {
+      times<columnTiles>([&](auto c) LIMELIGHT_INLINE { w[c] = _mm512_loadu_si512(b + c * bStride + g * 64); });
+      times<rows>([&](auto r) LIMELIGHT_INLINE {
         int32_t four;
         __builtin_memcpy(&four, a + r * 64 + g * 4, 4);
         const __m512i x = _mm512_set1_epi32(four);
-#pragma GCC unroll 2
-        for (int c = 0; c < columnTiles; c++) sums[r][c] = multiplyAdd<format>(sums[r][c], x, w[c]);
-      }
+        times<columnTiles>([&](auto c) LIMELIGHT_INLINE { sums[r][c] = multiplyAdd<format>(sums[r][c], x, w[c]); });
+      });
     }
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 2
-    for (int c = 0; c < columnTiles; c++) _mm512_store_si512(to + c * blockNumbers + r * 16, sums[r][c]);
-  }
+  times<rows>([&](auto r) LIMELIGHT_INLINE {
+    times<columnTiles>([&](auto c) LIMELIGHT_INLINE { _mm512_store_si512(to + c * blockNumbers + r * 16, sums[r][c]); });
+  });
 }
 
 template <Format format>
@@ -58,9 +57,9 @@ void multiplyPiece(const Piece& p) {
     const std::byte* a = p.a + row / 16 * p.aStride + row % 16 * tileRowBytes;
     float* to = p.sums + row / 16 * columnTilesAtOnce * blockNumbers + row % 16 * 16;
     if (p.columnTiles == 2) {
-      multiplyRows<format, 8, 2>(a, p.b, p.bStride, p.kTiles, to);
+      multiplyRows<format, 8, 2>(a, p.b, p.bStride, p.kTiles, p.first, to);
     } else {
-      multiplyRows<format, 8, 1>(a, p.b, p.bStride, p.kTiles, to);
+      multiplyRows<format, 8, 1>(a, p.b, p.bStride, p.kTiles, p.first, to);
     }
   }
 }
@@ -71,11 +70,10 @@ uint64_t multiplyAddRounds(uint64_t rounds) {
   __m512i sums[16] = {};
   __m512i a = _mm512_set1_epi32(0x01010101), b = _mm512_set1_epi32(0x00010001);
   for (uint64_t i = 0; i < rounds; i++) {
-#pragma GCC unroll 16
-    for (int s = 0; s < 16; s++) {
+    times<16>([&](auto s) LIMELIGHT_INLINE {
       sums[s] = multiplyAdd<format>(sums[s], a, b);
       asm volatile("" : "+v"(sums[s]));
-    }
+    });
   }
   return rounds * 16 * 16 * (format == Format::f32 ? 1 : format == Format::bf16 ? 2 : 4);
 }

@@ -6,6 +6,23 @@ namespace {
 
 constexpr int lesser(int a, int b) { return a < b ? a : b; }
 
+/// A vector as numbers of a tile; `inverseScale` and `zero` are those of u8.
+template <Format format>
+inline void storeNumbers(std::byte* to, Vec x, Vec inverseScale = Vec::zero(), Vec zero = Vec::zero()) {
+  if constexpr (format == Format::f32) {
+    x.store(reinterpret_cast<float*>(to));
+  } else if constexpr (format == Format::bf16) {
+    x.storeBf16(reinterpret_cast<uint16_t*>(to));
+  } else if constexpr (format == Format::split) {
+    x.storeBf16(reinterpret_cast<uint16_t*>(to));
+    (x - roundBf16(x)).storeBf16(reinterpret_cast<uint16_t*>(to + 1024));
+  } else {
+    // Clamped before it is rounded: beyond 2³¹ the conversion to integers has no meaning. NaN becomes the least.
+    const Vec scaled = max(x * inverseScale, Vec::zero() - zero);
+    (min(scaled, Vec::of(255.0f) - zero) + zero).storeU8(reinterpret_cast<uint8_t*>(to));
+  }
+}
+
 /// One row of a tile target.
 template <Format format>
 struct TileRow {
@@ -25,18 +42,10 @@ struct TileRow {
   void put(int j, Vec x) const {
     const int column = target.column + j;
     std::byte* to = start + size_t(column / numbers) * tileBytes(format) + column % numbers * numberBytes;
-    if constexpr (format == Format::f32) {
-      x.store(reinterpret_cast<float*>(to));
-    } else if constexpr (format == Format::bf16) {
-      x.storeBf16(reinterpret_cast<uint16_t*>(to));
-    } else if constexpr (format == Format::split) {
-      x.storeBf16(reinterpret_cast<uint16_t*>(to));
-      (x - roundBf16(x)).storeBf16(reinterpret_cast<uint16_t*>(to + 1024));
+    if constexpr (format == Format::u8) {
+      storeNumbers<format>(to, x, scales(j), Vec::of(float(target.zero)));
     } else {
-      // Clamped before it is rounded: beyond 2³¹ the conversion to integers has no meaning. NaN becomes the least.
-      const Vec zero = Vec::of(float(target.zero));
-      const Vec scaled = x * scales(j);
-      (min(max(scaled, Vec::zero() - zero), Vec::of(255.0f) - zero) + zero).storeU8(reinterpret_cast<uint8_t*>(to));
+      storeNumbers<format>(to, x);
     }
   }
 
