@@ -5,6 +5,7 @@ import { createRandom, type Random } from '../core/random.ts';
 import { architectures } from '../model/architectures.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { checkModel } from '../model/checkModel.ts';
+import type { Step } from '../model/steps.ts';
 import type { Field } from '../schema/schema.ts';
 import { joinAll } from '../schema/scopes.ts';
 import { randomBundle, randomInput, randomWeights } from './conformance/randomBundle.ts';
@@ -163,6 +164,19 @@ describe('createPlan', () => {
     for (const what of ['request', 'ad', 'creative'].flatMap((scope) => [`fields of ${scope}`, `value of ${scope}`]))
       expect(taken.get(what), what).toBeGreaterThan(10);
   }, 60_000);
+});
+
+describe('a plan of sums of sums', () => {
+  it('takes them apart only so far', () => {
+    const sum = (output: string, inputs: string[]): Step => ({ op: 'sum', inputs, bias: false, output });
+    const steps: Step[] = [{ op: 'input', inputs: ['visits', 'budget'], output: 'x' }, sum('sum0', ['x'])];
+    for (let i = 1; i <= 40; i++) steps.push(sum(`sum${i}`, [`sum${i - 1}`, `sum${i - 1}`]));
+    const tasks = [{ name: 'click', logits: ['sum40'] }];
+    const typed = checkModel({ architecture: 'sums', tables: [], steps, tasks, losses: [] }, base.typed.schema);
+    const plan = createPlan(typed, { rates: defaultRates('fp32') });
+    expect(plan.steps.length).toBeLessThan(60);
+    expect(differenceOf({ typed, weights: new Map() }, plan, inputs[2])).toBeLessThan(1e-12);
+  });
 });
 
 describe.each(architectures.map(({ name }) => name))('a plan of %s', (architecture) => {

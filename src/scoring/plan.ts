@@ -26,6 +26,7 @@ export function createPlan(typed: TypedModel, options: PlanOptions): Plan {
     costs: new CostModel(options),
     readersOf: ({ value }: Slice) => readers.get(value) ?? 1,
     isEmbedding: ({ value }: Slice) => embeddings.has(value),
+    sums: new Map(),
   };
   const scopeOf = (scope: Scope): Scope => (requestFields === 'rows' ? 'candidate' : scope);
   for (const step of steps) {

@@ -1,5 +1,6 @@
 import { assert } from '../../core/errors.ts';
 import type { TypedModel } from '../../model/checkModel.ts';
+import { type TypedValue, widthOf } from '../../model/values.ts';
 import { joinAll, type Scope } from '../../schema/scopes.ts';
 import { mergeParts, type Part, sliceKey, sumOf } from './parts.ts';
 import type { Plan, PlanStep, PlanValue, Slice } from './planSteps.ts';
@@ -7,7 +8,7 @@ import { slicesOf } from './reads.ts';
 
 /** Collects a plan's steps, names its values, and computes what so far stood only as parts. */
 export class PlanBuilder {
-  private readonly steps = new Map<string, PlanStep>();
+  private readonly steps: PlanStep[] = [];
   private readonly values = new Map<string, { width: number; scope: Scope }>();
   private readonly shared = new Map<string, string>();
   private readonly typed: TypedModel;
@@ -29,13 +30,8 @@ export class PlanBuilder {
     assert(!this.values.has(step.output), `the plan makes '${step.output}' twice`);
     const joined = scope ?? joinAll(slicesOf(step).map((slice) => this.scopeOf(slice)));
     this.values.set(step.output, { width, scope: joined });
-    this.steps.set(step.output, step);
+    this.steps.push(step);
     return { value: step.output, from: 0, width };
-  }
-
-  /** The step that makes what a slice is of. */
-  stepOf({ value }: Slice): PlanStep {
-    return this.steps.get(value) as PlanStep;
   }
 
   scopeOf({ value }: Pick<Slice, 'value'>): Scope {
@@ -51,17 +47,13 @@ export class PlanBuilder {
   /** The numbers of a part, its gates applied. */
   computed(part: Part): Slice {
     const { slice, sizes, gates, name } = part;
-    if (gates === undefined) return slice;
+    if (gates === undefined || name === undefined) return slice;
     return this.once(`gate ${sliceKey(slice)} ${sliceKey(gates)} ${sizes}`, slice.width, () => {
-      const whole = this.typed.values.get(name as string);
-      const isAll = whole?.type.kind === 'fields' && sumOf(whole.type.sizes) === slice.width;
-      const output = isAll && !this.values.has(name as string) ? (name as string) : this.partName(name as string, part);
+      const { type } = this.typed.values.get(name) as TypedValue;
+      const isAll = widthOf(type) === slice.width;
+      const output = isAll ? name : this.freshName(`${name}.${this.scopeOf(slice)}`);
       return { op: 'gate', input: slice, sizes, gates, output };
     });
-  }
-
-  private partName(base: string, part: Part): string {
-    return this.freshName(`${base}.${this.scopeOf(part.slice)}`);
   }
 
   /** The same numbers with every gate applied. */
@@ -105,7 +97,7 @@ export class PlanBuilder {
   finish(tasks: Plan['tasks'], keeps: boolean): Plan {
     const crossed = new Set(tasks.flatMap((task) => task.logits));
     const needed = new Set(crossed);
-    for (const step of [...this.steps.values()].reverse()) {
+    for (const step of this.steps.toReversed()) {
       if (!needed.has(step.output)) continue;
       const scope = this.scopeOf({ value: step.output });
       for (const slice of slicesOf(step)) {
@@ -113,7 +105,7 @@ export class PlanBuilder {
         if (this.scopeOf(slice) !== scope) crossed.add(slice.value);
       }
     }
-    const steps = [...this.steps.values()].filter((step) => needed.has(step.output));
+    const steps = this.steps.filter((step) => needed.has(step.output));
     const values = steps.map(({ output }): [string, PlanValue] => {
       const { width, scope } = this.values.get(output) as { width: number; scope: Scope };
       return [output, { width, scope, kept: keeps && crossed.has(output) && (scope === 'ad' || scope === 'creative') }];

@@ -4,6 +4,7 @@ import type { CostModel } from './costModel.ts';
 import { type Part, sumOf } from './parts.ts';
 import type { PlanBuilder } from './planBuilder.ts';
 import type { Slice, Term } from './planSteps.ts';
+import { slicesOfTerm } from './reads.ts';
 
 /** Where plan steps go, what they cost, and how many steps of the model share the reading of a value. */
 export interface Planning {
@@ -11,6 +12,8 @@ export interface Planning {
   readonly costs: CostModel;
   readersOf(slice: Slice): number;
   isEmbedding(slice: Slice): boolean;
+  /** What is no more than a sum of others: of which, by value. */
+  readonly sums: Map<string, readonly Slice[]>;
 }
 
 /** y = act(x·W + b). */
@@ -59,6 +62,12 @@ export function addAffine(planning: Planning, affine: Affine): Part {
     }
   }
   const slice = builder.add({ op: 'affine', terms: [...terms, ...values], bias, units, activation, output }, units);
+  const isSum = units === 1 && terms.length === 0 && bias === null && activation === 'linear';
+  if (isSum)
+    planning.sums.set(
+      output,
+      values.flatMap((value) => slicesOfTerm(value, units)),
+    );
   return { slice, sizes: [units] };
 }
 
@@ -100,10 +109,16 @@ function partialPays(planning: Planning, scope: Scope, rows: readonly Rows[], un
   return costs.readKept(units) < product + sumOf(reads);
 }
 
-/** Σ_i x_i + b: each scope's numbers are added up at that scope. */
+/** Longer sums are not taken apart: a sum of sums of sums, each twice, would have no end. */
+const mostAddends = 64;
+
+/** Σ_i x_i + b: each scope's numbers are added up at that scope; sums of sums are one sum. */
 export function addSum(planning: Planning, parts: readonly Part[], bias: string | null, output: string): Part {
-  const { builder, costs } = planning;
-  const addends = builder.plain(parts).flatMap(({ slice }) => addendsOf(planning, slice));
+  const { builder, costs, sums } = planning;
+  const slices = builder.plain(parts).map((part) => part.slice);
+  const apart = slices.flatMap((slice) => sums.get(slice.value) ?? [slice]);
+  const addends = apart.length > mostAddends ? slices : apart;
+  if (bias === null) sums.set(output, addends);
   const scope = joinAll(addends.map((slice) => builder.scopeOf(slice)));
   const inputs = byScope(planning, addends, (slice) => slice).flatMap(([own, group]) => {
     const isPartial = !costs.isNarrow(scope) && costs.isNarrow(own) && sumOf(group.map(({ width }) => width)) > 1;
@@ -111,15 +126,6 @@ export function addSum(planning: Planning, parts: readonly Part[], bias: string 
     return [builder.add({ op: 'sum', inputs: group, bias: null, output: builder.freshName(`${output}.${own}`) }, 1)];
   });
   return { slice: builder.add({ op: 'sum', inputs, bias, output }, 1), sizes: [1] };
-}
-
-/** What a number is the sum of, as far as that is known without weights. */
-function addendsOf(planning: Planning, slice: Slice): Slice[] {
-  const step = planning.builder.stepOf(slice);
-  if (step.op === 'sum' && step.bias === null) return step.inputs.flatMap((input) => addendsOf(planning, input));
-  if (step.op !== 'affine' || step.units > 1 || step.bias !== null || step.activation !== 'linear') return [slice];
-  const values = step.terms.flatMap((term) => (term.kind === 'value' ? [term.input] : []));
-  return values.length < step.terms.length ? [slice] : values.flatMap((value) => addendsOf(planning, value));
 }
 
 /**
@@ -146,6 +152,7 @@ export function addFm(planning: Planning, parts: readonly Part[], name: string, 
   });
   if (addends.length === 0) return { slice: fm(plain, name, output), sizes: [1] };
   addends.push(fm(across, builder.freshName(`${output}.totals`), builder.freshName(`${output}.across`)));
+  planning.sums.set(output, addends);
   return { slice: builder.add({ op: 'sum', inputs: addends, bias: null, output }, 1), sizes: [1] };
 }
 
