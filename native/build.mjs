@@ -33,7 +33,15 @@ const isaFlags = {
 const isaNames = ['scalar', 'neon', 'avx2', 'avx512', 'amx'];
 
 const baseFlags = [
-  ...['-std=c++20', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off'],
+  ...[
+    '-std=c++20',
+    '-fPIC',
+    '-fvisibility=hidden',
+    '-fno-exceptions',
+    '-fno-math-errno',
+    '-fno-trapping-math',
+    '-ffp-contract=off',
+  ],
   // GCC 12 warns of uninitialised variables inside its own AVX-512 header.
   ...['-Wall', '-Wextra', '-Wno-uninitialized', '-Wno-maybe-uninitialized', ...(process.env.CI ? ['-Werror'] : [])],
 ];
@@ -144,9 +152,15 @@ async function build({ compiler, arch, folder, sanitize, test, linkFlags }) {
   const version = spawnSync(compiler[0], [...compiler.slice(1), '--version'], { encoding: 'utf8' }).stdout;
   const isas = isaFlags[arch] ?? { scalar: [] };
   const sources = sourcesOf(test ? ['kernels', 'test'] : ['kernels', 'engine', 'addon'], isas);
-  const modeFlags = sanitize ? ['-O1', '-g', ...sanitizeFlags] : ['-O3'];
+  const isTest = (source) => relative(here, source).startsWith('test');
+  const modeFlags = (source) => (sanitize ? ['-O1', '-g', ...sanitizeFlags] : [isTest(source) ? '-O1' : '-O3']);
   const headers = test ? [] : [`-I${includeFolder()}`];
-  const flagsOf = (source) => [...baseFlags, ...modeFlags, ...headers, ...(isas[basename(source, '.cc')] ?? [])];
+  const flagsOf = (source) => [
+    ...baseFlags,
+    ...modeFlags(source),
+    ...headers,
+    ...(isas[basename(source, '.cc')] ?? []),
+  ];
   const objectFolder = join(folder, test ? 'testObjects' : 'objects');
   const { objects, log } = await compile(sources, [...compiler], version, flagsOf, objectFolder);
 
