@@ -12,7 +12,7 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordB
   stats_.budgetBytes = budgetBytes;
   const size_t bytesPerSet = ways * recordBytes_ + sizeof(Set);
   if (recordBytes == 0 || budgetBytes < bytesPerSet) return;
-  const size_t sets = std::min<size_t>(budgetBytes / bytesPerSet, UINT32_MAX);
+  const size_t sets = std::min<size_t>(budgetBytes / bytesPerSet, UINT32_MAX / ways);
   // Mapped, not allocated: pages no ad has used take no memory.
   const size_t bytes = sets * ways * recordBytes_;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -29,9 +29,8 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordB
 
 std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
   tag |= tag == 0;
-  const size_t index = setOf(hash);
-  Set& set = sets_[index];
-  const auto recordOf = [&](int way) { return records_ + (index * ways + way) * recordBytes_; };
+  Set& set = sets_[setOf(hash)];
+  const auto recordOf = [&](int way) { return records_ + set.records[way] * recordBytes_; };
   int oldest = -1;
   uint32_t oldestAge = 0;
   for (int way = 0; way < ways; way++) {
@@ -51,7 +50,7 @@ std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
   isNew = true;
   if (oldest < 0) return nullptr;
   if (set.tags[oldest] == 0) {
-    stats_.entries++;
+    set.records[oldest] = static_cast<uint32_t>(stats_.entries++);
     stats_.bytes += recordBytes_;
   }
   set.tags[oldest] = tag;

@@ -40,6 +40,7 @@ class AdCache {
   struct alignas(64) Set {
     uint64_t tags[ways];    // 0 marks an empty way
     uint32_t usedAt[ways];  // the block that used it last
+    uint32_t records[ways];  // in the order they were first used, so that few ads take few pages
   };
   /// Any number of sets, without a division.
   size_t setOf(uint64_t hash) const { return ((hash >> 32) * setCount_) >> 32; }
