@@ -13,7 +13,7 @@ import { assert } from '../core/errors.ts';
 export type MapFile = (file: string) => ArrayBuffer;
 
 /** The folder beside a bundle's; of a link, beside what it leads to. */
-async function sidecarFolder(bundleFolder: string): Promise<string> {
+export async function sidecarFolder(bundleFolder: string): Promise<string> {
   const folder = await realpath(bundleFolder);
   return path.join(path.dirname(folder), `.${path.basename(folder)}.cache`);
 }
