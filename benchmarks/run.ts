@@ -5,13 +5,14 @@ import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
+import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
 import { quality } from './quality.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath, against];
+const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, load];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:
