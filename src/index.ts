@@ -44,7 +44,8 @@ export async function parseSchema(json: unknown): Promise<Schema> {
 /** Loads a bundle, or the highest version in a model's folder, and proves it whole. */
 export async function loadBundle(folder: string): Promise<Bundle> {
   const { readBundle, resolveBundleFolder } = await import('./model/bundleFiles.ts');
-  return readBundle(await resolveBundleFolder(folder));
+  const { nativeMapFile } = await import('./scoring/engines/native/load.ts');
+  return readBundle(await resolveBundleFolder(folder), { mapFile: nativeMapFile() });
 }
 
 /** Loads a bundle into an engine, the fastest that loads where none is named. */

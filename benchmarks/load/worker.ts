@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '../../src/core/errors.ts';
 import type { Bundle } from '../../src/model/bundle.ts';
 import { readBundle, writeBundle } from '../../src/model/bundleFiles.ts';
-import type { MapFile } from '../../src/model/bundleSidecar.ts';
 import { createEncoder } from '../../src/schema/encoder.ts';
-import { loadAddon } from '../../src/scoring/engines/native/load.ts';
+import { nativeMapFile } from '../../src/scoring/engines/native/load.ts';
 import { createScorer } from '../../src/scoring/engines.ts';
 import { batchFromJson } from '../../src/scoring/golden.ts';
 import type { Scorer } from '../../src/scoring/scorer.ts';
@@ -32,7 +31,7 @@ export interface LoadMeasurement {
 try {
   if (command === 'make') await writeBundle(folder, loadBundleOf(Number(ads)));
   else {
-    const measurement = await measure(mapFileOf(), Number(ads));
+    const measurement = await measure(Number(ads));
     process.stdout.write(`${JSON.stringify(measurement)}\n`);
     process.stdin.resume();
     process.stdin.on('end', () => process.exit());
@@ -42,7 +41,8 @@ try {
   process.exitCode = 1;
 }
 
-async function measure(mapFile: MapFile | undefined, adCount: number): Promise<LoadMeasurement> {
+async function measure(adCount: number): Promise<LoadMeasurement> {
+  const mapFile = nativeMapFile();
   const raw = rawRequest(adCount, 500, 2);
   await importEngine();
   const times = [performance.now()];
@@ -63,14 +63,6 @@ async function importEngine(): Promise<void> {
   if (engine === 'tfjs') await import('../../src/scoring/engines/tfjs/scorer.ts');
   if (engine === 'native') await import('../../src/scoring/engines/native/loadScorer.ts');
   if (engine === 'reference') await import('../../src/scoring/engines/reference/scorer.ts');
-}
-
-function mapFileOf(): MapFile | undefined {
-  try {
-    return loadAddon().addon.mapFile;
-  } catch {
-    return undefined;
-  }
 }
 
 /** From raw values to probabilities: the user's fields as one row. */

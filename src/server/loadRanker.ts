@@ -28,7 +28,8 @@ export interface LoadedRanker {
 /** @throws UserError if anything of it is missing, damaged or does not fit the rest */
 export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
   const { engine, precision, adCacheMb, maxCandidates } = options;
-  const bundle = await readBundle(await resolveBundleFolder(options.model));
+  const { nativeMapFile } = await import('../scoring/engines/native/load.ts');
+  const bundle = await readBundle(await resolveBundleFolder(options.model), { mapFile: nativeMapFile() });
   const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
   const { scorer, reason } = await createScorer(bundle, { engine, precision, adCacheMb });
   try {

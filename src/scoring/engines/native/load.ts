@@ -4,6 +4,7 @@ import { cpus, homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, UserError } from '../../../core/errors.ts';
+import type { MapFile } from '../../../model/bundleSidecar.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
 import type { NativeAddon } from './addon.ts';
 import { formatsOf, type NativePrecision } from './scorer.ts';
@@ -46,6 +47,16 @@ export function loadAddon(isa = process.env.LIMELIGHT_ISA): LoadedAddon {
     );
   }
   return { addon, kernels: isa || names[0], build };
+}
+
+/** Maps a file into memory, where the addon loads: for bundles, whatever engine scores them. */
+export function nativeMapFile(): MapFile | undefined {
+  try {
+    loaded ??= requireAddon();
+    return loaded.addon.mapFile;
+  } catch {
+    return undefined;
+  }
 }
 
 function requireAddon(): { addon: NativeAddon; build: string } {
