@@ -66,19 +66,28 @@ async function packedWeights(bundle: Bundle, loaded: LoadedAddon, spec: ProgramS
   const shape = JSON.stringify({ ...spec, weights: spec.weights.map(({ length }) => length), cacheBytes: 0 });
   const name = `native-${kernels}-${identityOf(bundle, loaded, shape)}.bin`;
   const file = await sidecarFile(folder, name);
-  const map = () => {
+  const map = async () => {
     try {
       const mapped = addon.mapFile(file);
-      return mapped.byteLength === addon.packedBytes(kernels, spec) ? mapped : undefined;
+      if (mapped.byteLength !== addon.packedBytes(kernels, spec)) return undefined;
+      // A few megabytes, and a damaged one would answer wrongly without a word.
+      const sum = await readSidecar(folder, `${name}.sha256`);
+      return sum !== undefined && Buffer.from(sum).toString() === sha256(mapped) ? mapped : undefined;
     } catch {
       return undefined;
     }
   };
-  const mapped = map();
+  const mapped = await map();
   if (mapped !== undefined) return mapped;
   const packed = addon.pack(kernels, spec);
-  return (await writeSidecar(folder, name, new Uint8Array(packed))) ? (map() ?? packed) : packed;
+  const bytes = new Uint8Array(packed);
+  const kept =
+    (await writeSidecar(folder, `${name}.sha256`, Buffer.from(sha256(packed)))) &&
+    (await writeSidecar(folder, name, bytes));
+  return kept ? ((await map()) ?? packed) : packed;
 }
+
+const sha256 = (bytes: ArrayBuffer) => createHash('sha256').update(new Uint8Array(bytes)).digest('hex');
 
 /** Changes with the bundle's files, the addon's build and whatever else is given. */
 function identityOf({ checksum = '' }: Bundle, { build }: LoadedAddon, more = ''): string {

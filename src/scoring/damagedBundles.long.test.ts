@@ -1,0 +1,3 @@
+import { describeDamagedBundles } from './conformance/describeDamagedBundles.ts';
+
+describeDamagedBundles(1000);
