@@ -5,11 +5,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
+import { measureActivations } from '../src/scoring/activations.ts';
 import { createTfjsLearner } from '../src/scoring/engines/tfjs/learner.ts';
 import { loadBackend } from '../src/scoring/engines/tfjs/load.ts';
 import { createScorer } from '../src/scoring/engines.ts';
 import { replayGolden } from '../src/scoring/golden.ts';
 import type { LearnerOptions } from '../src/scoring/learner.ts';
+import type { ScoringInput } from '../src/scoring/scorer.ts';
 import { parseConfig } from './config.ts';
 import { evaluate } from './evaluate.ts';
 import { silentReporter } from './reporter.ts';
@@ -53,7 +55,7 @@ function inputsOf(name: string, more: Partial<TrainInputs> = {}): TrainInputs {
 
 /** The files whose bytes must be the same for the same model. */
 const bytesOf = (name: string) =>
-  ['weights.safetensors', 'vocabularies.safetensors', 'golden.json'].map((file) =>
+  ['weights.safetensors', 'vocabularies.safetensors', 'golden.json', 'sample.safetensors'].map((file) =>
     readFileSync(join(folder, name, file)).toString('base64'),
   );
 
@@ -75,6 +77,17 @@ describe('train', () => {
     expect(bytesOf('three')).not.toEqual(bytesOf('one'));
     expect(readdirSync(process.env.TMPDIR as string)).toEqual([]);
     expect(existsSync(join(folder, 'one.checkpoint'))).toBe(false);
+  });
+
+  it('keeps in the bundle what a lower precision is judged and made by', async () => {
+    const strict = { ...config, precisionLimits: { auc: 0.001, logLoss: 0 } };
+    await train(inputsOf('limited', { config: strict }));
+    const { sample, manifest, weights, typed } = await readBundle(join(folder, 'limited'));
+    expect(sample?.input.rowCount).toBeGreaterThan(200);
+    expect([...(sample?.labels.keys() ?? [])]).toEqual(['click', 'conversion']);
+    expect(manifest.precision?.limits).toEqual({ auc: 0.001, logLoss: 0 });
+    expect(manifest.precision?.activations).toEqual(measureActivations(typed, weights, sample?.input as ScoringInput));
+    expect(Object.keys(manifest.precision?.activations ?? {})).toContain('gated');
   });
 
   // 2,400 rows to train on: 19 steps an epoch, validations after the 7th and the 14th and at its end.
