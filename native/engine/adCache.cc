@@ -1,29 +1,19 @@
 #include "adCache.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 
 namespace limelight {
-
-void AdCache::Unmap::operator()(std::byte* memory) const { munmap(memory, bytes); }
 
 AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordBytes + 63) / 64 * 64) {
   stats_.budgetBytes = budgetBytes;
   const size_t bytesPerSet = ways * recordBytes_ + sizeof(Set);
   if (recordBytes == 0 || budgetBytes < bytesPerSet) return;
   const size_t sets = std::min<size_t>(budgetBytes / bytesPerSet, UINT32_MAX / ways);
-  // Mapped, not allocated: pages no ad has used take no memory.
-  const size_t bytes = sets * ways * recordBytes_;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return;
-#ifdef MADV_HUGEPAGE
-  madvise(memory, bytes, MADV_HUGEPAGE);  // records lie at random: fewer page walks
-#endif
-  memory_ = std::unique_ptr<std::byte, Unmap>(static_cast<std::byte*>(memory), Unmap{bytes});
-  sets_ = Aligned<Set>(sets);
-  if (!sets_) return;
-  records_ = memory_.get();
+  setMemory_ = Mapped(sets * sizeof(Set));
+  recordMemory_ = Mapped(sets * ways * recordBytes_);
+  if (!setMemory_ || !recordMemory_) return;
+  sets_ = static_cast<Set*>(setMemory_.get());
+  records_ = static_cast<std::byte*>(recordMemory_.get());
   setCount_ = sets;
 }
 

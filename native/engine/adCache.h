@@ -16,7 +16,7 @@ struct AdCacheStats {
 
 /// Records of what depends on an ad (or creative) alone, found by a 128-bit hash of all the ids and numbers it is made of: an ad
 /// whose fields change is another key, so nothing here can be stale. Sets of eight; the least recently used of a set goes
-/// first, and never one that the block at hand uses.
+/// first, and never one that the batch at hand uses.
 class AdCache {
  public:
   static constexpr int ways = 8;
@@ -26,10 +26,14 @@ class AdCache {
 
   bool holdsAny() const { return setCount_ > 0; }
 
-  /// Begins a block: what it looks up stays until the next begins.
-  void beginBlock() { now_++; }
+  /// Begins a batch: what it looks up stays until the next begins.
+  void beginBatch() { now_++; }
 
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&sets_[setOf(hash)]); }
+  void prefetch(uint64_t hash) const {
+    const char* set = reinterpret_cast<const char*>(&sets_[setOf(hash)]);
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + 64);
+  }
 
   /// The record of a key: found or, with `isNew` set, to be written by the caller; nullptr if its set is all in use.
   std::byte* find(uint64_t hash, uint64_t tag, bool& isNew);
@@ -39,7 +43,7 @@ class AdCache {
  private:
   struct alignas(64) Set {
     uint64_t tags[ways];    // 0 marks an empty way
-    uint32_t usedAt[ways];  // the block that used it last
+    uint32_t usedAt[ways];  // the batch that used it last
     uint32_t records[ways];  // in the order they were first used, so that few ads take few pages
   };
   /// Any number of sets, without a division.
@@ -48,14 +52,10 @@ class AdCache {
   size_t recordBytes_;
   size_t setCount_ = 0;  // less than 2^32
   uint32_t now_ = 0;
-  Aligned<Set> sets_;
+  Mapped setMemory_;
+  Mapped recordMemory_;
+  Set* sets_ = nullptr;
   std::byte* records_ = nullptr;
-  struct Unmap {
-    Unmap(size_t bytes = 0) : bytes(bytes) {}
-    void operator()(std::byte* memory) const;
-    size_t bytes;
-  };
-  std::unique_ptr<std::byte, Unmap> memory_{nullptr, Unmap()};
   AdCacheStats stats_;
 };
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -28,6 +30,35 @@ class Aligned {
   };
   std::unique_ptr<T, Free> data_;
   size_t count_ = 0;
+};
+
+/// Much memory that holds zeros and is taken from the system page by page, as it is written to.
+class Mapped {
+ public:
+  Mapped() = default;
+  explicit Mapped(size_t bytes) : bytes_(bytes) {
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return;
+    memory_ = memory;
+#ifdef MADV_HUGEPAGE
+    madvise(memory, bytes, MADV_HUGEPAGE);  // it is read at random: fewer page walks
+#endif
+  }
+  Mapped(Mapped&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
+  Mapped& operator=(Mapped&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Mapped() {
+    if (memory_ != nullptr) munmap(memory_, bytes_);
+  }
+  void* get() const { return memory_; }
+  explicit operator bool() const { return memory_ != nullptr; }
+
+ private:
+  void* memory_ = nullptr;
+  size_t bytes_ = 0;
 };
 
 }  // namespace limelight

@@ -9,7 +9,7 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
   packed_ = locatePacked(spec_, kernels_, packed);
   columns_.resize(spec_.columns.size());
   values_.resize(spec_.values.size());
-  hashes_ = Aligned<uint64_t>(2 * spec_.blockRows);
+  hashes_ = Aligned<uint64_t>(2 * batchRows);
   layOutRecords();
   layOutTiles();
   for (size_t i = 0; i < spec_.values.size(); i++) {
@@ -42,9 +42,9 @@ void Program::layOutRecords() {
       const Stage of = spec_.columns[i].stage;
       if (of == stage || (of == Stage::ad && stage == Stage::creative)) records.keyColumns.push_back(int(i));
     }
-    records.spare = Aligned<std::byte>(records.bytes * spec_.blockRows);
-    records.at = Aligned<std::byte*>(spec_.blockRows);
-    records.missing = Aligned<int32_t>(spec_.blockRows);
+    records.spare = Aligned<std::byte>(records.bytes * batchRows);
+    records.at = Aligned<std::byte*>(batchRows);
+    records.missing = Aligned<int32_t>(batchRows);
   }
   // The budget is shared in proportion, so that both kinds of records fit the same number of times.
   const size_t both = records_[0].bytes + records_[1].bytes;

@@ -37,6 +37,9 @@ class Program {
  private:
   using Run = std::function<void(int rows)>;
 
+  /// Rows whose records are looked up together, so that many memory reads are on their way at a time.
+  static constexpr int batchRows = 1024;
+
   /// The pointers to every row's numbers of one slice, as one stage sees them.
   struct View {
     Slice slice;
@@ -64,9 +67,10 @@ class Program {
   struct Records {
     size_t bytes = 0;
     std::optional<AdCache> cache;
-    Aligned<std::byte> spare;          // [block] records for what the cache cannot take
-    Aligned<std::byte*> at;            // [block] the record of each row
-    Aligned<int32_t> missing;          // rows whose record is to be written
+    Aligned<std::byte> spare;          // [batch] records for what the cache cannot take
+    Aligned<std::byte*> at;            // [batch] the record of each row
+    Aligned<int32_t> missing;          // [batch] rows whose record is to be written
+    const int32_t* now = nullptr;      // those of them that are being written
     std::vector<int> keyColumns;       // all that the records depend on
     std::vector<Run> steps;            // compute and store
     bool isUsed() const { return bytes > 0; }
@@ -118,7 +122,7 @@ class Program {
   void fillRecords(Stage stage, int from, int rows);
   void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
   void takeMissing(Stage stage, int from, int missing);
-  void pointViews(Stage reader, const int32_t* rows, int count);
+  void pointViews(Stage reader, const int32_t* rows, int first, int count);
 
   ProgramSpec spec_;
   const Kernels& kernels_;

@@ -17,13 +17,17 @@ bool Program::run() {
   }
   for (const Run& step : requestSteps_) step(1);
   std::fill_n(answers_, spec_.tasks.size() * rowCount_, 1.0f);
-  for (int64_t from = 0; from < rowCount_; from += spec_.blockRows) {
-    const int rows = int(std::min<int64_t>(spec_.blockRows, rowCount_ - from));
-    for (Stage stage : {Stage::ad, Stage::creative}) fillRecords(stage, int(from), rows);
-    pointRowColumns(int(from));
-    pointViews(Stage::row, nullptr, rows);
-    for (const Run& step : rowSteps_) step(rows);
-    for (const auto& [task, logit] : logits_) kernels_.rows.timesSigmoid(rows, logit->floats(), answers_ + task * rowCount_ + from);
+  for (int64_t batch = 0; batch < rowCount_; batch += batchRows) {
+    const int end = int(std::min<int64_t>(batch + batchRows, rowCount_));
+    for (Stage stage : {Stage::ad, Stage::creative}) fillRecords(stage, int(batch), end - int(batch));
+    for (int from = int(batch); from < end; from += spec_.blockRows) {
+      const int rows = std::min(spec_.blockRows, end - from);
+      pointRowColumns(from);
+      pointViews(Stage::row, nullptr, from - int(batch), rows);
+      for (const Run& step : rowSteps_) step(rows);
+      for (const auto& [task, logit] : logits_)
+        kernels_.rows.timesSigmoid(rows, logit->floats(), answers_ + task * rowCount_ + from);
+    }
   }
   kernels_.matrix.end();
   return true;
@@ -91,7 +95,7 @@ void Program::fillRecords(Stage stage, int from, int rows) {
     for (int row = 0; row < rows; row++) hashes_[2 * row] = hashes_[2 * row + 1] = salt_;
     for (int index : records.keyColumns) hashRow(columns_[index], spec_.columns[index], from, rows);
     for (int row = 0; row < rows; row++) records.cache->prefetch(hashes_[2 * row]);
-    records.cache->beginBlock();
+    records.cache->beginBatch();
     for (int row = 0; row < rows; row++) {
       bool isNew = false;
       std::byte* record = records.cache->find(hashes_[2 * row], hashes_[2 * row + 1], isNew);
@@ -105,10 +109,13 @@ void Program::fillRecords(Stage stage, int from, int rows) {
   } else {
     for (int row = 0; row < rows; row++) isMissing(row, nullptr);
   }
-  if (missing == 0) return;
-  takeMissing(stage, from, missing);
-  pointViews(stage, records.missing.get(), missing);
-  for (const Run& step : records.steps) step(missing);
+  for (int first = 0; first < missing; first += spec_.blockRows) {
+    const int count = std::min(spec_.blockRows, missing - first);
+    records.now = records.missing.get() + first;
+    takeMissing(stage, from, count);
+    pointViews(stage, records.now, 0, count);
+    for (const Run& step : records.steps) step(count);
+  }
 }
 
 void Program::hashRow(const Column& column, const ColumnSpec& spec, int from, int rows) {
@@ -136,19 +143,19 @@ void Program::takeMissing(Stage stage, int from, int missing) {
     if (spec.stage != stage) continue;
     if (spec.kind == ColumnSpec::Kind::id) {
       if (!column.someIds) column.someIds = Aligned<int32_t>(spec_.blockRows);
-      for (int j = 0; j < missing; j++) column.someIds[j] = column.allIds[from + records.missing[j]];
+      for (int j = 0; j < missing; j++) column.someIds[j] = column.allIds[from + records.now[j]];
       column.ids = column.someIds.get();
     } else if (spec.kind == ColumnSpec::Kind::dense) {
       if (!column.someValues) column.someValues = Aligned<float>(size_t(spec_.blockRows) * spec.width);
       for (int j = 0; j < missing; j++)
         std::memcpy(column.someValues.get() + size_t(j) * spec.width,
-                    column.allValues + size_t(from + records.missing[j]) * spec.width, sizeof(float) * spec.width);
+                    column.allValues + size_t(from + records.now[j]) * spec.width, sizeof(float) * spec.width);
       column.values = column.someValues.get();
     } else {
       if (!column.someOffsets) column.someOffsets = Aligned<int32_t>(spec_.blockRows + 1);
       column.someItems.clear();  // keeps its room
       for (int j = 0; j < missing; j++) {
-        const int row = from + records.missing[j];
+        const int row = from + records.now[j];
         column.someItems.insert(column.someItems.end(), column.allIds + column.allOffsets[row],
                                 column.allIds + column.allOffsets[row + 1]);
         column.someOffsets[j + 1] = int32_t(column.someItems.size());
@@ -159,14 +166,14 @@ void Program::takeMissing(Stage stage, int from, int missing) {
   }
 }
 
-/// Points a stage's views of kept values at the records of the rows at hand: `rows[i]` of the block, or all in order.
-void Program::pointViews(Stage reader, const int32_t* rows, int count) {
+/// Points a stage's views of kept values at the records of rows of the batch: those listed, or from `first` on.
+void Program::pointViews(Stage reader, const int32_t* rows, int first, int count) {
   for (const auto& view : views_) {
     if (view->reader != reader || !view->inRecords) continue;
     const ValueSpec& value = spec_.values[view->slice.value];
     const Records& records = records_[int(value.stage) - 1];
     const size_t offset = recordOffsets_[view->slice.value] + size_t(view->slice.from) * (value.keptAsBf16 ? 2 : 4);
-    for (int i = 0; i < count; i++) view->rows[i] = records.at[rows ? rows[i] : i] + offset;
+    for (int i = 0; i < count; i++) view->rows[i] = records.at[rows ? rows[i] : first + i] + offset;
   }
 }
 

@@ -289,7 +289,7 @@ void Program::addStore(int index) {
   records.steps.push_back([&k, &records, x, pointers, width = value.width, narrow = value.keptAsBf16,
                            offset = recordOffsets_[index]](int rows) {
     void** to = pointers->get();
-    for (int i = 0; i < rows; i++) to[i] = records.at[records.missing[i]] + offset;
+    for (int i = 0; i < rows; i++) to[i] = records.at[records.now[i]] + offset;
     if (narrow)
       k.narrow(rows, x, width, reinterpret_cast<uint16_t* const*>(to));
     else
