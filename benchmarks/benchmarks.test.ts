@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { against } from './against.bench.ts';
 import { ingest } from './ingest.bench.ts';
+import { load } from './load.bench.ts';
 import { quality } from './quality.bench.ts';
 import { training } from './training.bench.ts';
 
@@ -14,3 +15,9 @@ for (const topic of [quality, training, ingest, against]) {
     for (const row of rows) for (const value of Object.values(row)) expect(value).not.toBeNaN();
   });
 }
+
+test('the load benchmark runs at a small size', async () => {
+  const { rows } = await load.run({ ...options, engines: ['reference'] });
+  expect(rows).toMatchObject([{ load: 'first' }, { load: expect.stringMatching(/^second/) }]);
+  for (const row of rows) expect(row['all ms']).toBeGreaterThan(0);
+});

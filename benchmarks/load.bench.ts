@@ -57,14 +57,11 @@ interface MadeBundle {
 async function measureEngine(engine: string, { big, empty }: Record<'big' | 'empty', MadeBundle>, times: number) {
   rmSync(await sidecarFolder(big.folder), { recursive: true, force: true });
   const first = await loadOnce(big, engine);
+  const other = await hold(big, engine);
   const later: LoadMeasurement[] = [];
   for (let i = 0; i < times; i++) later.push(await loadOnce(big, engine));
-  const held = await hold(big, engine);
-  const second = await loadOnce(big, engine);
-  await held.release();
-  const alone = await hold(empty, engine);
-  const { dirtyMiB } = await loadOnce(empty, engine);
-  await alone.release();
+  await other.release();
+  const code = await loadOnce(empty, engine);
   const rowOf = (name: string, measured: readonly LoadMeasurement[]) => {
     const ms = (of: (m: LoadMeasurement) => number) => Number(median(measured.map(of)).toFixed(1));
     return {
@@ -76,12 +73,17 @@ async function measureEngine(engine: string, { big, empty }: Record<'big' | 'emp
       'all ms': ms((m) => m.readMs + m.scorerMs + m.answerMs),
     };
   };
-  const memory = { 'not shared MiB': second.privateMiB, 'written MiB': second.dirtyMiB, 'of code MiB': dirtyMiB };
-  const rounded = Object.fromEntries(Object.entries(memory).map(([name, mib]) => [name, Math.round(mib)]));
+  const mib = (measured: readonly LoadMeasurement[], of: (m: LoadMeasurement) => number) =>
+    Math.round(median(measured.map(of)));
+  const memory = {
+    'not shared MiB': mib(later, (m) => m.privateMiB),
+    'written MiB': mib(later, (m) => m.dirtyMiB),
+    'of code MiB': mib([code], (m) => m.dirtyMiB),
+  };
   const none = Object.fromEntries(Object.keys(memory).map((name) => [name, null]));
   return [
     { ...rowOf('first', [first]), ...none },
-    { ...rowOf(`second, ${first.mapped ? 'mapped' : 'copied: the native addon is not built'}`, later), ...rounded },
+    { ...rowOf(`second, ${first.mapped ? 'mapped' : 'copied: the native addon is not built'}`, later), ...memory },
   ];
 }
 
