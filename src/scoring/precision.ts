@@ -95,4 +95,7 @@ function compare(got: Scores, expected: Scores, labels: Sample['labels']): Loss 
 const describe = (loss: Loss) =>
   `AUC ${signed(-loss.auc, 5)}, log loss ${signed(100 * loss.logLoss, 3)} %, p ± ${loss.probability.toFixed(5)}`;
 
-const signed = (x: number, digits: number) => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(digits)}`;
+function signed(x: number, digits: number): string {
+  const text = Math.abs(x).toFixed(digits);
+  return Number(text) === 0 ? text : `${x < 0 ? '−' : '+'}${text}`;
+}
