@@ -55,6 +55,20 @@ describe('a catalog', () => {
     expect(catalog.valueOf('advertiserId', 6)).toBe('acme');
   });
 
+  it('finds the same ads whether their ids are near each other or far apart, and no others', async () => {
+    const id = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.integer(), fc.maxSafeInteger());
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(id, { minLength: 1, maxLength: 60 }), fc.array(id), async (adId, asked) => {
+        const catalog = await readCatalog([batch({ ...ads(1, adId.length), adId })]);
+        for (const wanted of [...adId, ...asked, ...adId.map((near) => Math.min(near + 1, Number.MAX_SAFE_INTEGER))])
+          expect(catalog.rowOf(wanted), `${wanted}`).toBe(adId.indexOf(wanted));
+      }),
+      { numRuns: 100 },
+    );
+    const near = await readCatalog([batch(ads(1, 50))]);
+    expect(() => near.rowOf(1.5)).toThrow(/ad id 1.5: expected a whole number/);
+  });
+
   it('keeps ids beyond 2^53 apart', async () => {
     const columns = { ...ads(1, 2), adId: ['9007199254740993', '9007199254740992'] };
     const catalog = await readCatalog([batch(columns)]);

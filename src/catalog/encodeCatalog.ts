@@ -11,8 +11,16 @@ export interface EncodedCatalog {
   /** The fields it has a value of for every ad. */
   readonly names: ReadonlySet<string>;
   readonly encoded: ReadonlyMap<string, EncodedColumn>;
+  /** All of kind `id` again, side by side. */
+  readonly packed: PackedIds;
   /** Raw keys of the fields that crosses are made of, which a request may join with its own. */
   readonly keys: ReadonlyMap<string, Keys>;
+}
+
+/** An ad's ids next to each other, [ads, fields]: candidates are anywhere, and one read from memory brings all of an ad's. */
+export interface PackedIds {
+  readonly fields: readonly string[];
+  readonly ids: Int32Array;
 }
 
 /**
@@ -58,9 +66,11 @@ export function encodeCatalog(
     throw error;
   }
   const { adCount } = catalog;
+  const joined = new Map(own.map(({ name }, i) => [name, joinEncoded(encoded.map((batch) => batch[i]))]));
   return {
-    names: new Set(own.map(({ name }) => name)),
-    encoded: new Map(own.map(({ name }, i) => [name, joinEncoded(encoded.map((batch) => batch[i]))])),
+    names: new Set(joined.keys()),
+    encoded: joined,
+    packed: packIds(joined, adCount),
     keys: new Map(
       keyed.map(({ name }, i) => [
         name,
@@ -71,6 +81,15 @@ export function encodeCatalog(
       ]),
     ),
   };
+}
+
+function packIds(columns: ReadonlyMap<string, EncodedColumn>, adCount: number): PackedIds {
+  const lists = [...columns].flatMap(([name, column]) => (column.kind === 'id' ? [{ name, ids: column.ids }] : []));
+  const packed = new Int32Array(adCount * lists.length);
+  lists.forEach(({ ids }, f) => {
+    for (let ad = 0, to = f; ad < adCount; ad++, to += lists.length) packed[to] = ids[ad];
+  });
+  return { fields: lists.map(({ name }) => name), ids: packed };
 }
 
 function joinEncoded(parts: readonly EncodedColumn[]): EncodedColumn {

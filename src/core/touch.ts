@@ -19,3 +19,13 @@ export function touchRows(values: Float32Array, size: number, ids: Int32Array, f
   }
   touchedSum += seen;
 }
+
+/** The same for rows of ids. */
+export function touchIds(values: Int32Array, size: number, rows: Int32Array): void {
+  let seen = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const at = rows[i] * size;
+    seen = (seen + values[at] + values[at + size - 1]) | 0;
+  }
+  touchedSum += seen;
+}

@@ -38,7 +38,7 @@ export function readCandidates(json: readonly unknown[] | Record<string, unknown
   const adIds = readIds(columns.get('adId')?.values, count);
   const { catalog } = rules;
   const catalogRows = catalog === undefined ? undefined : rowsInCatalog(catalog, adIds);
-  const allInCatalog = catalogRows?.every((row) => row >= 0) ?? false;
+  const allInCatalog = catalogRows !== undefined && haveRows(catalogRows);
   const given = { count, adIds, catalogRows, allInCatalog, given: columns };
   return { ...given, ...readBids(given, catalog) };
 }
@@ -67,14 +67,26 @@ function rowsInCatalog(catalog: Catalog, adIds: readonly unknown[]): Int32Array 
   return rows;
 }
 
+function haveRows(rows: Int32Array): boolean {
+  for (let i = 0; i < rows.length; i++) if (rows[i] < 0) return false;
+  return true;
+}
+
 type WithoutBids = Omit<Candidates, 'types' | 'bidMicros'>;
 
 function readBids(candidates: WithoutBids, catalog: Catalog | undefined): Pick<Candidates, 'types' | 'bidMicros'> {
-  const { count, adIds, catalogRows, given } = candidates;
+  const { count, adIds, catalogRows, allInCatalog, given } = candidates;
   const types = new Uint8Array(count);
   const bidMicros = new Float64Array(count);
   const givenTypes = given.get('bidType')?.values;
   const givenBids = given.get('bidMicros')?.values;
+  if (catalog !== undefined && catalogRows !== undefined && allInCatalog && !givenTypes && !givenBids) {
+    for (let i = 0; i < count; i++) {
+      types[i] = catalog.bidTypes[catalogRows[i]];
+      bidMicros[i] = catalog.bidMicros[catalogRows[i]];
+    }
+    return { types, bidMicros };
+  }
   for (let i = 0; i < count; i++) {
     const row = catalogRows === undefined ? -1 : catalogRows[i];
     const type = givenTypes?.[i] ?? undefined;

@@ -10,7 +10,7 @@ import type { ScoringInput } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan, PlainField } from './fieldPlan.ts';
-import { ColumnBuffers, gatherEncoded, gatherKeys } from './gather.ts';
+import { ColumnBuffers, gatherEncoded, gatherKeys, PackedGather } from './gather.ts';
 import { candidateSource, constantSource, givenOf, requestSources, type Source } from './sources.ts';
 
 /**
@@ -21,9 +21,10 @@ export class RequestEncoder {
   private readonly plan: FieldPlan;
   private readonly encoder: Encoder;
   private readonly catalog: EncodedCatalog | undefined;
+  private readonly packed: PackedGather | undefined;
   private readonly constants: readonly Source[];
   private readonly buffers = new Map<string, ColumnBuffers>();
-  // Of the request at hand.
+  // Of the request at hand; the constants' fields are those of any.
   private readonly fields = new Map<string, EncodedColumn>();
   private readonly sources = new Map<string, Source>();
   private readonly keys = new Map<string, Keys>();
@@ -32,7 +33,9 @@ export class RequestEncoder {
     this.plan = plan;
     this.encoder = encoder;
     this.catalog = catalog;
+    this.packed = catalog && new PackedGather(catalog.packed);
     this.constants = plan.constant.map((plain) => constantSource(plain) as Source);
+    this.encodeAlike(this.constants);
     for (const { name } of [...plan.candidate.map(({ field }) => field), ...plan.crosses])
       for (const key of [name, `keys of ${name}`]) this.buffers.set(key, new ColumnBuffers());
   }
@@ -41,20 +44,40 @@ export class RequestEncoder {
   encode(body: RankBody, candidates: Candidates): ScoringInput {
     this.sources.clear();
     this.keys.clear();
-    for (const source of this.constants) this.addField(source);
-    for (const source of requestSources(body.user, body.context, this.plan)) this.addField(source);
+    for (const source of this.constants) this.sources.set(source.plain.field.name, source);
+    const given = requestSources(body.user, body.context, this.plan);
+    for (const source of given) this.sources.set(source.plain.field.name, source);
+    this.encodeAlike(given);
+    let packed: ReadonlyMap<string, EncodedColumn> | undefined;
     for (const plain of this.plan.candidate) {
-      const inCatalog = this.catalog?.names.has(plain.field.name) ?? false;
-      this.addField(candidateSource(plain, candidates, inCatalog));
+      const { name } = plain.field;
+      const source = candidateSource(plain, candidates, this.catalog?.names.has(name) ?? false);
+      this.sources.set(name, source);
+      if (!plain.direct) continue;
+      const { catalogRows } = candidates;
+      if (catalogRows !== undefined && source.at === catalogRows) packed ??= this.packed?.gather(catalogRows);
+      const ofCatalog = source.at === catalogRows ? packed?.get(name) : undefined;
+      this.fields.set(name, ofCatalog ?? this.encodedOf(source));
     }
     for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates));
     return { rowCount: candidates.count, fields: this.fields };
   }
 
-  private addField(source: Source): void {
-    const { field, direct } = source.plain;
-    this.sources.set(field.name, source);
-    if (direct) this.fields.set(field.name, this.encodedOf(source));
+  /** Encodes fields of one row each together. Two that read one column may have been sent different values, and are not. */
+  private encodeAlike(sources: readonly Source[]): void {
+    const columns = new Map<string, Column>();
+    const fields: PlainField['field'][] = [];
+    for (const { plain, column } of sources) {
+      if (!plain.direct) continue;
+      const { field } = plain;
+      const name = columnOf(field);
+      if (columns.has(name)) this.fields.set(field.name, this.encodeColumn(plain, column as Column));
+      else {
+        columns.set(name, column as Column);
+        fields.push(field);
+      }
+    }
+    for (const [name, column] of this.encodeColumns(1, columns, fields)) this.fields.set(name, column);
   }
 
   private encodedOf({ plain, column, at }: Source): EncodedColumn {
@@ -65,9 +88,17 @@ export class RequestEncoder {
   }
 
   private encodeColumn({ field }: PlainField, column: Column): EncodedColumn {
+    const columns = new Map([[columnOf(field), column]]);
+    return this.encodeColumns(column.rowCount, columns, [field]).get(field.name) as EncodedColumn;
+  }
+
+  private encodeColumns(
+    rowCount: number,
+    columns: ReadonlyMap<string, Column>,
+    fields: readonly PlainField['field'][],
+  ) {
     try {
-      const batch = { rowCount: column.rowCount, columns: new Map([[columnOf(field), column]]) };
-      return this.encoder.encode(batch, [field]).fields.get(field.name) as EncodedColumn;
+      return this.encoder.encode({ rowCount, columns }, fields).fields;
     } catch (error) {
       if (error instanceof UserError) throw new UserError(`request: ${error.message}`, error.kind);
       throw error;

@@ -27,7 +27,9 @@ const alike = new Set(['bidType', 'bidMicros']);
 export function readGiven(json: readonly unknown[] | Record<string, unknown>, rules: CandidateRules): GivenValues {
   if (Array.isArray(json)) {
     checkCount(json.length, rules.most);
-    return { count: json.length, columns: fromRows(json, rules) };
+    const areIds = json.every((row) => typeof row === 'number' || typeof row === 'string');
+    const columns = areIds ? new Map([['adId', { values: json, absent: 0 }]]) : fromRows(json, rules);
+    return { count: json.length, columns };
   }
   return fromColumns(json as Record<string, unknown>, rules);
 }

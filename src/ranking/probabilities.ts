@@ -1,6 +1,6 @@
-import { CPC, CPE, CPM } from '../core/bids.ts';
+import { bidTypes, CPC, CPE, CPM } from '../core/bids.ts';
 import { assert, listOf, UserError } from '../core/errors.ts';
-import { calibrate } from '../evaluation/calibration.ts';
+import { calibrateInto } from '../evaluation/calibration.ts';
 import type { Manifest } from '../model/bundle.ts';
 import type { Scores } from '../scoring/scorer.ts';
 import { type Candidates, describeCandidate } from './candidates.ts';
@@ -23,19 +23,24 @@ export class CandidateProbabilities {
   pEngagement = new Float64Array(0);
   readonly tasks: ReadonlySet<string>;
   private readonly manifest: Manifest;
+  /** 1 for the bid types, by code, that need a task the model lacks. */
+  private readonly lacking: Uint8Array;
 
   constructor(manifest: Manifest, tasks: readonly { readonly name: string }[]) {
     this.manifest = manifest;
     this.tasks = new Set(tasks.map(({ name }) => name));
+    this.lacking = Uint8Array.from(bidTypes, (_, type) => {
+      const needed = taskOf(type);
+      return needed === undefined || this.tasks.has(needed) ? 0 : 1;
+    });
   }
 
   /** @throws UserError if a candidate's bid type needs a task that the model lacks */
   check({ types, count, adIds }: Candidates): void {
-    const { tasks } = this;
-    if (tasks.has('click') && tasks.has('conversion') && tasks.has('engagement')) return;
+    const { tasks, lacking } = this;
     for (let i = 0; i < count; i++) {
+      if (lacking[types[i]] === 0) continue;
       const needed = taskOf(types[i]);
-      if (needed === undefined || tasks.has(needed)) continue;
       const { name, version } = this.manifest;
       throw new UserError(
         `${describeCandidate(i, adIds[i])}: its bid type needs a model with task '${needed}', and bundle '${name}' version ${version} has ${listOf([...tasks])}; train with a label '${needed}', or bid otherwise`,
@@ -64,13 +69,14 @@ export class CandidateProbabilities {
   private calibrateTask(task: ValuedTask, scores: Scores, count: number, out: Float64Array): void {
     const raw = scores.get(task);
     assert(raw !== undefined && raw.length >= count, `the engine gave no scores of '${task}'`);
-    const curve = this.manifest.calibration[task];
     for (let i = 0; i < count; i++) {
       const p = raw[i];
-      // Written so that NaN fails: a model that computes it must not win slots by it.
-      assert(p >= 0 && p <= 1, `the engine gave p(${task}) = ${p} for candidate ${i}`);
-      out[i] = curve === undefined ? p : calibrate(curve, p);
+      // Written so that NaN fails: a model that computes it must not win slots by it. The message is made only then.
+      if (!(p >= 0 && p <= 1)) assert(false, `the engine gave p(${task}) = ${p} for candidate ${i}`);
+      out[i] = p;
     }
+    const curve = this.manifest.calibration[task];
+    if (curve !== undefined) calibrateInto(curve, out, count);
   }
 }
 

@@ -50,7 +50,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
   const encodedCatalog = catalog === undefined ? undefined : encodeCatalog(catalog, encoder, needed);
   const requests = new RequestEncoder(plan, encoder, encodedCatalog);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
-  const auction = new AuctionBuffers(new RepeatedAds(catalog?.adCount ?? 0));
+  const auction = new AuctionBuffers(new RepeatedAds());
   const rules = { catalog, most: maxCandidates, names: plan.candidateNames, requestNames: plan.requestNames };
   return {
     bundle,

@@ -7,13 +7,8 @@ import type { Candidates } from './candidates.ts';
  * Ads of the catalog are told apart by their row, others by their id as it is written.
  */
 export class RepeatedAds {
-  /** The last request that named each row of the catalog. */
-  private readonly seenIn: Int32Array;
-  private request = 0;
-
-  constructor(adCount: number) {
-    this.seenIn = new Int32Array(adCount);
-  }
+  /** Rows of the request at hand, plus one, by their hash: small enough to stay in the cache, as a mark an ad would not. */
+  private slots = new Int32Array(1024);
 
   /** @param scores [count], changed in place */
   exclude(candidates: Candidates, scores: Float64Array): void {
@@ -36,13 +31,16 @@ export class RepeatedAds {
 
   private any({ adIds, catalogRows, count }: Candidates): boolean {
     if (catalogRows === undefined) return new Set(adIds).size < count;
-    const { seenIn } = this;
-    this.request = (this.request + 1) | 0;
+    while (this.slots.length < 2 * count) this.slots = new Int32Array(2 * this.slots.length);
+    const slots = this.slots.fill(0);
+    const mask = slots.length - 1;
     for (let i = 0; i < count; i++) {
       const row = catalogRows[i];
       // An ad that the catalog lacks is rare: the slower way decides.
-      if (row < 0 || seenIn[row] === this.request) return true;
-      seenIn[row] = this.request;
+      if (row < 0) return true;
+      let slot = Math.imul(row, 0x9e3779b1) >>> 8;
+      for (slot &= mask; slots[slot] !== 0; slot = (slot + 1) & mask) if (slots[slot] === row + 1) return true;
+      slots[slot] = row + 1;
     }
     return false;
   }

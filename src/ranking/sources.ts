@@ -1,5 +1,6 @@
 import { UserError } from '../core/errors.ts';
 import type { Column } from '../schema/columns.ts';
+import { columnOf } from '../schema/fields.ts';
 import { type Candidates, describeCandidate } from './candidates.ts';
 import { type FieldPlan, type PlainField, unknownName } from './fieldPlan.ts';
 import { columnOfValues } from './values.ts';
@@ -71,7 +72,8 @@ function valueIn(user: Record<string, unknown>, context: Record<string, unknown>
 export function candidateSource(plain: PlainField, candidates: Candidates, inCatalog: boolean): Source {
   const { name } = plain.field;
   const where = `candidates: field '${name}'`;
-  const given = givenOf(plain, candidates);
+  const isFound = inCatalog && candidates.allInCatalog && isCatalogKey(plain);
+  const given = isFound ? undefined : givenOf(plain, candidates);
   if (given?.absent === 0) return { plain, column: columnOfValues(given.values, plain.type, where) };
   const rows = inCatalog ? candidates.catalogRows : undefined;
   if (given === undefined && rows !== undefined && candidates.allInCatalog) return { plain, at: rows };
@@ -91,6 +93,11 @@ export function candidateSource(plain: PlainField, candidates: Candidates, inCat
     }
   }
   return { plain, at, column: columnOfValues(values, plain.type, where) };
+}
+
+/** Whether the field is what ads are looked up by: an ad that was found has the id it was found by, encoded already. */
+function isCatalogKey({ field }: PlainField): boolean {
+  return field.kind === 'id' && columnOf(field) === 'adId';
 }
 
 /** What a request gives under any of a field's names, its own first. */
