@@ -6,9 +6,10 @@ import { wholeNumber } from './output.ts';
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--engine <name>', 'what computes: auto takes the fastest that loads; or tfjs, reference').default(
-        'auto',
-      ),
+      new Option(
+        '--engine <name>',
+        'what computes: auto takes the fastest that loads; or native, tfjs, reference',
+      ).default('auto'),
     )
     .addOption(
       new Option(
