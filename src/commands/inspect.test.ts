@@ -53,6 +53,7 @@ describe('limelight inspect', () => {
   it('prints one JSON object and nothing else with --json', async () => {
     const json = JSON.parse(await inspect(path.join(root, 'sample', '1'), '--json'));
     expect(json).toMatchObject({ name: 'sample', version: '1', architecture: 'senet-dnn', goldenRequests: 4 });
+    expect(json.precision).toEqual({ sampleRows: 200, limits: { auc: 0.0003, logLoss: 0.0003 } });
     expect(json.steps).toHaveLength(bundle.typed.model.steps.length);
     const numbers = [...bundle.weights.values()].reduce((sum, { values }) => sum + values.length, 0);
     expect(json.totals.stepParameters + json.totals.tableParameters).toBe(numbers);

@@ -9,7 +9,7 @@ import { naiveCosts } from '../scoring/planner/naiveCosts.ts';
 export type DescribedBundle = ReturnType<typeof describeBundle>;
 
 /** All there is to say about a bundle, its numbers apart: what `limelight inspect --json` prints. */
-export function describeBundle({ manifest, typed, fitted, weights, golden }: Bundle) {
+export function describeBundle({ manifest, typed, fitted, weights, golden, sample }: Bundle) {
   const { name, version, format, createdAt, createdBy, metrics, training, calibration } = manifest;
   const costs = naiveCosts(typed);
   const steps = costs.map(({ step, type, scope, parameters, multiplyAdds }) => {
@@ -41,6 +41,11 @@ export function describeBundle({ manifest, typed, fitted, weights, golden }: Bun
     steps,
     tables,
     goldenRequests: golden.rowCount,
+    /** What a precision is judged by; null in bundles that judge none. */
+    precision:
+      manifest.precision === undefined
+        ? null
+        : { sampleRows: sample?.input.rowCount ?? 0, limits: manifest.precision.limits },
     totals: {
       stepParameters: sum(steps.map((step) => step.parameters)),
       tableParameters: sum(tables.map((table) => table.parameters)),

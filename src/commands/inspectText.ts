@@ -12,6 +12,7 @@ export function renderBundle(bundle: DescribedBundle): string {
         ['created', `${bundle.createdAt} by ${bundle.createdBy}, format ${bundle.format}`],
         ['tasks', bundle.tasks.map(describeTask).join('; ')],
         ['golden requests', String(bundle.goldenRequests)],
+        ['lower precisions', precisionText(bundle.precision)],
       ]),
     ],
     ['Training', aligned(flat(bundle.training))],
@@ -77,6 +78,12 @@ export function renderBundle(bundle: DescribedBundle): string {
     .filter(([, body]) => body !== '')
     .map(([title, body]) => `${title}\n${body}`)
     .join('\n');
+}
+
+function precisionText(precision: DescribedBundle['precision']): string {
+  if (precision === null) return 'not judged: no sample';
+  const { sampleRows, limits } = precision;
+  return `may lose ${limits.auc} of AUC and ${Number((100 * limits.logLoss).toPrecision(6))} % of log loss on a sample of ${grouped(sampleRows)} rows`;
 }
 
 function describeTask({ name, logits, calibrationKnots }: DescribedBundle['tasks'][number]): string {
