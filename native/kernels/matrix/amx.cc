@@ -5,18 +5,27 @@
 // Products on AMX tiles: 32 rows by 32 columns of sums in four tiles, two tiles of each operand.
 //   tmm0 tmm1    sums of the first row tile         tmm4 tmm5    row tiles
 //   tmm2 tmm3    sums of the second                 tmm6 tmm7    column tiles
+// The row tiles of a block stay in the nearest cache (32 KiB at 512 bf16 numbers a row) while the right operand streams past
+// them, loaded with the hint not to keep it. While a block is multiplied, the one before it is finished, a few rows a step.
 
 namespace limelight {
 namespace {
 
-#define SUM_TILES(f) \
-  f(0, 0, 0);        \
-  if constexpr (columnTiles == 2) f(1, 0, 1); \
-  if constexpr (rowTiles == 2) f(2, 1, 0);    \
-  if constexpr (rowTiles == 2 && columnTiles == 2) f(3, 1, 1)
-#define ZERO_SUMS(tile, r, c) _tile_zero(tile)
-#define LOAD_SUMS(tile, r, c) _tile_loadd(tile, sums + (r * columnTilesAtOnce + c) * blockNumbers, 64)
-#define STORE_SUMS(tile, r, c) _tile_stored(tile, sums + (r * columnTilesAtOnce + c) * blockNumbers, 64)
+/// What is left to finish of a block.
+struct Rest {
+  Finished block;
+  int rowsLeft = 0;
+  int rowsAtOnce = tileRows;
+
+  void advance() {
+    if (rowsLeft == 0) return;
+    const int done = block.rows - rowsLeft;
+    const int at = done / tileRows * columnTilesAtOnce * blockNumbers + done % tileRows * 16;
+    finish({block.product, block.row + done, rowsAtOnce, block.column, block.columnTiles, block.sums + at,
+            block.integers ? block.integers + at : nullptr, block.hasFloats});
+    rowsLeft -= rowsAtOnce;
+  }
+};
 
 template <int rowTiles>
 inline void loadRows(const std::byte* a, size_t stride) {
@@ -26,8 +35,8 @@ inline void loadRows(const std::byte* a, size_t stride) {
 
 template <int columnTiles>
 inline void loadColumns(const std::byte* b, size_t stride) {
-  _tile_loadd(6, b, 64);
-  if constexpr (columnTiles == 2) _tile_loadd(7, b + stride, 64);
+  _tile_stream_loadd(6, b, 64);
+  if constexpr (columnTiles == 2) _tile_stream_loadd(7, b + stride, 64);
 }
 
 template <Format format, int rowTiles, int columnTiles>
@@ -45,50 +54,118 @@ inline void multiplyTiles() {
   }
 }
 
+inline void zeroSums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+template <int rowTiles, int columnTiles>
+inline void storeSums(void* sums) {
+  std::byte* to = static_cast<std::byte*>(sums);
+  _tile_stored(0, to, 64);
+  if constexpr (columnTiles == 2) _tile_stored(1, to + 1024, 64);
+  if constexpr (rowTiles == 2) _tile_stored(2, to + 2048, 64);
+  if constexpr (rowTiles == 2 && columnTiles == 2) _tile_stored(3, to + 3072, 64);
+}
+
 template <Format format, int rowTiles, int columnTiles>
-inline void multiplyBlock(const Piece& p, const std::byte* a, float* sums) {
-  const std::byte* b = p.b;
-  if (p.first) {
-    SUM_TILES(ZERO_SUMS);
-  } else {
-    SUM_TILES(LOAD_SUMS);
-  }
-  for (int k = 0; k < p.kTiles; k++, a += tileBytes(format), b += tileBytes(format)) {
+inline void multiplyTerm(const MatrixTerm& term, int row, int column, Rest& rest) {
+  const size_t stride = term.kTiles * tileBytes(format);
+  const std::byte* a = term.a + row / tileRows * stride;
+  const std::byte* b = term.b + column / 16 * stride;
+  for (int k = 0; k < term.kTiles; k++, a += tileBytes(format), b += tileBytes(format)) {
     if constexpr (format == Format::split) {  // lo·hi, hi·hi, hi·lo
-      loadRows<rowTiles>(a + 1024, p.aStride);
-      loadColumns<columnTiles>(b, p.bStride);
+      loadRows<rowTiles>(a + 1024, stride);
+      loadColumns<columnTiles>(b, stride);
       multiplyTiles<format, rowTiles, columnTiles>();
-      loadRows<rowTiles>(a, p.aStride);
+      loadRows<rowTiles>(a, stride);
       multiplyTiles<format, rowTiles, columnTiles>();
-      loadColumns<columnTiles>(b + 1024, p.bStride);
+      loadColumns<columnTiles>(b + 1024, stride);
     } else {
-      loadRows<rowTiles>(a, p.aStride);
-      loadColumns<columnTiles>(b, p.bStride);
+      loadRows<rowTiles>(a, stride);
+      loadColumns<columnTiles>(b, stride);
     }
     multiplyTiles<format, rowTiles, columnTiles>();
+    rest.advance();
   }
-  SUM_TILES(STORE_SUMS);
 }
 
-template <Format format>
-void multiplyTilePiece(const Piece& p) {
-  for (int row = 0; row < p.rows; row += 2 * tileRows) {
-    const std::byte* a = p.a + row / tileRows * p.aStride;
-    float* sums = p.sums + row / tileRows * columnTilesAtOnce * blockNumbers;
-    const bool two = p.rows - row > tileRows;
-    if (p.columnTiles == 2) {
-      two ? multiplyBlock<format, 2, 2>(p, a, sums) : multiplyBlock<format, 1, 2>(p, a, sums);
-    } else {
-      two ? multiplyBlock<format, 2, 1>(p, a, sums) : multiplyBlock<format, 1, 1>(p, a, sums);
+/// The terms that a product has of each kind, and the steps along k of its first kind, in which the block before is finished.
+struct Kinds {
+  bool integers = false, tiles = false, f32 = false;
+  int steps = 0;
+
+  explicit Kinds(const MatrixProduct& p) {
+    for (int t = 0; t < p.termCount; t++) {
+      const Format format = p.terms[t].format;
+      (format == Format::u8 ? integers : format == Format::f32 ? f32 : tiles) = true;
+    }
+    for (int t = 0; t < p.termCount; t++) {
+      const Format format = p.terms[t].format;
+      if ((format == Format::u8) == integers && format != Format::f32) steps += p.terms[t].kTiles;
     }
   }
+};
+
+template <int rowTiles, int columnTiles>
+void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int column, float* sums, int32_t* integers,
+                   Rest& rest) {
+  zeroSums();
+  if (kinds.integers) {
+    for (int t = 0; t < p.termCount; t++) {
+      if (p.terms[t].format == Format::u8) multiplyTerm<Format::u8, rowTiles, columnTiles>(p.terms[t], row, column, rest);
+    }
+    while (rest.rowsLeft > 0) rest.advance();
+    storeSums<rowTiles, columnTiles>(integers);
+    if (kinds.tiles) zeroSums();
+  }
+  if (kinds.tiles) {
+    for (int t = 0; t < p.termCount; t++) {
+      const MatrixTerm& term = p.terms[t];
+      if (term.format == Format::bf16) multiplyTerm<Format::bf16, rowTiles, columnTiles>(term, row, column, rest);
+      if (term.format == Format::split) multiplyTerm<Format::split, rowTiles, columnTiles>(term, row, column, rest);
+    }
+    while (rest.rowsLeft > 0) rest.advance();
+    storeSums<rowTiles, columnTiles>(sums);
+  }
+  bool first = !kinds.tiles;
+  for (int t = 0; t < p.termCount; t++) {
+    const MatrixTerm& term = p.terms[t];
+    if (term.format != Format::f32) continue;
+    const size_t stride = term.kTiles * tileBytes(Format::f32);
+    multiplyPiece<Format::f32>({Format::f32, term.a + row / tileRows * stride, stride, term.b + column / 16 * stride,
+                                stride, term.kTiles, rowTiles * tileRows, columnTiles, first, sums});
+    first = false;
+  }
 }
 
-void multiply(const Piece& piece) {
-  if (piece.format == Format::f32) return multiplyPiece<Format::f32>(piece);
-  if (piece.format == Format::bf16) return multiplyTilePiece<Format::bf16>(piece);
-  if (piece.format == Format::u8) return multiplyTilePiece<Format::u8>(piece);
-  multiplyTilePiece<Format::split>(piece);
+void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
+  alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
+  alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
+  Rest rest{{p, 0, 0, 0, 0, sums, kinds.integers ? integers : nullptr, kinds.tiles || kinds.f32}};
+  while (rest.rowsAtOnce > 1 && rest.rowsAtOnce / 2 * kinds.steps >= 2 * tileRows) rest.rowsAtOnce /= 2;
+  for (int row = 0; row < p.rows; row += 2 * tileRows) {
+    const bool twoRows = p.rows - row > tileRows;
+    for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
+      const bool twoColumns = p.columns - column > 16;
+      const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
+                                    : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
+      multiply(p, kinds, row, column, sums, integers, rest);
+      rest.block.row = row;
+      rest.block.rows = rest.rowsLeft = twoRows ? 2 * tileRows : tileRows;
+      rest.block.column = column;
+      rest.block.columnTiles = twoColumns ? 2 : 1;
+    }
+  }
+  while (rest.rowsLeft > 0) rest.advance();
+}
+
+void product(const MatrixProduct& p) {
+  const Kinds kinds(p);
+  if (kinds.steps == 0) return productInBlocks<multiplyPiece<Format::f32>>(p);
+  productInTiles(p, kinds);
 }
 
 struct alignas(64) TileConfiguration {
@@ -119,7 +196,7 @@ uint64_t multiplyAdds(Format format, uint64_t rounds) {
 }  // namespace
 
 const MatrixKernels matrixAmx = {
-    [](Format) { return true; }, packedBytes, packWeights, packRows, productInBlocks<multiply>, begin,
+    [](Format) { return true; }, packedBytes, packWeights, packRows, product, begin,
     [] { _tile_release(); }, multiplyAdds,
 };
 

@@ -33,16 +33,17 @@ inline void multiplyRows(const std::byte* a, const std::byte* b, size_t bStride,
       if (!first) sums[r][c] = _mm512_load_si512(to + c * blockNumbers + r * 16);
     });
   });
-  for (int k = 0; k < kTiles; k++, a += 1024, b += 1024) {
-#pragma GCC unroll 4
-    for (int g = 0; g < 16; g++) {
-      __m512i w[columnTiles];
-      times<columnTiles>([&](auto c) LIMELIGHT_INLINE { w[c] = _mm512_loadu_si512(b + c * bStride + g * 64); });
-      times<rows>([&](auto r) LIMELIGHT_INLINE {
-        int32_t four;
-        __builtin_memcpy(&four, a + r * 64 + g * 4, 4);
-        const __m512i x = _mm512_set1_epi32(four);
-        times<columnTiles>([&](auto c) LIMELIGHT_INLINE { sums[r][c] = multiplyAdd<format>(sums[r][c], x, w[c]); });
+  for (int k = 0; k < kTiles; k++, a += 1024 - 64) {
+    for (int g = 0; g < 16; g += 4, a += 16, b += 256) {
+      times<4>([&](auto i) LIMELIGHT_INLINE {
+        __m512i w[columnTiles];
+        times<columnTiles>([&](auto c) LIMELIGHT_INLINE { w[c] = _mm512_loadu_si512(b + c * bStride + i * 64); });
+        times<rows>([&](auto r) LIMELIGHT_INLINE {
+          int32_t four;
+          __builtin_memcpy(&four, a + r * 64 + i * 4, 4);
+          const __m512i x = _mm512_set1_epi32(four);
+          times<columnTiles>([&](auto c) LIMELIGHT_INLINE { sums[r][c] = multiplyAdd<format>(sums[r][c], x, w[c]); });
+        });
       });
     }
   }
