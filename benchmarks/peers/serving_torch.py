@@ -1,4 +1,4 @@
-"""PyTorch, eager and compiled, in fp32 and bf16 (autocast): serving_torch.py TASK_FILE"""
+"""PyTorch, eager and compiled, in fp32, in bf16 by autocast, and with weights of bf16: serving_torch.py TASK_FILE"""
 import sys
 
 import torch
@@ -37,16 +37,16 @@ class Net(nn.Module):
         return [p[:, columns].prod(1) for columns in weights.tasks]
 
 
-def row(compiled, bf16):
+def row(compiled, autocast=False, dtype=torch.float32):
     def load():
-        net = Net().eval()
+        net = Net().to(dtype).eval()
         if compiled:
             # Weights as constants, packed for the products: what an inference server would turn on.
             torch._inductor.config.freezing = True
             net = torch.compile(net, dynamic=False)
 
         def infer(ids):
-            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
                 return [p.numpy() for p in net(ids)]
 
         def ready(request):
@@ -62,9 +62,10 @@ serve(
     task,
     f"PyTorch {torch.__version__}",
     {
-        "fp32, eager": row(False, False),
-        "fp32, compiled": row(True, False),
-        "bf16, eager": row(False, True),
-        "bf16, compiled": row(True, True),
+        "fp32, eager": row(compiled=False),
+        "fp32, compiled": row(compiled=True),
+        "bf16 autocast, eager": row(compiled=False, autocast=True),
+        "bf16 autocast, compiled": row(compiled=True, autocast=True),
+        "bf16 weights, compiled": row(compiled=True, dtype=torch.bfloat16),
     },
 )

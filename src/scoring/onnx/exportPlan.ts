@@ -1,12 +1,11 @@
-import { assert } from '../../core/errors.ts';
 import type { Bundle } from '../../model/bundle.ts';
-import { scopeOfField } from '../../schema/fields.ts';
 import { createPlan } from '../plan.ts';
-import type { MachineRates, Plan, PlanStep, Slice } from '../planner/planSteps.ts';
+import type { MachineRates, PlanStep, Slice } from '../planner/planSteps.ts';
 import type { ExportedGraph } from './exportModel.ts';
-import { eachRow, FieldInputs } from './fieldInputs.ts';
+import { eachRow } from './fieldInputs.ts';
 import * as layers from './layers.ts';
-import { OnnxGraph } from './onnxGraph.ts';
+import type { OnnxGraph } from './onnxGraph.ts';
+import { PlanValues } from './planValues.ts';
 
 /** A general runtime's on a core with AVX-512, in fp32: onnxruntime's products run at 73 to 77. */
 const runtimeRates: MachineRates = {
@@ -22,211 +21,129 @@ const runtimeRates: MachineRates = {
  */
 export function exportPlan(bundle: Pick<Bundle, 'typed' | 'weights'>, candidates: number): ExportedGraph {
   const plan = createPlan(bundle.typed, { rates: runtimeRates, candidates, numberBytes: 4, keeps: false });
-  return new PlanExporter(bundle, plan).export();
+  const values = new PlanValues(bundle, plan);
+  for (const step of plan.steps) {
+    const execute = emit[step.op] as (step: PlanStep, values: PlanValues) => string;
+    values.set(step.output, execute(step, values));
+  }
+  const { graph } = values;
+  const fields = [...values.fields.fields.values()];
+  const rows = fields.some((field) => field.rows === 'each') ? eachRow : 1;
+  const outputs = plan.tasks.map(({ name, logits }) => {
+    const given = logits.map((logit) => values.get(logit));
+    if (rows !== 1 && logits.every((logit) => values.isOne(logit))) given[0] = values.repeated(name, given[0]);
+    return layers.probability(graph, name, given, rows);
+  });
+  return { graph, fields, outputs };
 }
 
-type OpOf<O extends PlanStep['op']> = Extract<PlanStep, { readonly op: O }>;
+type OpOf<O extends PlanStep['op']> = PlanStep & { readonly op: O };
 
-/** A value of the plan, which has one row or each, by its name in the graph. */
-class PlanExporter {
-  private readonly graph = new OnnxGraph();
-  private readonly fields: FieldInputs;
-  private readonly bundle: Pick<Bundle, 'typed' | 'weights'>;
-  private readonly plan: Plan;
-  private readonly made = new Map<string, string>();
+const emit: { readonly [O in PlanStep['op']]: (step: OpOf<O>, values: PlanValues) => string } = {
+  embed: ({ fields, tables, output }, { graph, fields: inputs }) =>
+    layers.concat(
+      graph,
+      output,
+      fields.map((field, i) => inputs.embedded(field, tables[i])),
+    ),
+  input: ({ fields, output }, { graph, fields: inputs }) =>
+    layers.concat(
+      graph,
+      output,
+      fields.map((field) => inputs.dense(field)),
+    ),
+  means: ({ input, sizes, output }, values) =>
+    layers.fieldMeans(values.graph, output, values.slice(output, input), sizes),
+  projectField,
+  affine,
+  gate: ({ input, gates, sizes, output }, values) =>
+    layers.gate(values.graph, output, values.slice(output, input), values.slice(output, gates), sizes),
+  concat,
+  inner: ({ input, fieldCount, output }, values) =>
+    layers.inner(values.graph, output, values.slice(output, input), fieldCount, input.width / fieldCount),
+  fm: ({ input, fieldCount, output }, values) =>
+    layers.fm(values.graph, output, values.slice(output, input), fieldCount, input.width / fieldCount),
+  sum: (step, values) =>
+    layers.sum(values.graph, step.output, slicesOf(step, values), step.bias === null ? null : values.weight(step.bias)),
+  add: (step, values) => layers.fold(values.graph, step.output, 'Add', slicesOf(step, values)),
+  multiply: (step, values) => layers.fold(values.graph, step.output, 'Mul', slicesOf(step, values)),
+  multiplyAdd(step, values) {
+    const [a, b, c] = slicesOf(step, values);
+    const { graph } = values;
+    return graph.node(step.output, 'Add', [graph.node(step.output, 'Mul', [a, b]), c]);
+  },
+  softmax: ({ input, output }, values) =>
+    values.graph.node(output, 'Softmax', [values.slice(output, input)], { axis: 1 }),
+};
 
-  constructor(bundle: Pick<Bundle, 'typed' | 'weights'>, plan: Plan) {
-    this.bundle = bundle;
-    this.plan = plan;
-    const byName = new Map(bundle.typed.schema.fields.map((field) => [field.name, field]));
-    const isOne = (name: string) => {
-      const field = byName.get(name);
-      return field !== undefined && scopeOfField(field, byName) === 'request';
-    };
-    this.fields = new FieldInputs(this.graph, bundle, isOne);
-  }
+function slicesOf(step: { readonly output: string; readonly inputs: readonly Slice[] }, values: PlanValues): string[] {
+  return step.inputs.map((input) => values.slice(step.output, input));
+}
 
-  export(): ExportedGraph {
-    const { graph, fields, plan } = this;
-    for (const step of plan.steps) this.made.set(step.output, this.emit(step));
-    const rows = [...fields.fields.values()].some((field) => field.rows === 'each') ? eachRow : 1;
-    const outputs = plan.tasks.map(({ name, logits }) => {
-      const values = logits.map((logit) => this.made.get(logit) as string);
-      const allOne = logits.every((logit) => this.isOne(logit));
-      if (allOne && rows !== 1) values[0] = this.repeated(name, values[0]);
-      return layers.probability(graph, name, values, rows);
-    });
-    return { graph, fields: [...fields.fields.values()], outputs };
-  }
+/** Side by side, rows that stand for all repeated where others have one each. */
+function concat({ inputs, output }: OpOf<'concat'>, values: PlanValues): string {
+  const mixed = !inputs.every((input) => values.isOne(input.value));
+  const parts = inputs.map((input) => {
+    const part = values.slice(output, input);
+    return mixed && values.isOne(input.value) ? values.repeated(output, part) : part;
+  });
+  return layers.concat(values.graph, output, parts);
+}
 
-  private isOne(value: string): boolean {
-    return this.valueOf(value).scope === 'request';
-  }
+/** P_f = x_f · W_f, the fields' weights one under the other. */
+function projectField({ input, sizes, weight, firstRow, output }: OpOf<'projectField'>, values: PlanValues): string {
+  const { graph } = values;
+  let from = 0;
+  const projected = sizes.map((size) => {
+    const x = values.slice(output, { value: input.value, from: input.from + from, width: size });
+    const y = graph.node(output, 'MatMul', [x, values.weight(weight, firstRow + from, size)]);
+    from += size;
+    return y;
+  });
+  return layers.concat(graph, output, projected);
+}
 
-  private valueOf(name: string) {
-    const value = this.plan.values.get(name);
-    assert(value !== undefined, `onnx: no value '${name}'`);
-    return value;
-  }
-
-  /** A slice's numbers. */
-  private slice(label: string, { value, from, width }: Slice): string {
-    const name = this.made.get(value) as string;
-    if (from === 0 && width === this.valueOf(value).width) return name;
-    const { graph } = this;
-    return graph.node(label, 'Slice', [name, graph.integers(from), graph.integers(from + width), graph.integers(1)]);
-  }
-
-  /** One row as often as there are rows. */
-  private repeated(label: string, value: string): string {
-    const { graph, fields } = this;
-    const each = [...fields.fields.values()].find((field) => field.rows === 'each');
-    assert(each !== undefined, 'onnx: nothing has a row each');
-    const shape = graph.node(label, 'Shape', [each.name]);
-    const rows = graph.node(label, 'Slice', [shape, graph.integers(0), graph.integers(1)]);
-    return graph.node(label, 'Expand', [value, graph.node(label, 'Concat', [rows, graph.integers(1)], { axis: 0 })]);
-  }
-
-  /** Rows `firstRow` to `firstRow + rows` of a parameter, or all of a bias. */
-  private weight(name: string, firstRow = 0, rows?: number): string {
-    const tensor = this.bundle.weights.get(name);
-    assert(tensor !== undefined, `onnx: no weights '${name}'`);
-    const { shape, values } = tensor;
-    if (rows === undefined || rows === shape[0]) return this.graph.constant(name, shape, values);
-    const width = values.length / shape[0];
-    const part = values.subarray(firstRow * width, (firstRow + rows) * width);
-    return this.graph.constant(`${name} from ${firstRow}`, [rows, width], part);
-  }
-
-  private emit(step: PlanStep): string {
-    const { graph, fields } = this;
-    const label = step.output;
-    switch (step.op) {
-      case 'embed':
-        return layers.concat(
-          graph,
-          label,
-          step.fields.map((field, i) => fields.embedded(field, step.tables[i])),
-        );
-      case 'input':
-        return layers.concat(
-          graph,
-          label,
-          step.fields.map((field) => fields.dense(field)),
-        );
-      case 'means':
-        return layers.fieldMeans(graph, label, this.slice(label, step.input), step.sizes);
-      case 'projectField':
-        return this.projectField(step);
-      case 'affine':
-        return this.affine(step);
-      case 'gate':
-        return layers.gate(graph, label, this.slice(label, step.input), this.slice(label, step.gates), step.sizes);
-      case 'concat':
-        return this.concat(step);
-      case 'inner':
-        return layers.inner(
-          graph,
-          label,
-          this.slice(label, step.input),
-          step.fieldCount,
-          step.input.width / step.fieldCount,
-        );
-      case 'fm':
-        return layers.fm(
-          graph,
-          label,
-          this.slice(label, step.input),
-          step.fieldCount,
-          step.input.width / step.fieldCount,
-        );
-      case 'sum':
-        return layers.sum(graph, label, this.slices(step), step.bias === null ? null : this.weight(step.bias));
-      case 'add':
-        return layers.fold(graph, label, 'Add', this.slices(step));
-      case 'multiply':
-        return layers.fold(graph, label, 'Mul', this.slices(step));
-      case 'multiplyAdd': {
-        const [a, b, c] = this.slices(step);
-        return graph.node(label, 'Add', [graph.node(label, 'Mul', [a, b]), c]);
-      }
-      case 'softmax':
-        return graph.node(label, 'Softmax', [this.slice(label, step.input)], { axis: 1 });
+/** act(Σ terms + b). What has one row for all is added up first: it is the bias of the products of each row. */
+function affine({ terms, bias, units, activation, output }: OpOf<'affine'>, values: PlanValues): string {
+  const { graph } = values;
+  const ones: string[] = bias === null ? [] : [values.weight(bias)];
+  const each: string[] = [];
+  const products: string[][] = [];
+  const multiply = (x: string, w: string, isOne: boolean) => {
+    if (isOne) ones.push(graph.node(output, 'MatMul', [x, w]));
+    else products.push([x, w]);
+  };
+  for (const term of terms) {
+    if (term.kind === 'product') {
+      const w = values.weight(term.weight, term.firstRow, term.input.width);
+      multiply(values.slice(output, term.input), w, values.isOne(term.input.value));
+    } else if (term.kind === 'value') {
+      (values.isOne(term.input.value) ? ones : each).push(values.slice(output, term.input));
+    } else {
+      const { gates, fields } = term;
+      const g = values.slice(output, gates);
+      if (values.isOne(fields)) {
+        const w = graph.node(output, 'Reshape', [values.get(fields), graph.integers(gates.width, units)]);
+        multiply(g, w, values.isOne(gates.value));
+      } else each.push(gatedSumOfEach(graph, output, g, values.get(fields), gates.width, units));
     }
   }
+  let y = ones.length === 0 ? undefined : layers.fold(graph, output, 'Add', ones);
+  for (const operands of products) y = graph.node(output, 'Gemm', y === undefined ? operands : [...operands, y]);
+  y = layers.fold(graph, output, 'Add', y === undefined ? each : [y, ...each]);
+  return layers.activate(graph, output, y, activation);
+}
 
-  private slices({ output, inputs }: { readonly output: string; readonly inputs: readonly Slice[] }): string[] {
-    return inputs.map((input) => this.slice(output, input));
-  }
-
-  /** Side by side, rows that stand for all repeated where others have one each. */
-  private concat(step: OpOf<'concat'>): string {
-    const label = step.output;
-    const mixed = !step.inputs.every((input) => this.isOne(input.value));
-    const values = step.inputs.map((input) => {
-      const value = this.slice(label, input);
-      return mixed && this.isOne(input.value) ? this.repeated(label, value) : value;
-    });
-    return layers.concat(this.graph, label, values);
-  }
-
-  /** P_f = x_f · W_f, the fields' weights one under the other. */
-  private projectField(step: OpOf<'projectField'>): string {
-    const { graph } = this;
-    const label = step.output;
-    let from = 0;
-    const projected = step.sizes.map((size) => {
-      const x = this.slice(label, { value: step.input.value, from: step.input.from + from, width: size });
-      const y = graph.node(label, 'MatMul', [x, this.weight(step.weight, step.firstRow + from, size)]);
-      from += size;
-      return y;
-    });
-    return layers.concat(graph, label, projected);
-  }
-
-  /** What has one row for all is added up first, as the bias of the products of each row. */
-  private affine(step: OpOf<'affine'>): string {
-    const { graph } = this;
-    const label = step.output;
-    const ones: string[] = step.bias === null ? [] : [this.weight(step.bias)];
-    const added: string[] = [];
-    const products: [x: string, w: string][] = [];
-    for (const term of step.terms) {
-      switch (term.kind) {
-        case 'product': {
-          const w = this.weight(term.weight, term.firstRow, term.input.width);
-          const x = this.slice(label, term.input);
-          if (this.isOne(term.input.value)) ones.push(graph.node(label, 'MatMul', [x, w]));
-          else products.push([x, w]);
-          break;
-        }
-        case 'gatedSum': {
-          const gates = this.slice(label, term.gates);
-          const fields = this.made.get(term.fields) as string;
-          const oneFields = this.isOne(term.fields);
-          if (!oneFields) added.push(this.gatedSumOfEach(label, gates, fields, term.gates.width, step.units));
-          else {
-            const w = graph.node(label, 'Reshape', [fields, graph.integers(term.gates.width, step.units)]);
-            if (this.isOne(term.gates.value)) ones.push(graph.node(label, 'MatMul', [gates, w]));
-            else products.push([gates, w]);
-          }
-          break;
-        }
-        case 'value':
-          (this.isOne(term.input.value) ? ones : added).push(this.slice(label, term.input));
-      }
-    }
-    let y = ones.length === 0 ? undefined : layers.fold(graph, label, 'Add', ones);
-    for (const [x, w] of products) y = graph.node(label, 'Gemm', y === undefined ? [x, w] : [x, w, y]);
-    y = layers.fold(graph, label, 'Add', y === undefined ? added : [y, ...added]);
-    return layers.activate(graph, label, y, step.activation);
-  }
-
-  /** Σ_f g_f · P_f where every row has fields of its own. */
-  private gatedSumOfEach(label: string, gates: string, fields: string, count: number, units: number): string {
-    const { graph } = this;
-    const p = graph.node(label, 'Reshape', [fields, graph.integers(0, count, units)]);
-    const g = graph.node(label, 'Unsqueeze', [gates, graph.integers(1)]);
-    return graph.node(label, 'Squeeze', [graph.node(label, 'MatMul', [g, p]), graph.integers(1)]);
-  }
+/** Σ_f g_f · P_f where every row has fields of its own. */
+function gatedSumOfEach(
+  graph: OnnxGraph,
+  label: string,
+  gates: string,
+  fields: string,
+  count: number,
+  units: number,
+): string {
+  const p = graph.node(label, 'Reshape', [fields, graph.integers(0, count, units)]);
+  const g = graph.node(label, 'Unsqueeze', [gates, graph.integers(1)]);
+  return graph.node(label, 'Squeeze', [graph.node(label, 'MatMul', [g, p]), graph.integers(1)]);
 }
