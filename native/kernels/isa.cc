@@ -13,7 +13,7 @@
 namespace limelight {
 
 extern const MatrixKernels matrixScalar, matrixNeon, matrixAvx2, matrixAvx512, matrixAmx;
-extern const RowKernels rowsScalar, rowsNeon, rowsAvx2, rowsAvx512;
+extern const RowKernels rowsScalar, rowsNeon, rowsAvx2, rowsAvx512, rowsAmx;
 
 namespace {
 
@@ -54,7 +54,7 @@ struct Processor {
 };
 
 std::vector<const Kernels*> findKernels() {
-  static const Kernels amx = {"amx", matrixAmx, rowsAvx512};
+  static const Kernels amx = {"amx", matrixAmx, rowsAmx};
   static const Kernels avx512 = {"avx512", matrixAvx512, rowsAvx512};
   static const Kernels avx2 = {"avx2", matrixAvx2, rowsAvx2};
   static const Kernels scalar = {"scalar", matrixScalar, rowsScalar};

@@ -144,4 +144,10 @@ inline float nearestBf16(float x) {
   return fromBits(below & 0x10000u ? above : below);
 }
 
+/// That a bf16 number is the nearest to x; 0 will do for a denormal one, as it does to an instruction of some processors.
+inline void checkBf16(const char* claim, double got, float x) {
+  const bool isDenormal = std::fabs(x) < 0x1p-126f;
+  if (!(isDenormal && got == 0)) checkSame(claim, got, nearestBf16(x));
+}
+
 }  // namespace limelight

@@ -47,7 +47,7 @@ void testBf16(const RowKernels& kernels, int n, Random& random) {
   kernels.widen(rowCount, narrow.in(), n, wide.out());
   for (int i = 0; i < rowCount; i++) {
     for (int j = 0; j < n; j++) {
-      checkSame("a bf16 number", fromBf16(narrow[i][j]), nearestBf16(x[i][j]));
+      checkBf16("a bf16 number", fromBf16(narrow[i][j]), x[i][j]);
       checkSame("a widened number", wide[i][j], fromBf16(narrow[i][j]));
     }
   }

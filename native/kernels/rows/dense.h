@@ -1,5 +1,5 @@
 #pragma once
-#include "tiles.h"
+#include "numbers.h"
 
 namespace limelight {
 namespace {
@@ -59,8 +59,34 @@ inline void denseColumns(const Dense& dense, int row, int column) {
   }
 }
 
+/// One column: products along k, the sums of as many rows at a time as there are lanes.
+inline void denseToNumber(const Dense& dense, int from, int to) {
+  for (int first = from; first < to; first += Vec::lanes) {
+    const int count = lesser(Vec::lanes, to - first);
+    const float* x[Vec::lanes];
+    Vec sums[Vec::lanes];
+    float added[Vec::lanes] = {};
+    for (int l = 0; l < Vec::lanes; l++) {
+      x[l] = dense.x[first + lesser(l, count - 1)];
+      sums[l] = Vec::zero();
+      if (dense.added && l < count) added[l] = dense.added[first + l][0];
+    }
+    forEachVector(dense.k, [&](int k, int n) {
+      const Vec weights = Vec::load(dense.w + k, n);
+      for (int l = 0; l < Vec::lanes; l++) sums[l] = fma(Vec::load(x[l] + k, n), weights, sums[l]);
+    });
+    Vec y = sumsOf(sums) + Vec::load(added);
+    if (dense.b) y = y + Vec::of(dense.b[0]);
+    float numbers[Vec::lanes];
+    activated(dense.activation, y).store(numbers);
+    for (int l = 0; l < count; l++) dense.y[first + l][0] = numbers[l];
+  }
+}
+
 inline void denseRows(const Dense& dense, int from, int to) {
+  if (dense.n == 1) return denseToNumber(dense, from, to);
   int row = from;
+  for (; row + 8 <= to; row += 8) denseColumns<8, vectorRegisters / 16>(dense, row, 0);
   for (; row + 4 <= to; row += 4) denseColumns<4, vectorRegisters / 8>(dense, row, 0);
   for (; row < to; row++) denseColumns<1, vectorRegisters / 2>(dense, row, 0);
 }

@@ -30,38 +30,43 @@ inline void gateToRow(const void* x, const float* gates, const int* sizes, int f
 
 /// For fields of whole vectors.
 template <bool xIsBf16, Format format>
-inline void gateToTiles(const void* x, const float* gates, const int* sizes, int fields, TileRow<format> row) {
+inline void gateToTiles(const void* const* x, const float* const* gates, const int* sizes, int fields,
+                        const TileRows<format>& to) {
   int j = 0;
   for (int f = 0; f < fields; f++) {
-    const Vec gate = Vec::of(gates[f]);
-    for (const int end = j + sizes[f]; j < end; j += Vec::lanes) row.put(j, gate * loadNumbers<xIsBf16>(x, j));
-  }
-  row.zeros(j);
-}
-
-/// For fields of any size: gated numbers are gathered in a buffer of whole vectors.
-template <bool xIsBf16, Format format>
-inline void gateAnyToTiles(const void* x, const float* gates, const int* sizes, int fields, TileRow<format> row) {
-  float buffer[64];
-  int filled = 0, written = 0;
-  for (int f = 0; f < fields; f++) {
-    const Vec gate = Vec::of(gates[f]);
-    for (int d = 0; d < sizes[f];) {
-      const int n = lesser(Vec::lanes, lesser(sizes[f] - d, 64 - filled));
-      (gate * loadNumbers<xIsBf16>(x, written + filled, n)).store(buffer + filled, n);
-      d += n;
-      filled += n;
-      if (filled < 64) continue;
-      for (int j = 0; j < 64; j += Vec::lanes) row.put(written + j, Vec::load(buffer + j));
-      written += 64;
-      filled = 0;
+    for (const int end = j + sizes[f]; j < end; j += Vec::lanes) {
+      to.put(j, [=](int r) { return Vec::of(gates[r][f]) * loadNumbers<xIsBf16>(x[r], j); });
     }
   }
-  for (int j = 0; j < filled; j += Vec::lanes) {
-    row.put(written, Vec::load(buffer + j, lesser(Vec::lanes, filled - j)));
-    written += Vec::lanes;
+  to.zeros(j);
+}
+
+/// For fields of any size: the gated numbers of some whole vectors are put together in a buffer.
+template <bool xIsBf16, Format format>
+inline void gateAnyToTiles(const void* const* x, const float* const* gates, const int* sizes, int fields,
+                           const TileRows<format>& to) {
+  constexpr int bufferNumbers = 64;
+  float buffer[tileRows][bufferNumbers] = {};
+  int field = 0, done = 0;  // where the buffer's first number is: a field, and how many of its numbers come before
+  for (int first = 0; first < to.width; first += bufferNumbers) {
+    const int count = lesser(bufferNumbers, to.width - first);
+    int f = field, d = done;
+    for (int r = 0; r < to.rows; r++) {
+      f = field, d = done;
+      for (int filled = 0; filled < count;) {
+        const int n = lesser(Vec::lanes, lesser(sizes[f] - d, count - filled));
+        const Vec y = Vec::of(gates[r][f]) * loadNumbers<xIsBf16>(x[r], first + filled, n);
+        y.store(buffer[r] + filled, n);
+        filled += n;
+        if ((d += n) == sizes[f]) f++, d = 0;
+      }
+    }
+    field = f, done = d;
+    for (int j = 0; j < count; j += Vec::lanes) {
+      to.put(first + j, [&](int r) { return Vec::load(buffer[r] + j, lesser(Vec::lanes, count - j)); });
+    }
   }
-  row.zeros(written);
+  to.zeros((to.width + Vec::lanes - 1) / Vec::lanes * Vec::lanes);
 }
 
 template <bool xIsBf16>
@@ -78,12 +83,12 @@ inline void gateRows(int rows, const void* const* x, const float* const* gates, 
     whole = whole && sizes[f] % Vec::lanes == 0;
   }
   withFormat(tiles->format, [&]<Format format>() {
-    for (int i = 0; i < rows; i++) {
-      const TileRow<format> row(*tiles, i, width);
+    for (int i = 0; i < rows; i += tileRows) {
+      const TileRows<format> to(*tiles, i, lesser(tileRows, rows - i), width);
       if (whole) {
-        gateToTiles<xIsBf16, format>(x[i], gates[i], sizes, fields, row);
+        gateToTiles<xIsBf16>(x + i, gates + i, sizes, fields, to);
       } else {
-        gateAnyToTiles<xIsBf16, format>(x[i], gates[i], sizes, fields, row);
+        gateAnyToTiles<xIsBf16>(x + i, gates + i, sizes, fields, to);
       }
     }
   });

@@ -17,41 +17,43 @@ inline void storeNumbers(std::byte* to, Vec x, Vec inverseScale = Vec::zero(), V
     x.storeBf16(reinterpret_cast<uint16_t*>(to));
     (x - roundBf16(x)).storeBf16(reinterpret_cast<uint16_t*>(to + 1024));
   } else {
-    // Clamped before it is rounded: beyond 2³¹ the conversion to integers has no meaning. NaN becomes the least.
-    const Vec scaled = max(x * inverseScale, Vec::zero() - zero);
-    (min(scaled, Vec::of(255.0f) - zero) + zero).storeU8(reinterpret_cast<uint8_t*>(to));
+    // Clamped before it is rounded: beyond 2³¹ the conversion to integers has no meaning. NaN becomes 0.
+    min(max(fma(x, inverseScale, zero), Vec::zero()), Vec::of(255.0f)).storeU8(reinterpret_cast<uint8_t*>(to));
   }
 }
 
-/// One row of a tile target.
+/// Up to 16 rows of a tile target, in one row tile.
 template <Format format>
-struct TileRow {
+struct TileRows {
   static constexpr int numbers = tileNumbers(format);
   static constexpr int numberBytes = tileRowBytes / numbers;
   const TileTarget& target;
   std::byte* start;
+  int rows;
   int width;  // numbers to be written
 
-  TileRow(const TileTarget& tiles, int row, int width)
-      : target(tiles),
-        start(tiles.tiles + size_t(row / tileRows) * size_t(tiles.kTiles) * tileBytes(format) +
-              row % tileRows * tileRowBytes),
+  /// @param first of the rows, a multiple of 16
+  TileRows(const TileTarget& target, int first, int rows, int width)
+      : target(target),
+        start(target.tiles + size_t(first / tileRows) * size_t(target.kTiles) * tileBytes(format)),
+        rows(rows),
         width(width) {}
 
-  /// Writes a vector from number j on, j a multiple of `lanes`: it never straddles tiles.
-  void put(int j, Vec x) const {
+  /// Writes the vector `numbersOf(r)` of each row r from number j on, j a multiple of `lanes`: it never straddles tiles.
+  template <class NumbersOf>
+  void put(int j, NumbersOf numbersOf) const {
     const int column = target.column + j;
     std::byte* to = start + size_t(column / numbers) * tileBytes(format) + column % numbers * numberBytes;
-    if constexpr (format == Format::u8) {
-      storeNumbers<format>(to, x, scales(j), Vec::of(float(target.zero)));
-    } else {
-      storeNumbers<format>(to, x);
+    const Vec inverseScales = format == Format::u8 ? scales(j) : Vec::zero();
+    const Vec zero = Vec::of(float(target.zero));
+    for (int r = 0, count = rows; r < count; r++) {
+      storeNumbers<format>(to + r * tileRowBytes, numbersOf(r), inverseScales, zero);
     }
   }
 
   /// Zeros from number j, a multiple of `lanes`, to the end of the tile.
   void zeros(int j) const {
-    for (; (target.column + j) % numbers != 0; j += Vec::lanes) put(j, Vec::zero());
+    for (; (target.column + j) % numbers != 0; j += Vec::lanes) put(j, [](int) { return Vec::zero(); });
   }
 
  private:

@@ -6,15 +6,15 @@ namespace {
 
 inline void toTiles(int rows, const float* const* x, int n, const TileTarget& tiles) {
   withFormat(tiles.format, [&]<Format format>() {
-    for (int i = 0; i < rows; i++) {
-      const TileRow<format> row(tiles, i, n);
+    for (int first = 0; first < rows; first += tileRows, x += tileRows) {
+      const TileRows<format> to(tiles, first, lesser(tileRows, rows - first), n);
       int j = 0;
-      for (; j + Vec::lanes <= n; j += Vec::lanes) row.put(j, Vec::load(x[i] + j));
+      for (; j + Vec::lanes <= n; j += Vec::lanes) to.put(j, [=](int r) { return Vec::load(x[r] + j); });
       if (j < n) {
-        row.put(j, Vec::load(x[i] + j, n - j));
+        to.put(j, [=](int r) { return Vec::load(x[r] + j, n - j); });
         j += Vec::lanes;
       }
-      row.zeros(j);
+      to.zeros(j);
     }
   });
 }

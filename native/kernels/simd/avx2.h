@@ -20,28 +20,36 @@ struct Vec {
     return {_mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
   static Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
-  static Vec load(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
+  static Vec load(const float* p, int n) {
+    return n == lanes ? load(p) : Vec{_mm256_maskload_ps(p, first(n))};
+  }
   static Vec loadBf16(const uint16_t* p) {
     const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16))};
   }
   static Vec loadBf16(const uint16_t* p, int n) {
+    if (n == lanes) return loadBf16(p);
     uint16_t whole[lanes] = {};
     std::memcpy(whole, p, 2 * static_cast<size_t>(n));
     return loadBf16(whole);
   }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
-  void store(float* p, int n) const { _mm256_maskstore_ps(p, first(n), v); }
+  void store(float* p, int n) const {
+    n == lanes ? store(p) : _mm256_maskstore_ps(p, first(n), v);
+  }
+  void storeLanes(float* p, int from, int to) const {
+    _mm256_maskstore_ps(p - from, _mm256_andnot_si256(first(from), first(to)), v);
+  }
   void storeBf16(uint16_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bf16()); }
   void storeBf16(uint16_t* p, int n) const {
+    if (n == lanes) return storeBf16(p);
     const __m128i x = bf16();
     std::memcpy(p, &x, 2 * static_cast<size_t>(n));
   }
-  void storeU8(uint8_t* p) const { storeU8(p, lanes); }
-  void storeU8(uint8_t* p, int n) const {
+  void storeU8(uint8_t* p) const {
     const __m128i shorts = packed(_mm256_cvtps_epi32(v));
     const __m128i bytes = _mm_packus_epi16(shorts, shorts);
-    std::memcpy(p, &bytes, static_cast<size_t>(n));
+    std::memcpy(p, &bytes, lanes);
   }
 
   static __m128i packed(__m256i x) {
@@ -89,6 +97,25 @@ inline Vec sumsOf(const Vec* x) {
   // A quad holds, in both of its 128-bit halves, partial sums of x[4i] … x[4i + 3].
   return {_mm256_add_ps(_mm256_permute2f128_ps(quads[0], quads[1], 0x20),
                         _mm256_permute2f128_ps(quads[0], quads[1], 0x31))};
+}
+
+inline void transpose(Vec* x) {
+  __m256 pairs[8], quads[8];
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(x[i].v, x[i + 1].v);
+    pairs[i + 1] = _mm256_unpackhi_ps(x[i].v, x[i + 1].v);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int half = 0; half < 2; half++) {
+      quads[i + 2 * half] = _mm256_shuffle_ps(pairs[i + half], pairs[i + 2 + half], 0x44);
+      quads[i + 2 * half + 1] = _mm256_shuffle_ps(pairs[i + half], pairs[i + 2 + half], 0xee);
+    }
+  }
+  // The 128-bit half p of quads[4i + c] is column 4p + c of rows 4i to 4i + 3.
+  for (int c = 0; c < 4; c++) {
+    x[c].v = _mm256_permute2f128_ps(quads[c], quads[4 + c], 0x20);
+    x[4 + c].v = _mm256_permute2f128_ps(quads[c], quads[4 + c], 0x31);
+  }
 }
 
 }  // namespace

@@ -15,34 +15,42 @@ struct Vec {
   static Vec ofIntegers(const int32_t* p) { return {vcvtq_f32_s32(vld1q_s32(p))}; }
   static Vec load(const float* p) { return {vld1q_f32(p)}; }
   static Vec load(const float* p, int n) {
+    if (n == lanes) return load(p);
     float whole[lanes] = {};
     std::memcpy(whole, p, 4 * static_cast<size_t>(n));
     return load(whole);
   }
   static Vec loadBf16(const uint16_t* p) { return {vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16))}; }
   static Vec loadBf16(const uint16_t* p, int n) {
+    if (n == lanes) return loadBf16(p);
     uint16_t whole[lanes] = {};
     std::memcpy(whole, p, 2 * static_cast<size_t>(n));
     return loadBf16(whole);
   }
   void store(float* p) const { vst1q_f32(p, v); }
   void store(float* p, int n) const {
+    if (n == lanes) return store(p);
     float whole[lanes];
     store(whole);
     std::memcpy(p, whole, 4 * static_cast<size_t>(n));
   }
+  void storeLanes(float* p, int from, int to) const {
+    float whole[lanes];
+    store(whole);
+    for (int i = from; i < to; i++) p[i - from] = whole[i];
+  }
   void storeBf16(uint16_t* p) const { vst1_u16(p, vshrn_n_u32(bf16Bits(), 16)); }
   void storeBf16(uint16_t* p, int n) const {
+    if (n == lanes) return storeBf16(p);
     uint16_t whole[lanes];
     storeBf16(whole);
     std::memcpy(p, whole, 2 * static_cast<size_t>(n));
   }
-  void storeU8(uint8_t* p) const { storeU8(p, lanes); }
-  void storeU8(uint8_t* p, int n) const {
+  void storeU8(uint8_t* p) const {
     const uint16x4_t shorts = vqmovun_s32(vcvtnq_s32_f32(v));
     uint8_t whole[8];
     vst1_u8(whole, vqmovn_u16(vcombine_u16(shorts, shorts)));
-    std::memcpy(p, whole, static_cast<size_t>(n));
+    std::memcpy(p, whole, lanes);
   }
 
   /// The nearest bf16 number, ties to even, in the upper half; NaN stays NaN.
@@ -72,6 +80,15 @@ inline Vec scale(Vec x, Vec n) {
 inline float sumLanes(Vec x) { return vaddvq_f32(x.v); }
 inline Vec sumsOf(const Vec* x) {
   return {vpaddq_f32(vpaddq_f32(x[0].v, x[1].v), vpaddq_f32(x[2].v, x[3].v))};
+}
+
+inline void transpose(Vec* x) {
+  const auto pairs = [x](int i) { return vtrnq_f32(x[i].v, x[i + 1].v); };  // of columns 0 and 2, and of 1 and 3
+  const float32x4x2_t above = pairs(0), below = pairs(2);
+  for (int c = 0; c < 2; c++) {
+    x[c].v = vcombine_f32(vget_low_f32(above.val[c]), vget_low_f32(below.val[c]));
+    x[2 + c].v = vcombine_f32(vget_high_f32(above.val[c]), vget_high_f32(below.val[c]));
+  }
 }
 
 }  // namespace

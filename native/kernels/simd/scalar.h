@@ -19,14 +19,12 @@ struct Vec {
   void store(float* p, int n) const {
     if (n > 0) *p = v;
   }
+  void storeLanes(float* p, int from, int to) const { store(p, to - from); }
   void storeBf16(uint16_t* p) const { *p = static_cast<uint16_t>(bf16Bits() >> 16); }
   void storeBf16(uint16_t* p, int n) const {
     if (n > 0) storeBf16(p);
   }
   void storeU8(uint8_t* p) const { *p = static_cast<uint8_t>(__builtin_lrintf(v)); }
-  void storeU8(uint8_t* p, int n) const {
-    if (n > 0) storeU8(p);
-  }
 
   static Vec fromBits(uint32_t bits) {
     Vec x;
@@ -65,6 +63,7 @@ inline Vec scale(Vec x, Vec n) {
 }
 inline float sumLanes(Vec x) { return x.v; }
 inline Vec sumsOf(const Vec* x) { return x[0]; }
+inline void transpose(Vec*) {}
 
 }  // namespace
 }  // namespace limelight
