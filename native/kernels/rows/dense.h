@@ -18,32 +18,38 @@ struct Dense {
 
 constexpr int vectorRegisters = Vec::lanes == 8 ? 16 : 32;
 
-/// Rows `row` to row + R, columns `column` to column + C · lanes (C = 1: the first `width` of them), summed in registers.
-template <int R, int C>
+/// Rows `row` to row + R, columns `column` to column + C · lanes (not `whole`: the first `width` of one vector), summed in
+/// registers.
+template <int R, int C, bool whole>
 inline void denseBlock(const Dense& dense, int row, int column, int width) {
-  const auto load = [width](const float* p) { return C > 1 ? Vec::load(p) : Vec::load(p, width); };
+  const auto load = [width](const float* p) { return whole ? Vec::load(p) : Vec::load(p, width); };
+  const int k = dense.k;
+  const size_t stride = size_t(dense.n);
+  const float* x[R];
   Vec sums[R][C];
   for (int r = 0; r < R; r++) {
+    x[r] = dense.x[row + r];
     for (int c = 0; c < C; c++) sums[r][c] = Vec::zero();
   }
   const float* w = dense.w + column;
-  for (int k = 0; k < dense.k; k++, w += dense.n) {
+  for (int i = 0; i < k; i++, w += stride) {
     for (int c = 0; c < C; c++) {
       const Vec weights = load(w + c * Vec::lanes);
-      for (int r = 0; r < R; r++) sums[r][c] = fma(Vec::of(dense.x[row + r][k]), weights, sums[r][c]);
+      for (int r = 0; r < R; r++) sums[r][c] = fma(Vec::of(x[r][i]), weights, sums[r][c]);
     }
   }
+  // max(a, b) is b where that is NaN, and so −∞ changes nothing.
+  const Vec least = dense.activation == Activation::relu ? Vec::zero() : Vec::of(-__builtin_inff());
+#pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
+    float* y = dense.y[row + r] + column;
+#pragma GCC unroll 16
     for (int c = 0; c < C; c++) {
-      const int at = column + c * Vec::lanes;
-      if (dense.b) sums[r][c] = sums[r][c] + load(dense.b + at);
-      if (dense.added) sums[r][c] = sums[r][c] + load(dense.added[row + r] + at);
-      const Vec y = activated(dense.activation, sums[r][c]);
-      if (C > 1) {
-        y.store(dense.y[row + r] + at);
-      } else {
-        y.store(dense.y[row + r] + at, width);
-      }
+      const int at = c * Vec::lanes;
+      Vec sum = sums[r][c];
+      if (dense.b) sum = sum + load(dense.b + column + at);
+      if (dense.added) sum = sum + load(dense.added[row + r] + column + at);
+      whole ? max(least, sum).store(y + at) : max(least, sum).store(y + at, width);
     }
   }
 }
@@ -51,11 +57,11 @@ inline void denseBlock(const Dense& dense, int row, int column, int width) {
 /// Columns from `column` on, C vectors at a time, then half as many, …
 template <int R, int C>
 inline void denseColumns(const Dense& dense, int row, int column) {
-  for (; column + C * Vec::lanes <= dense.n; column += C * Vec::lanes) denseBlock<R, C>(dense, row, column, Vec::lanes);
+  for (; column + C * Vec::lanes <= dense.n; column += C * Vec::lanes) denseBlock<R, C, true>(dense, row, column, Vec::lanes);
   if constexpr (C > 1) {
     denseColumns<R, C / 2>(dense, row, column);
   } else if (column < dense.n) {
-    denseBlock<R, 1>(dense, row, column, dense.n - column);
+    denseBlock<R, 1, false>(dense, row, column, dense.n - column);
   }
 }
 
@@ -89,6 +95,9 @@ inline void denseRows(const Dense& dense, int from, int to) {
   for (; row + 8 <= to; row += 8) denseColumns<8, vectorRegisters / 16>(dense, row, 0);
   for (; row + 4 <= to; row += 4) denseColumns<4, vectorRegisters / 8>(dense, row, 0);
   for (; row < to; row++) denseColumns<1, vectorRegisters / 2>(dense, row, 0);
+  if (dense.activation == Activation::sigmoid || dense.activation == Activation::doubleSigmoid) {
+    activate(to - from, dense.y + from, dense.n, dense.activation);
+  }
 }
 
 inline void dense(int rows, const float* const* x, int k, const float* w, const float* b, const float* const* added,
