@@ -79,6 +79,7 @@ async function measure({ options, trained, candidates, folder, notes }: Run): Pr
   try {
     const rows: Row[] = [];
     for (const { program, process } of processes) {
+      for (const missing of process.missing) notes.add(missing);
       for (const how of process.rows.filter((row) => isWanted(options, program, row))) {
         log(`${process.device}, ${how}: loads and answers`);
         try {
@@ -139,8 +140,8 @@ function tableRows(rows: readonly Row[], candidates: number): TopicResult['rows'
     const sorted = [...ns].sort((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] / 1000;
   };
-  const find = (program: string, how: string) => rows.find((row) => row.program === program && row.how.startsWith(how));
-  const bases = { 'native bf16': find('limelight', 'native bf16'), onnxruntime: find('onnxruntime', 'fp32, as it is') };
+  const find = (of: string, how: RegExp) => rows.find(({ program, how: name }) => program === of && how.test(name));
+  const bases = { 'native bf16': find('limelight', /native.*bf16/), onnxruntime: find('onnxruntime', /as it is/) };
   const ratio = (row: Row, base: Row | undefined, share: number) =>
     base === undefined ? null : Number((percentile(row, share) / percentile(base, share)).toPrecision(3));
   return rows.map((row) => ({

@@ -1,7 +1,7 @@
 import { loadBundle } from '../../src/index.ts';
 import { createScorer } from '../../src/scoring/engines.ts';
 import type { Scorer } from '../../src/scoring/scorer.ts';
-import { contestantsOf } from '../serving/contestants.ts';
+import { contestantsOf, loadContestant } from '../serving/contestants.ts';
 import { type PeerRow, readRequests, readTask, serveRows } from './serveRows.ts';
 
 /*
@@ -17,19 +17,26 @@ const warmMb = 1024;
 const task = readTask(process.argv[2]);
 const bundle = await loadBundle(task.bundle);
 const rows: Record<string, () => Promise<PeerRow>> = {};
-for (const { name, choice, keepsAds } of contestantsOf({})) {
+const missing: string[] = [];
+for (const contestant of contestantsOf({})) {
+  const { choice, keepsAds } = contestant;
   if (choice.engine !== 'native' && choice.backend !== 'wasm') continue;
-  if (!keepsAds) rows[name] = async () => rowOf((await createScorer(bundle, choice)).scorer);
-  else {
-    rows[`${name}, cold`] = async () => rowOf((await createScorer(bundle, { ...choice, adCacheMb: 0 })).scorer);
-    rows[`${name}, warm`] = async () => {
-      const { scorer } = await createScorer(bundle, { ...choice, adCacheMb: warmMb });
-      for (const input of readRequests(task.everyAd, task)) scorer.score(input);
-      return rowOf(scorer);
+  const loaded = await loadContestant(bundle, contestant, 0);
+  if ('missing' in loaded) {
+    missing.push(loaded.missing);
+    continue;
+  }
+  const { scorer } = loaded;
+  rows[`${scorer.engine}${keepsAds ? ', cold' : ''}`] = async () => rowOf(scorer);
+  if (keepsAds) {
+    rows[`${scorer.engine}, warm`] = async () => {
+      const { scorer: warm } = await createScorer(bundle, { ...choice, adCacheMb: warmMb });
+      for (const input of readRequests(task.everyAd, task)) warm.score(input);
+      return rowOf(warm);
     };
   }
 }
-await serveRows(task, `limelight on Node ${process.version}`, rows);
+await serveRows(task, 'limelight', rows, missing);
 
 function rowOf(scorer: Scorer): PeerRow {
   return {

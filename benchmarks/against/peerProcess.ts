@@ -43,6 +43,8 @@ export function pythonWith(module: string, pythons: readonly string[]): string |
 export class PeerProcess {
   readonly device: string;
   readonly rows: readonly string[];
+  /** What it leaves out, and why. */
+  readonly missing: readonly string[];
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
   private readonly errors: string[];
@@ -51,9 +53,10 @@ export class PeerProcess {
     this.child = child;
     this.lines = lines;
     this.errors = errors;
-    const { device, rows } = JSON.parse(first);
+    const { device, rows, missing = [] } = JSON.parse(first);
     this.device = device;
     this.rows = rows;
+    this.missing = missing;
   }
 
   /** @throws Error with the program's last words if it does not start */

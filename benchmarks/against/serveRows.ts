@@ -33,16 +33,19 @@ export function readTask(file: string): Task {
 /**
  * Serves rows over standard input and output, a line of JSON each: first what it is and its rows, then an answer an order.
  * A row is loaded when first asked for.
+ *
+ * @param missing what was left out and why
  */
 export async function serveRows(
   task: Task,
   device: string,
   rows: Readonly<Record<string, () => Promise<PeerRow>>>,
+  missing: readonly string[] = [],
 ): Promise<void> {
   const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
   const requests = readRequests(task.requests, task);
   const loaded = new Map<string, PeerRow>();
-  say({ device, rows: Object.keys(rows) });
+  say({ device, rows: Object.keys(rows), missing });
   for await (const line of createInterface({ input: process.stdin })) {
     const order = JSON.parse(line) as Order;
     try {
