@@ -186,7 +186,8 @@ async function buildAddon(sanitize) {
     const seconds = ((Date.now() - startMs) / 1000).toFixed(1);
     console.log(`limelight: the native engine is ${changed ? `built (${seconds} s)` : 'up to date'}`);
   } catch (error) {
-    rmSync(join(folder, 'limelight.node'), { force: true }); // never an engine older than its sources
+    // Never an engine older than its sources, which are at fault where a compiler has something to say.
+    if (error.log) rmSync(join(folder, 'limelight.node'), { force: true });
     throw error;
   }
 }
