@@ -11,19 +11,29 @@
 namespace limelight {
 namespace {
 
-/// What is left to finish of a block.
+/// The finishing of the 16 × 16 parts of a block, a part every `interval` steps.
 struct Rest {
-  Finished block;
-  int rowsLeft = 0;
-  int rowsAtOnce = tileRows;
+  const MatrixProduct& product;
+  const float* sums;
+  const int32_t* integers;
+  int interval;
+  int row = 0, column = 0, columnTiles = 1;
+  int next = 0, parts = 0;
+  int step = 0;
 
   void advance() {
-    if (rowsLeft == 0) return;
-    const int done = block.rows - rowsLeft;
-    const int at = done / tileRows * columnTilesAtOnce * blockNumbers + done % tileRows * 16;
-    finish({block.product, block.row + done, rowsAtOnce, block.column, block.columnTiles, block.sums + at,
-            block.integers ? block.integers + at : nullptr, block.hasFloats});
-    rowsLeft -= rowsAtOnce;
+    if (next == parts || ++step < interval) return;
+    step = 0;
+    const int r = next / columnTiles, c = next % columnTiles, at = (r * columnTilesAtOnce + c) * blockNumbers;
+    finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr, integers ? integers + at : nullptr);
+    next++;
+  }
+
+  void complete() {
+    while (next < parts) {
+      step = interval;
+      advance();
+    }
   }
 };
 
@@ -117,7 +127,7 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
     for (int t = 0; t < p.termCount; t++) {
       if (p.terms[t].format == Format::u8) multiplyTerm<Format::u8, rowTiles, columnTiles>(p.terms[t], row, column, rest);
     }
-    while (rest.rowsLeft > 0) rest.advance();
+    rest.complete();
     storeSums<rowTiles, columnTiles>(integers);
     if (kinds.tiles) zeroSums();
   }
@@ -127,7 +137,7 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
       if (term.format == Format::bf16) multiplyTerm<Format::bf16, rowTiles, columnTiles>(term, row, column, rest);
       if (term.format == Format::split) multiplyTerm<Format::split, rowTiles, columnTiles>(term, row, column, rest);
     }
-    while (rest.rowsLeft > 0) rest.advance();
+    rest.complete();
     storeSums<rowTiles, columnTiles>(sums);
   }
   bool first = !kinds.tiles;
@@ -144,8 +154,9 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
-  Rest rest{{p, 0, 0, 0, 0, sums, kinds.integers ? integers : nullptr, kinds.tiles || kinds.f32}};
-  while (rest.rowsAtOnce > 1 && rest.rowsAtOnce / 2 * kinds.steps >= 2 * tileRows) rest.rowsAtOnce /= 2;
+  constexpr int parts = 2 * columnTilesAtOnce;
+  Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr,
+            kinds.steps < parts ? 1 : kinds.steps / parts};
   for (int row = 0; row < p.rows; row += 2 * tileRows) {
     const bool twoRows = p.rows - row > tileRows;
     for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
@@ -153,13 +164,14 @@ void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
       multiply(p, kinds, row, column, sums, integers, rest);
-      rest.block.row = row;
-      rest.block.rows = rest.rowsLeft = twoRows ? 2 * tileRows : tileRows;
-      rest.block.column = column;
-      rest.block.columnTiles = twoColumns ? 2 : 1;
+      rest.row = row;
+      rest.column = column;
+      rest.columnTiles = twoColumns ? 2 : 1;
+      rest.parts = (twoRows ? 2 : 1) * rest.columnTiles;
+      rest.next = rest.step = 0;
     }
   }
-  while (rest.rowsLeft > 0) rest.advance();
+  rest.complete();
 }
 
 void product(const MatrixProduct& p) {

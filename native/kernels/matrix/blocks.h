@@ -56,8 +56,10 @@ void productInBlocks(const MatrixProduct& p) {
         }
       }
       for (int r = 0; r < rows; r += tileRows) {
-        const int at = r / tileRows * columnTilesAtOnce * blockNumbers;
-        finish({p, row + r, tileRows, column, columnTiles, sums + at, anyIntegers ? integers + at : nullptr, anyFloats});
+        for (int c = 0; c < columnTiles; c++) {
+          const int at = (r / tileRows * columnTilesAtOnce + c) * blockNumbers;
+          finish(p, row + r, column + 16 * c, anyFloats ? sums + at : nullptr, anyIntegers ? integers + at : nullptr);
+        }
       }
     }
   }
