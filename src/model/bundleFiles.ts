@@ -8,7 +8,6 @@ import {
   decodeBundle,
   encodeBundle,
   encodeIndex,
-  type Proven,
   parseManifestFormat,
   sampleFile,
 } from './bundleContent.ts';
@@ -130,30 +129,35 @@ export async function readBundle(folder: string, { mapFile }: ReadBundleOptions 
   const entry = await stat(folder).catch(() => undefined);
   if (entry === undefined) throw new UserError(`no bundle at '${folder}'; name a folder that holds one`, 'missing');
   if (!entry.isDirectory()) throw new UserError(`'${folder}' is a file, expected a bundle's folder; name that`);
+  const parseManifest = (bytes: Uint8Array) =>
+    parseManifestFormat(new TextDecoder().decode(bytes), path.join(folder, 'manifest.json'));
   const manifest = await readFile(folder, 'manifest.json').catch((error) => {
     throw isMissing(error) ? notABundle(folder) : error;
   });
-  const json = parseManifestFormat(new TextDecoder().decode(manifest), path.join(folder, 'manifest.json'));
+  parseManifest(manifest);
   const sumsText = new TextDecoder().decode(await listed(folder, sumsFile, readFile));
   const sums = parseSums(sumsText, path.join(folder, sumsFile));
   const checksum = createHash('sha256').update(sumsText).digest('hex');
-  const load = async (proven?: Proven) => {
-    const contents = new Map<string, Uint8Array>([['manifest.json', manifest]]);
+  // All that is used is read after the state that is compared.
+  const state = await filesState(folder, sumsText, sums.keys());
+  const load = async (proven: boolean) => {
+    const contents = new Map<string, Uint8Array>();
     for (const name of [...bundleFiles, sampleFile].filter((name) => sums.has(name))) {
       const read = name.endsWith('.safetensors') && mapFile !== undefined ? mapOrRead(mapFile) : readFile;
-      if (!contents.has(name)) contents.set(name, await listed(folder, name, read));
+      contents.set(name, await listed(folder, name, read));
     }
-    return { ...decodeBundle(json, (name) => contents.get(name) as Uint8Array, folder, proven), folder, checksum };
+    const content = (name: string) => contents.get(name) as Uint8Array;
+    const proof = proven ? { index: await readIndex(folder, mapFile) } : undefined;
+    return { ...decodeBundle(parseManifest(content('manifest.json')), content, folder, proof), folder, checksum };
   };
-  const state = await filesState(folder, sumsText, sums.keys());
-  if (await isProven(folder, state)) return load({ index: await readIndex(folder, mapFile) });
+  if (await isProven(folder, state)) return load(true);
   for (const [name, expected] of sums) await checkSum(folder, name, expected);
-  const bundle = await load();
+  const bundle = await load(false);
   if ((await filesState(folder, sumsText, sums.keys())).text !== state.text)
     throw new UserError(`bundle '${folder}' was changed while it was read; read it again`);
   const kept = await keepProof(folder, state, encodeIndex(bundle.fitted), Date.now());
   // Once more, so that what was made in this process's memory is shared as well.
-  return kept && mapFile !== undefined ? load({ index: await readIndex(folder, mapFile) }) : bundle;
+  return kept && mapFile !== undefined ? load(true) : bundle;
 }
 
 async function checkSum(folder: string, name: string, expected: string): Promise<void> {
