@@ -43,7 +43,7 @@ inline void gateToTiles(const void* const* x, const float* const* gates, const i
 
 /// For fields of any size: the gated numbers of some whole vectors are put together in a buffer.
 template <bool xIsBf16, Format format>
-inline void gateAnyToTiles(const void* const* x, const float* const* gates, const int* sizes, int fields,
+inline void gateAnyToTiles(const void* const* x, const float* const* gates, const int* sizes,
                            const TileRows<format>& to) {
   constexpr int bufferNumbers = 64;
   float buffer[tileRows][bufferNumbers] = {};
@@ -88,7 +88,7 @@ inline void gateRows(int rows, const void* const* x, const float* const* gates, 
       if (whole) {
         gateToTiles<xIsBf16>(x + i, gates + i, sizes, fields, to);
       } else {
-        gateAnyToTiles<xIsBf16>(x + i, gates + i, sizes, fields, to);
+        gateAnyToTiles<xIsBf16>(x + i, gates + i, sizes, to);
       }
     }
   });
