@@ -3,16 +3,18 @@ import { parseArgs } from 'node:util';
 import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
+import { call } from './call.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
 import { quality } from './quality.bench.ts';
+import { roofline } from './roofline.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, load];
+const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, roofline, call, load];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:
