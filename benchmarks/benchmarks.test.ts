@@ -6,11 +6,12 @@ import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
 import { quality } from './quality.bench.ts';
 import { roofline } from './roofline.bench.ts';
+import { scaling } from './scaling.bench.ts';
 import { training } from './training.bench.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
 
-for (const topic of [quality, training, ingest, hotPath, against, roofline, call]) {
+for (const topic of [quality, training, ingest, hotPath, against, scaling, roofline, call]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);
     expect(setting).not.toBe('');

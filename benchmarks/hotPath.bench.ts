@@ -1,10 +1,11 @@
-import { createRanker, type Ranker } from '../src/ranking/ranker.ts';
+import { createRanker } from '../src/ranking/ranker.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import { type Contestant, contestantsOf, loadContestant } from './serving/contestants.ts';
 import { Latency } from './serving/latency.ts';
 import { benchSize, describeSize, smallSize } from './serving/market.ts';
 import { type ServedQuality, servedQuality } from './serving/quality.ts';
 import { RequestStream } from './serving/requests.ts';
+import { seeEveryAd, timeRequests } from './serving/timeRequests.ts';
 import { type TrainedMarket, trainedMarket } from './serving/trained.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 
@@ -62,7 +63,7 @@ interface Turn {
 
 async function measure({ options, trained, stream, contestant, adCache, cases, notes }: Turn): Promise<void> {
   const { small, log } = options;
-  const { bundle, catalog, market } = trained;
+  const { bundle, catalog } = trained;
   const loaded = await loadContestant(bundle, contestant, adCache === 'warm' ? warmMb : 0);
   if ('missing' in loaded) {
     notes.add(loaded.missing);
@@ -73,7 +74,7 @@ async function measure({ options, trained, stream, contestant, adCache, cases, n
     notes.add(reason.includes('CUDA') ? `GPU: ${reason}` : `no GPU: ${contestant.name} runs on the CPU`);
   const ranker = createRanker(bundle, scorer, { catalog });
   if (adCache === 'warm') {
-    seeEveryAd(scorer, stream, market.size.adCount);
+    seeEveryAd(scorer, stream);
     notes.add(`${contestant.name}, warm: ${keptBy(scorer)}`);
   }
   for (const candidates of options.candidates ?? (small ? [1, 20] : [50, 200, 500, 1_000, 5_000])) {
@@ -84,30 +85,12 @@ async function measure({ options, trained, stream, contestant, adCache, cases, n
       at = { engine: scorer.engine, adCache, candidates, quality, rank: new Latency(), score: new Latency() };
       cases.set(key, at);
     }
-    timeRequests(ranker, stream, at, small ? 0.02 : 2);
+    timeRequests(ranker, stream, candidates, at, small ? 0.02 : 2);
     log(
       `${scorer.engine}, ads ${adCache}, ${candidates} candidates: rank ${at.rank.us(50)} µs, score ${at.score.us(50)} µs`,
     );
   }
   scorer.dispose();
-}
-
-/** Whole requests and their scoring in turn, so that both meet the same machine. */
-function timeRequests(ranker: Ranker, stream: RequestStream, { candidates, rank, score }: Case, seconds: number): void {
-  const { scorer } = ranker;
-  const warmUp = new Latency();
-  const turn = (whole: Latency, part: Latency) => {
-    const { json } = stream.next(candidates);
-    const rankS = whole.time(() => ranker.rank(json));
-    const { input } = stream.next(candidates);
-    return rankS + part.time(() => scorer.score(input));
-  };
-  for (let spent = 0, i = 0; spent < seconds / 4 || i < 2; i++) spent += turn(warmUp, warmUp);
-  for (let spent = 0, i = 0; spent < seconds || i < 4; i++) spent += turn(rank, score);
-}
-
-function seeEveryAd(scorer: Scorer, stream: RequestStream, adCount: number): void {
-  for (const input of stream.everyAd(Math.min(1000, adCount))) scorer.score(input);
 }
 
 function keptBy(scorer: Scorer): string {

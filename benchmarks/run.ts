@@ -10,11 +10,12 @@ import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
 import { quality } from './quality.bench.ts';
 import { roofline } from './roofline.bench.ts';
+import { scaling } from './scaling.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, roofline, call, load];
+const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, scaling, roofline, call, load];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:

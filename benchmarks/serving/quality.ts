@@ -2,7 +2,7 @@ import { createRandom } from '../../src/core/random.ts';
 import { evaluateTask } from '../../src/evaluation/metrics.ts';
 import type { Scorer } from '../../src/scoring/scorer.ts';
 import { RequestStream } from './requests.ts';
-import type { TrainedMarket } from './trained.ts';
+import type { ServedMarket } from './trained.ts';
 
 /** How well an engine's uncalibrated answers predict clicks of requests that nobody trained on. */
 export interface ServedQuality {
@@ -11,7 +11,7 @@ export interface ServedQuality {
 }
 
 /** Every engine answers the same requests, asked as in service: the user's fields as one row. */
-export function servedQuality(trained: TrainedMarket, scorer: Scorer, requests = 400): ServedQuality {
+export function servedQuality(trained: ServedMarket, scorer: Scorer, requests = 400): ServedQuality {
   const candidates = 50;
   const stream = new RequestStream(trained, 1234);
   const random = createRandom(5678);

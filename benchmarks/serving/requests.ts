@@ -6,7 +6,7 @@ import { createEncoder, type Encoder } from '../../src/schema/encoder.ts';
 import type { Field } from '../../src/schema/schema.ts';
 import type { ScoringInput } from '../../src/scoring/scorer.ts';
 import type { Market } from './market.ts';
-import type { TrainedMarket } from './trained.ts';
+import type { ServedMarket } from './trained.ts';
 
 /** One user and candidates, in both forms. */
 export interface BenchRequest {
@@ -30,7 +30,7 @@ export class RequestStream {
   private ads = new Int32Array(0);
   private drawn = 0;
 
-  constructor({ market, bundle, catalog }: TrainedMarket, seed: number) {
+  constructor({ market, bundle, catalog }: ServedMarket, seed: number) {
     this.market = market;
     this.encoder = createEncoder(bundle.typed.schema, bundle.fitted);
     this.catalog = encodeCatalog(catalog, this.encoder, bundle.typed.schema.fields);

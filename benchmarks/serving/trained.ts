@@ -12,14 +12,18 @@ import { writeTypeOf } from '../../src/tables/arrowBatches.ts';
 import { createTableWriter } from '../../src/tables/parquetWriter.ts';
 import { Market, type MarketSize } from './market.ts';
 
-/** A market with a model trained on its log. */
-export interface TrainedMarket {
+/** A market with a model of it. */
+export interface ServedMarket {
   readonly market: Market;
+  readonly bundle: Bundle;
+  readonly catalog: Catalog;
+}
+
+/** One whose model was trained on its log. */
+export interface TrainedMarket extends ServedMarket {
   /** The bundle's folder, and the catalog as Parquet: for what is measured in another process. */
   readonly folder: string;
   readonly catalogFile: string;
-  readonly bundle: Bundle;
-  readonly catalog: Catalog;
 }
 
 /**
