@@ -1,3 +1,3 @@
 import { describeDamagedBundles } from './conformance/describeDamagedBundles.ts';
 
-describeDamagedBundles(1000);
+describeDamagedBundles(300);

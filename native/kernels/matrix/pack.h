@@ -27,6 +27,11 @@ inline void packPair(Vec& x, Vec& y, std::byte* out) {
   y = y - roundBf16(y);
 }
 
+inline Vec withinBf16(Vec x) {
+  const float most = 3.3895313892515355e38f;
+  return min(Vec::of(most), max(Vec::of(-most), x));
+}
+
 /// One row of a tile from `rows` rows of w, of which `n` columns exist; beyond these, zeros.
 inline void packGroup(Format format, const float* w, size_t stride, int rows, int n, std::byte* out) {
   for (int c = 0; c < 16; c += Vec::lanes, out += 4 * Vec::lanes) {
@@ -40,7 +45,9 @@ inline void packGroup(Format format, const float* w, size_t stride, int rows, in
       x.store(reinterpret_cast<float*>(out));
       continue;
     }
-    Vec y = part(1);
+    // Beyond the largest bf16 number a float would become infinite, and 0 times it NaN.
+    x = withinBf16(x);
+    Vec y = withinBf16(part(1));
     packPair(x, y, out);
     if (format == Format::split) packPair(x, y, out + 1024);
   }

@@ -102,7 +102,8 @@ async function tryEngine(read: Bundle, choice: EngineChoice, expected: readonly 
       if (largest < (precision === 'fp32' ? 1e6 : 20)) expectClose(got, answers, tolerances[precision] * 2 * largest);
     }
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError))
+      throw new Error(`${scorer?.engine ?? JSON.stringify(choice)}: ${(error as Error).message}`, { cause: error });
   } finally {
     scorer?.dispose();
   }
@@ -149,7 +150,10 @@ async function damage(rounds: number, change: (name: string, bytes: Buffer, roun
     const file = path.join(folder, name);
     await replace(file, change(name, await readFile(file), round));
     await resum(folder);
-    outcomes[await outcomeOf(folder)]++;
+    const outcome = await outcomeOf(folder).catch((error) => {
+      throw new Error(`round ${round}, ${name} damaged: ${error.message}`, { cause: error });
+    });
+    outcomes[outcome]++;
     await rm(path.join(root, 'model'), { recursive: true });
   }
   return outcomes;
