@@ -137,13 +137,18 @@ ValueSpec Reader::value(napi_value object) {
 
 Slice Reader::slice(napi_value object) { return {integer(object, "value"), integer(object, "from"), integer(object, "width")}; }
 
+Format Reader::format(napi_value object) {
+  const int format = indexOf(formatNames, text(object, "format"));
+  if (format < 0) fail("an unknown format");
+  return Format(format < 0 ? 0 : format);
+}
+
 TermSpec Reader::term(napi_value object) {
   TermSpec term;
   const int kind = indexOf(termKinds, text(object, "kind"));
-  const int format = indexOf(formatNames, text(object, "format"));
-  if (kind < 0 || format < 0) fail("a term of unknown kind");
+  if (kind < 0) fail("a term of unknown kind");
   term.kind = TermSpec::Kind(kind);
-  term.format = Format(format);
+  term.format = format(object);
   term.input = slice(property(object, "input"));
   if (term.kind == TermSpec::Kind::product) {
     term.weight = integer(object, "weight");
@@ -177,6 +182,7 @@ StepSpec Reader::step(napi_value object) {
   if (has(object, "units")) step.units = integer(object, "units");
   if (has(object, "fieldCount")) step.fieldCount = integer(object, "fieldCount");
   if (has(object, "matrix")) step.matrix = boolean(object, "matrix");
+  if (has(object, "format")) step.format = format(object);
   if (has(object, "activation")) {
     const int activation = indexOf(activationNames, text(object, "activation"));
     if (activation < 0) fail("an unknown activation");

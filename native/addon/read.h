@@ -35,6 +35,7 @@ class Reader {
   ColumnSpec column(napi_value object);
   ValueSpec value(napi_value object);
   Slice slice(napi_value object);
+  Format format(napi_value object);
   TermSpec term(napi_value object);
   StepSpec step(napi_value object);
 

@@ -105,6 +105,8 @@ class Program {
   // steps.cc: one function an op
   void addStep(size_t index);
   void addEmbed(const StepSpec& step);
+  void addPrefetch(const StepSpec& step);
+  void addMatrixProjection(size_t index);
   void addGate(const StepSpec& step);
   void addPlain(const StepSpec& step);
   void addRowAffine(const StepSpec& step);
@@ -139,7 +141,8 @@ class Program {
   std::vector<std::unique_ptr<View>> views_;
   std::vector<std::unique_ptr<Tiles>> tiles_;
   std::vector<std::unique_ptr<Aligned<float>>> buffers_;
-  std::vector<std::unique_ptr<Aligned<std::byte>>> packedRows_;
+  std::vector<std::unique_ptr<Aligned<std::byte>>> tileBuffers_;
+  std::vector<Aligned<float*>> rowTables_;
   Records records_[2];  // of ads, of creatives
   std::vector<Run> requestSteps_;
   std::vector<Run> rowSteps_;

@@ -15,6 +15,8 @@ void Program::addStep(size_t index) {
     case Op::embed:
     case Op::input:
       return addEmbed(step);
+    case Op::projectField:
+      return step.matrix ? addMatrixProjection(index) : addPlain(step);
     case Op::gate:
       return addGate(step);
     case Op::affine:
@@ -30,6 +32,7 @@ void Program::addEmbed(const StepSpec& step) {
   const RowKernels& k = kernels_.rows;
   auto& steps = stepsOf(spec_.values[step.output].stage);
   float* const* out = whole(step.output).out();
+  if (spec_.values[step.output].stage == Stage::request) addPrefetch(step);
   int offset = 0;
   for (const EmbedPart& part : step.parts) {
     const Column& column = columns_[part.column];
@@ -51,6 +54,20 @@ void Program::addEmbed(const StepSpec& step) {
         k.gatherLists(rows, column.offsets, column.ids, mean, table, out, to);
       });
   }
+}
+
+/// A request's rows lie in as many tables as it has fields: all are asked for before the first is read.
+void Program::addPrefetch(const StepSpec& step) {
+  std::vector<std::pair<const Column*, Table>> tables;
+  for (const EmbedPart& part : step.parts)
+    if (spec_.columns[part.column].kind == ColumnSpec::Kind::id)
+      tables.push_back({&columns_[part.column], {spec_.weights[part.weight].values, part.size}});
+  requestSteps_.push_back([tables](int) {
+    for (const auto& [column, table] : tables) {
+      const float* row = table.values + size_t(column->ids[0]) * table.size;
+      for (int d = 0; d < table.size; d += 16) __builtin_prefetch(row + d);
+    }
+  });
 }
 
 void Program::addGate(const StepSpec& step) {
@@ -183,7 +200,8 @@ const float* const* Program::addedOf(const StepSpec& step, int columns, Stage st
   if (isAlone && columns == step.units) return view(terms[0]->input, stage).floats();
   const int rowCount = stagedRows(stage, spec_.blockRows);
   float* sums = buffer(size_t(rowCount) * columns).get();
-  float** rowsOfSums = reinterpret_cast<float**>(buffer(size_t(rowCount) * sizeof(float*) / sizeof(float)).get());
+  rowTables_.emplace_back(rowCount);
+  float** rowsOfSums = rowTables_.back().get();
   for (int row = 0; row < rowCount; row++) rowsOfSums[row] = sums + size_t(row) * columns;
   for (size_t i = 0; i < terms.size(); i++) {
     const TermSpec& term = *terms[i];
@@ -254,8 +272,8 @@ void Program::addMatrixAffine(size_t index) {
     if (!isProduct) {
       const int fields = term.input.width;
       const size_t bytes = kernels_.matrix.packedBytes(term.format, fields, step.units);
-      packedRows_.push_back(std::make_unique<Aligned<std::byte>>(bytes));
-      std::byte* to = packedRows_.back()->get();
+      tileBuffers_.push_back(std::make_unique<Aligned<std::byte>>(bytes));
+      std::byte* to = tileBuffers_.back()->get();
       b = to;
       const float* p = values_[term.fields].get();
       requestSteps_.push_back([this, p, to, fields, units = step.units, format = term.format](int) {
@@ -275,6 +293,36 @@ void Program::addMatrixAffine(size_t index) {
     MatrixProduct now = product;
     now.rows = rows;
     kernels_.matrix.product(now);
+  });
+}
+
+/// P_f = x_f · W_f of all fields as one product: row f of the left operand holds x_f where W_f is, and zeros elsewhere.
+void Program::addMatrixProjection(size_t index) {
+  const RowKernels& k = kernels_.rows;
+  const StepSpec& step = spec_.steps[index];
+  const int fields = int(step.sizes.size());
+  const int width = step.inputs[0].width;
+  const int rowTiles = (fields + tileRows - 1) / tileRows;
+  const int kTiles = tilesFor(step.format, width);
+  float* diagonal = buffer(size_t(fields) * width).get();
+  rowTables_.emplace_back(fields);
+  float** rows = rowTables_.back().get();
+  for (int f = 0; f < fields; f++) rows[f] = diagonal + size_t(f) * width;
+  tileBuffers_.push_back(std::make_unique<Aligned<std::byte>>(rowTiles * kTiles * tileBytes(step.format)));
+  std::byte* tiles = tileBuffers_.back()->get();
+  const TileTarget target{tiles, step.format, kTiles, 0, nullptr, 0};
+  MatrixProduct product;
+  product.terms[product.termCount++] = {tiles, packed_[index][0].weights, kTiles, step.format};
+  product.columns = product.outStride = step.units;
+  product.rows = fields;
+  product.out = values_[step.output].get();
+  const float* const* x = view(step.inputs[0], Stage::request).floats();
+  requestSteps_.push_back([this, &k, &step, x, rows, fields, width, target, product](int) {
+    int from = 0;
+    for (int f = 0; f < fields; from += step.sizes[f++])
+      for (int d = 0; d < step.sizes[f]; d++) rows[f][from + d] = x[0][from + d];
+    k.toTiles(fields, rows, width, target);
+    kernels_.matrix.product(product);
   });
 }
 

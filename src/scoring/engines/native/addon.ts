@@ -102,6 +102,8 @@ export interface StepSpec {
   readonly units?: number;
   readonly fieldCount?: number;
   readonly activation?: Activation;
-  /** Whether an affine step is for the matrix kernels. */
+  /** Whether an affine step or a projection is for the matrix kernels. */
   readonly matrix?: boolean;
+  /** Of a projection's product. */
+  readonly format?: NumberFormat;
 }

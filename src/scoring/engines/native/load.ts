@@ -20,8 +20,9 @@ export interface LoadedAddon {
 
 const relativePath = 'native/build/limelight.node';
 
-/** Where the addon is: beside `src` in a checkout, two folders up from `dist/src` in a package. */
+/** Where the addon is: what LIMELIGHT_NATIVE names, else in the package this file belongs to. */
 function findAddon(): string | undefined {
+  if (process.env.LIMELIGHT_NATIVE) return path.resolve(process.env.LIMELIGHT_NATIVE);
   for (let folder = path.dirname(fileURLToPath(import.meta.url)); ; folder = path.dirname(folder)) {
     const file = path.join(folder, relativePath);
     if (statSync(file, { throwIfNoEntry: false }) !== undefined) return file;

@@ -154,15 +154,11 @@ class Lowering {
         return { op: step.op, output, inputs: [this.slice(step.input)], sizes: step.sizes };
       case 'projectField': {
         const { op, sizes, firstRow, units } = step;
-        return {
-          op,
-          output,
-          inputs: [this.slice(step.input)],
-          sizes,
-          weight: this.weight(step.weight),
-          firstRow,
-          units,
-        };
+        // One product of a matrix that is mostly zeros: on tiles still faster than many of one row.
+        const { other: format } = this.formats;
+        const matrix = stage === 'request' && format !== 'f32' && units % 16 === 0;
+        const inputs = [this.slice(step.input)];
+        return { op, output, inputs, sizes, weight: this.weight(step.weight), firstRow, units, matrix, format };
       }
       case 'gate':
         return { op: step.op, output, inputs: [this.slice(step.input), this.slice(step.gates)], sizes: step.sizes };
