@@ -13,18 +13,17 @@ inline size_t packedBytes(Format format, int k, int n) {
   return static_cast<size_t>(roundUp16(n) / 16) * tilesFor(format, k) * tileBytes(format);
 }
 
-/// Interleaves bf16(x) and bf16(y), and sets both to what that leaves over.
+/// bf16(x) and bf16(y) of each column as one 32-bit number, x's in the low half; sets both to what that leaves over.
 inline void packPair(Vec& x, Vec& y, std::byte* out) {
-  uint16_t halves[2][Vec::lanes], pairs[2 * Vec::lanes];
-  x.storeBf16(halves[0]);
-  y.storeBf16(halves[1]);
-  for (int i = 0; i < Vec::lanes; i++) {
-    pairs[2 * i] = halves[0][i];
-    pairs[2 * i + 1] = halves[1][i];
-  }
+  const Vec roundedX = roundBf16(x), roundedY = roundBf16(y);
+  uint32_t low[Vec::lanes], pairs[Vec::lanes];
+  roundedX.store(reinterpret_cast<float*>(low));
+  roundedY.store(reinterpret_cast<float*>(pairs));
+  // A bf16 number is the upper half of a float.
+  for (int i = 0; i < Vec::lanes; i++) pairs[i] = (pairs[i] & 0xffff0000u) | low[i] >> 16;
   __builtin_memcpy(out, pairs, sizeof pairs);
-  x = x - roundBf16(x);
-  y = y - roundBf16(y);
+  x = x - roundedX;
+  y = y - roundedY;
 }
 
 inline Vec withinBf16(Vec x) {
