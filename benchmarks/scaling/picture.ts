@@ -33,7 +33,7 @@ export function scalingPicture(rows: readonly ScalingRow[]): string {
     (engine, i) =>
       html`<g transform="translate(${72 + i * 230} 22)"><path class="s${i % 4}" d="M0 -4H26"/><text x="34">${engine}</text></g>`,
   );
-  const dashes = html`<g transform="translate(${72 + engines.length * 230} 22)"><path class="p99 s0" d="M0 -4H26"/><text x="34">p99, else p50</text></g>`;
+  const dashes = html`<g transform="translate(${72 + engines.length * 230} 22)"><path class="p99 s0" d="M0 -4H26"/><text x="34">p99, solid p50</text></g>`;
   const body = drawn.map(({ axis, title, name }, i) => {
     const own = rows.filter(({ by }) => by === axis);
     const x = (i % columns) * panelWidth;
