@@ -73,11 +73,12 @@ inline void zeroSums() {
 
 template <int rowTiles, int columnTiles>
 inline void storeSums(void* sums) {
+  constexpr size_t rowTileBytes = columnTilesAtOnce * 1024;
   std::byte* to = static_cast<std::byte*>(sums);
   _tile_stored(0, to, 64);
   if constexpr (columnTiles == 2) _tile_stored(1, to + 1024, 64);
-  if constexpr (rowTiles == 2) _tile_stored(2, to + 2048, 64);
-  if constexpr (rowTiles == 2 && columnTiles == 2) _tile_stored(3, to + 3072, 64);
+  if constexpr (rowTiles == 2) _tile_stored(2, to + rowTileBytes, 64);
+  if constexpr (rowTiles == 2 && columnTiles == 2) _tile_stored(3, to + rowTileBytes + 1024, 64);
 }
 
 template <Format format, int rowTiles, int columnTiles>
@@ -154,12 +155,12 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
-  constexpr int parts = 2 * columnTilesAtOnce;
+  constexpr int parts = 4;
   Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr,
             kinds.steps < parts ? 1 : kinds.steps / parts};
   for (int row = 0; row < p.rows; row += 2 * tileRows) {
     const bool twoRows = p.rows - row > tileRows;
-    for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
+    for (int column = 0; column < p.columns; column += 32) {
       const bool twoColumns = p.columns - column > 16;
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);

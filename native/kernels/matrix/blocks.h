@@ -1,13 +1,13 @@
 #pragma once
 #include "finish.h"
 
-// A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by two column tiles, along k in pieces, so that
-// a piece of the right operand (16 KiB) is read from there by all row tiles of the block.
+// A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by `columnTilesAtOnce` column tiles, along k in
+// pieces.
 
 namespace limelight {
 namespace {
 
-constexpr int rowTilesAtOnce = 4;
+constexpr int rowTilesAtOnce = 2;
 constexpr int kTilesAtOnce = 8;
 
 /// A piece of a term: sums[row tile][column tile] (+)= a[row tile, k] · b[k, column tile].
@@ -37,9 +37,9 @@ void productInBlocks(const MatrixProduct& p) {
       __builtin_memset(sums, 0, sizeof sums);
       __builtin_memset(integers, 0, sizeof integers);
     }
-    for (int column = 0; column < p.columns; column += 16 * columnTilesAtOnce) {
+    for (int column = 0, columnTiles; column < p.columns; column += 16 * columnTiles) {
       const int left = (p.columns - column) / 16;
-      const int columnTiles = lesser(left, columnTilesAtOnce);
+      columnTiles = left == 4 ? 2 : lesser(left, columnTilesAtOnce);  // rather 2 + 2 than 3 + 1
       bool firstFloats = true, firstIntegers = true;
       for (int t = 0; t < p.termCount; t++) {
         const MatrixTerm& term = p.terms[t];

@@ -9,8 +9,12 @@ namespace {
 
 /// Sums lie in blocks of 16 rows by 16 columns, the column blocks of one row tile side by side.
 constexpr int blockNumbers = 256;
-/// Column tiles that are multiplied together.
+/// Column tiles that are multiplied together, at most: as many as the registers hold sums for.
+#ifdef __AVX512F__
+constexpr int columnTilesAtOnce = 3;
+#else
 constexpr int columnTilesAtOnce = 2;
+#endif
 
 /// 16 rows of one vector of columns, in registers.
 struct Column {

@@ -4,7 +4,7 @@
 #include "blocks.h"
 #include "times.h"
 
-// Products on 512-bit registers: 8 rows by 32 columns of sums in registers, 4 bytes along k at a time. Used by the AVX-512
+// Products on 512-bit registers: 8 rows by 48 columns of sums in registers, 4 bytes along k at a time. Used by the AVX-512
 // table, and by the AMX table for f32.
 
 namespace limelight {
@@ -34,6 +34,7 @@ inline void multiplyRows(const std::byte* a, const std::byte* b, size_t bStride,
     });
   });
   for (int k = 0; k < kTiles; k++, a += 1024 - 64) {
+#pragma GCC unroll 1
     for (int g = 0; g < 16; g += 4, a += 16, b += 256) {
       times<4>([&](auto i) LIMELIGHT_INLINE {
         __m512i w[columnTiles];
@@ -57,7 +58,9 @@ void multiplyPiece(const Piece& p) {
   for (int row = 0; row < p.rows; row += 8) {
     const std::byte* a = p.a + row / 16 * p.aStride + row % 16 * tileRowBytes;
     float* to = p.sums + row / 16 * columnTilesAtOnce * blockNumbers + row % 16 * 16;
-    if (p.columnTiles == 2) {
+    if (p.columnTiles == 3) {
+      multiplyRows<format, 8, 3>(a, p.b, p.bStride, p.kTiles, p.first, to);
+    } else if (p.columnTiles == 2) {
       multiplyRows<format, 8, 2>(a, p.b, p.bStride, p.kTiles, p.first, to);
     } else {
       multiplyRows<format, 8, 1>(a, p.b, p.bStride, p.kTiles, p.first, to);
