@@ -103,6 +103,7 @@ export const mayTouchTheWorld: readonly string[] = [
   'src/model/bundleFiles.ts',
   'src/model/bundleSidecar.ts',
   'src/scoring/engines/*/load.ts',
+  'src/scoring/engines/*/loadScorer.ts',
   'training',
   'data',
   'benchmarks',

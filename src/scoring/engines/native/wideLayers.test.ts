@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { messageOf } from '../../../core/errors.ts';
+import { createRandom } from '../../../core/random.ts';
+import type { Bundle } from '../../../model/bundle.ts';
+import { measureActivations } from '../../activations.ts';
+import { randomBundle, randomInput, sampleFields } from '../../conformance/randomBundle.ts';
+import { tolerances } from '../../precision.ts';
+import { createReferenceScorer } from '../reference/scorer.ts';
+import { type LoadedAddon, loadAddon } from './load.ts';
+import { createNativeScorer, formatsOf, type NativePrecision } from './scorer.ts';
+
+/*
+ * The conformance suite's models are too narrow for the matrix kernels. These are wide enough, in every precision, with widths
+ * around those of tiles and of their halves.
+ */
+
+function tryLoad(): LoadedAddon | string {
+  try {
+    return loadAddon('');
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+const loaded = tryLoad();
+const rates = { matrixMultiplyAddsPerNs: 700, vectorMultiplyAddsPerNs: 10, cacheBytesPerNs: 40, memoryBytesPerNs: 5 };
+const slow = { matrixMultiplyAddsPerNs: 2, vectorMultiplyAddsPerNs: 2, cacheBytesPerNs: 90, memoryBytesPerNs: 90 };
+
+const widths = fc.constantFrom(16, 17, 31, 32, 33, 48, 64, 65, 80);
+const shapes = fc.record({
+  seed: fc.nat(),
+  size: fc.constantFrom(4, 16, 24),
+  hidden: fc.array(widths, { minLength: 1, maxLength: 3 }),
+  architecture: fc.constantFrom('senet-dnn', 'senet-dnn', 'dcn-v2', 'deep-fm'),
+  rows: fc.constantFrom(1, 15, 33, 70),
+  request: fc.boolean(),
+  slow: fc.boolean(),
+  cacheBytes: fc.constantFrom(0, 3000, 2 ** 22),
+});
+
+function wideBundle({
+  seed,
+  size,
+  hidden,
+  architecture,
+}: {
+  seed: number;
+  size: number;
+  hidden: number[];
+  architecture: string;
+}): Bundle {
+  const random = createRandom(seed);
+  const fields = sampleFields.map((field) => ('size' in field ? { ...field, size } : field));
+  const options = architecture === 'deep-fm' ? { hidden, embeddingSize: size } : { hidden, crossLayers: 1 };
+  const bundle = randomBundle({ random, architecture, options, fields });
+  const activations = measureActivations(bundle.typed, bundle.weights, randomInput(bundle, 300, random));
+  return { ...bundle, manifest: { ...bundle.manifest, precision: { limits: { auc: 0, logLoss: 0 }, activations } } };
+}
+
+if (typeof loaded === 'string') it.skip(`engine native: ${loaded}`, () => {});
+else {
+  const { addon } = loaded;
+  const precisions: NativePrecision[] = ['fp32', 'bf16', 'int8'];
+  const cases = addon
+    .kernelNames()
+    .flatMap((kernels) => precisions.map((precision) => [kernels, precision] as const))
+    .filter(([kernels, precision]) => formatsOf(addon, kernels, precision) !== undefined);
+  describe.each(cases)('kernels %s in %s', (kernels, precision) => {
+    const exact = precision === 'fp32' && !addon.supports(kernels, 'split');
+    const tolerance = exact ? 1e-5 : tolerances[precision];
+
+    it('agree with the reference engine on wide layers, whatever the widths, rows, plan and cache', () => {
+      fc.assert(
+        fc.property(shapes, (shape) => {
+          const bundle = wideBundle(shape);
+          const { cacheBytes } = shape;
+          const options = { kernels, precision, rates: shape.slow ? slow : rates, cacheBytes, blockRows: 32 };
+          const scorer = createNativeScorer(bundle, addon, options);
+          const expected = createReferenceScorer(bundle);
+          const random = createRandom(shape.seed + 1);
+          // Twice, so that what was kept of ads is read again.
+          const input = randomInput(bundle, shape.rows, random, shape.request ? 'request' : undefined);
+          for (let call = 0; call < 2; call++) {
+            const got = scorer.score(input);
+            for (const [task, p] of expected.score(input)) {
+              for (let row = 0; row < shape.rows; row++) {
+                const difference = Math.abs((got.get(task)?.[row] ?? Number.NaN) - p[row]);
+                if (!(difference <= tolerance))
+                  expect.fail(`${task}, row ${row}: ${got.get(task)?.[row]}, not ${p[row]}`);
+              }
+            }
+          }
+          scorer.dispose();
+        }),
+        { numRuns: 25 },
+      );
+    });
+  });
+}
