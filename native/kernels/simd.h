@@ -4,12 +4,12 @@
 
 #include "kernels.h"
 
-// One vector type, `Vec`, for the instruction set that the including file is compiled for, so that a kernel is written once.
+// One vector type, `Vec`, for the instruction set that the including file is compiled for: a kernel is written once.
 // All names are in an unnamed namespace: files compiled for different instruction sets must never share a function, or
 // the linker could pick the wrong one. For the same reason kernels call no templates of the standard library.
 //
 // Every simd/<isa>.h has
-//   lanes, zero(), of(x), ofIntegers(p), load(p), load(p, n), loadBf16(p[, n]), store(p[, n]), storeBf16(p[, n]), storeU8(p), ofIntegers(p),
+//   lanes, zero(), of(x), ofIntegers(p), load(p[, n]), loadBf16(p[, n]), store(p[, n]), storeBf16(p[, n]), storeU8(p),
 //   storeLanes(p, from, to): lanes `from` to `to` to p[0 .. to − from),
 //   a + b, a - b, a * b, a / b, fma(a, b, c) = a·b + c, max, min, round (to even), roundBf16, scale(x, n) = x·2ⁿ,
 //   sumLanes(x), sumsOf(x): lane i is the sum of x[i], transpose(x): of x[0 .. lanes) in place

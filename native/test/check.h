@@ -63,7 +63,7 @@ struct Random {
   }
 };
 
-/// Numbers that end at the end of a page, before one that no one may touch; so they begin at any multiple of their size.
+/// Numbers that end at the end of a page, before one that no one may touch; they begin at any multiple of their size.
 template <typename T>
 class Guarded {
  public:
@@ -144,7 +144,7 @@ inline float nearestBf16(float x) {
   return fromBits(below & 0x10000u ? above : below);
 }
 
-/// That a bf16 number is the nearest to x; 0 will do for a denormal one, as it does to an instruction of some processors.
+/// That a bf16 number is the nearest to x; 0 will do for a denormal one, as to an instruction of some processors.
 inline void checkBf16(const char* claim, double got, float x) {
   const bool isDenormal = std::fabs(x) < 0x1p-126f;
   if (!(isDenormal && got == 0)) checkSame(claim, got, nearestBf16(x));

@@ -29,7 +29,9 @@ void testGather(const RowKernels& kernels, int rows, int size, Random& random) {
       checkSame("a gathered number", wide[i][offset + d], lookup.at(ids[i], d));
       checkBf16("a gathered bf16 number", fromBf16(narrow[i][offset + d]), lookup.at(ids[i], d));
     }
-    for (int d = 0; d < offset; d++) check(wide[i][d] == 0 && narrow[i][d] == 0, "a number before the field", wide[i][d], 0);
+    for (int d = 0; d < offset; d++) {
+      check(wide[i][d] == 0 && narrow[i][d] == 0, "a number before the field", wide[i][d], 0);
+    }
   }
 }
 

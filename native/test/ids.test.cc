@@ -10,7 +10,9 @@ void testInside(const RowKernels& kernels, int count, Random& random) {
   const Guarded<int32_t> ids(count);
   const int32_t rows = 1000;
   for (int i = 0; i < count; i++) ids[i] = random.below(rows);
-  const auto inside = [&](int32_t tableRows) { return kernels.idsInside(ids.get(), static_cast<size_t>(count), tableRows); };
+  const auto inside = [&](int32_t tableRows) {
+    return kernels.idsInside(ids.get(), static_cast<size_t>(count), tableRows);
+  };
   check(inside(rows), "ids inside a table", 0, 1);
   check(inside(0) == (count == 0), "ids of a table without rows", 1, 0);
   for (const int32_t wrong : {rows, -1, INT32_MIN, INT32_MAX}) {

@@ -38,7 +38,7 @@ void testBf16(const RowKernels& kernels, int n, Random& random) {
   const Rows<uint16_t> narrow(rowCount, n);
   for (int i = 0; i < rowCount; i++) {
     for (int j = 0; j < n; j++) {
-      // Halfway between two bf16 numbers, to even below and above; the largest number; NaNs that only the lower half tells.
+      // Halfway between two bf16 numbers, to even below and above; the largest; NaNs that only the lower half tells.
       constexpr uint32_t hard[] = {0x3f808000, 0x3f818000, 0x7f7fffff, 0x7f800001, 0xffffffff, 0x7f800000, 0x00008000};
       if (random.below(4) == 0) x.out()[i][j] = fromBits(hard[random.below(7)]);
     }
@@ -54,7 +54,8 @@ void testBf16(const RowKernels& kernels, int n, Random& random) {
 }
 
 void testActivations(const RowKernels& kernels, int n, Random& random) {
-  for (const Activation activation : {Activation::linear, Activation::relu, Activation::sigmoid, Activation::doubleSigmoid}) {
+  for (int a = 0; a < 4; a++) {
+    const auto activation = static_cast<Activation>(a);
     const Rows x(rowCount, n, random), y(rowCount, n);
     for (int i = 0; i < rowCount; i++) {
       for (int j = 0; j < n; j++) {

@@ -58,7 +58,8 @@ void testProjection(const RowKernels& kernels, const std::vector<int>& sizes, in
 }
 
 /// @param sameRows how many rows next to each other share their fields
-void testGatedSum(const RowKernels& kernels, int rows, int fields, int n, int sameRows, bool accumulate, Random& random) {
+void testGatedSum(const RowKernels& kernels, int rows, int fields, int n, int sameRows, bool accumulate,
+                  Random& random) {
   const Rows gates(rows, fields, random), p(rows, fields * n, random), before(rows, n, random), y(rows, n);
   std::vector<const float*> shared;
   for (int i = 0; i < rows; i++) {

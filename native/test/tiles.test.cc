@@ -84,8 +84,8 @@ void testToTiles(const RowKernels& kernels, Format format, int rows, int column,
   target.checkRest();
 }
 
-void testGate(const RowKernels& kernels, Format format, int rows, int column, const std::vector<int>& sizes, bool isBf16,
-              Random& random) {
+void testGate(const RowKernels& kernels, Format format, int rows, int column, const std::vector<int>& sizes,
+              bool isBf16, Random& random) {
   int width = 0;
   for (const int size : sizes) width += size;
   const int fields = static_cast<int>(sizes.size());
@@ -120,7 +120,9 @@ void testTiles(const Kernels& kernels) {
   for (const Format format : formats) {
     Tally::get().what = std::string(kernels.name) + ": tiles of format " + std::to_string(static_cast<int>(format));
     for (const int width : lengths) {
-      for (const int column : {0, 16, 48}) testToTiles(kernels.rows, format, 1 + random.below(35), column, width, random);
+      for (const int column : {0, 16, 48}) {
+        testToTiles(kernels.rows, format, 1 + random.below(35), column, width, random);
+      }
     }
     for (const bool isBf16 : {false, true}) {
       for (const int column : {0, 32}) {

@@ -18,8 +18,8 @@ struct Dense {
 
 constexpr int vectorRegisters = Vec::lanes == 8 ? 16 : 32;
 
-/// Rows `row` to row + R, columns `column` to column + C · lanes (not `whole`: the first `width` of one vector), summed in
-/// registers.
+/// Rows `row` to row + R, columns `column` to column + C · lanes (not `whole`: the first `width` of one vector),
+/// summed in registers.
 template <int R, int C, bool whole>
 inline void denseBlock(const Dense& dense, int row, int column, int width) {
   const auto load = [width](const float* p) { return whole ? Vec::load(p) : Vec::load(p, width); };
@@ -57,7 +57,9 @@ inline void denseBlock(const Dense& dense, int row, int column, int width) {
 /// Columns from `column` on, C vectors at a time, then half as many, …
 template <int R, int C>
 inline void denseColumns(const Dense& dense, int row, int column) {
-  for (; column + C * Vec::lanes <= dense.n; column += C * Vec::lanes) denseBlock<R, C, true>(dense, row, column, Vec::lanes);
+  for (; column + C * Vec::lanes <= dense.n; column += C * Vec::lanes) {
+    denseBlock<R, C, true>(dense, row, column, Vec::lanes);
+  }
   if constexpr (C > 1) {
     denseColumns<R, C / 2>(dense, row, column);
   } else if (column < dense.n) {

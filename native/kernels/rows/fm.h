@@ -1,5 +1,5 @@
 #pragma once
-#include "tiles.h"
+#include "numbers.h"
 
 namespace limelight {
 namespace {
@@ -7,8 +7,7 @@ namespace {
 inline void fm(int rows, const float* const* x, int fields, int size, float* const* y) {
   for (int i = 0; i < rows; i++) {
     Vec total = Vec::zero();
-    for (int d = 0; d < size; d += Vec::lanes) {
-      const int n = lesser(Vec::lanes, size - d);
+    forEachVector(size, [&](int d, int n) {
       Vec sum = Vec::zero(), squares = Vec::zero();
       for (int f = 0; f < fields; f++) {
         const Vec v = Vec::load(x[i] + f * size + d, n);
@@ -16,7 +15,7 @@ inline void fm(int rows, const float* const* x, int fields, int size, float* con
         squares = fma(v, v, squares);
       }
       total = total + (sum * sum - squares);
-    }
+    });
     y[i][0] = 0.5f * sumLanes(total);
   }
 }

@@ -22,7 +22,9 @@ inline void gateToRow(const void* x, const float* gates, const int* sizes, int f
   for (int f = 0; f < fields; from += sizes[f++]) {
     const Vec gate = Vec::of(gates[f]);
     int d = 0;
-    for (; d + Vec::lanes <= sizes[f]; d += Vec::lanes) (gate * loadNumbers<xIsBf16>(x, from + d)).store(out + from + d);
+    for (; d + Vec::lanes <= sizes[f]; d += Vec::lanes) {
+      (gate * loadNumbers<xIsBf16>(x, from + d)).store(out + from + d);
+    }
     const int rest = sizes[f] - d;
     if (rest > 0) (gate * loadNumbers<xIsBf16>(x, from + d, rest)).store(out + from + d, rest);
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include "gather.h"
+#include "numbers.h"
 
 namespace limelight {
 namespace {
@@ -15,12 +16,11 @@ inline void gatherLists(int rows, const int32_t* offsets, const int32_t* ids, bo
     const int32_t* list = count > 0 ? ids + offsets[i] : &none;
     const int terms = count > 0 ? count : 1;
     const Vec divisor = Vec::of(mean ? float(terms) : 1.0f);
-    for (int d = 0; d < table.size; d += Vec::lanes) {
-      const int n = lesser(Vec::lanes, table.size - d);
+    forEachVector(table.size, [&](int d, int n) {
       Vec sum = Vec::zero();
       for (int e = 0; e < terms; e++) sum = sum + Vec::load(table.values + size_t(list[e]) * size_t(table.size) + d, n);
       (sum / divisor).store(to[i] + offset + d, n);
-    }
+    });
   }
 }
 

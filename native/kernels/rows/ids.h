@@ -15,8 +15,8 @@ inline bool idsInside(const int32_t* ids, size_t count, int32_t tableRows) {
   return count == 0 || (tableRows > 0 && greatest < static_cast<uint32_t>(tableRows));
 }
 
-/// h ← (h ⊕ (id + salt)) · odd, then h ⊕ h / 2³²: both steps are one to one, so different ids never meet at once, and two
-/// multipliers make pairs meet again over several ids once in 2¹²⁸.
+/// h ← (h ⊕ (id + salt)) · odd, then h ⊕ h / 2³². Both steps are one to one, so keys that differ in one id never meet;
+/// those that differ in more would have to meet under both multipliers.
 inline void hashIds(int rows, const int32_t* ids, uint64_t salt, uint64_t* h) {
   for (int i = 0; i < rows; i++) {
     const uint64_t id = static_cast<uint32_t>(ids[i]) + salt;

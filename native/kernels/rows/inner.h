@@ -16,8 +16,8 @@ inline void transposeFields(const float* x, int count, int size, int numbers, Ve
   }
 }
 
-/// As many second fields at a time as there are lanes, from `second` on, with their numbers side by side; some first fields
-/// share each load.
+/// As many second fields at a time as there are lanes, from `second` on, with their numbers side by side; some first
+/// fields share each load.
 inline void innerOfSeconds(const float* x, int fields, int size, int second, float* y) {
   const int count = lesser(Vec::lanes, fields - second);
   const int firsts = second + count - 1;

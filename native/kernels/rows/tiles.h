@@ -39,7 +39,7 @@ struct TileRows {
         rows(rows),
         width(width) {}
 
-  /// Writes the vector `numbersOf(r)` of each row r from number j on, j a multiple of `lanes`: it never straddles tiles.
+  /// Writes the vector `numbersOf(r)` of each row r from number j on, a multiple of `lanes`: it never straddles tiles.
   template <class NumbersOf>
   void put(int j, NumbersOf numbersOf) const {
     const int column = target.column + j;
