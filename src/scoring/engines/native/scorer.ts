@@ -69,21 +69,21 @@ export function createNativeScorer(
   const tasks = typed.model.tasks.map(({ name }) => name);
   const requests = createProgram(addon, kernels, service);
   let rows: NativeProgram | undefined;
+  const answersOf = (program: NativeProgram) => new Map(tasks.map((task, i) => [task, program.answers(i)]));
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
     score(input) {
-      let program = requests;
-      if (!requests.takes(input))
-        program = rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
-      if (!program.run(input)) {
-        check(input);
-        // What the check leaves: a list where the schema has single ids.
-        throw new UserError(
-          `scoring input: the columns are not of the kinds the model takes; encode them with the bundle's own schema`,
-        );
+      if (requests.run(input)) return answersOf(requests);
+      if (!requests.takes(input)) {
+        rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
+        if (rows.run(input)) return answersOf(rows);
       }
-      return new Map(tasks.map((task, i) => [task, program.answers(i)]));
+      check(input);
+      // What the check leaves: a list where the schema has single ids.
+      throw new UserError(
+        `scoring input: the columns are not of the kinds the model takes; encode them with the bundle's own schema`,
+      );
     },
     adCacheStats: () => requests.cacheStats(),
     dispose() {

@@ -1,4 +1,4 @@
-import type { EncodedColumn, EncodedLists } from '../../../schema/encoded.ts';
+import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
 import { rowsIn } from '../../input.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import type { ColumnSpec } from './addon.ts';
@@ -21,6 +21,8 @@ export class InputStage {
   private floats = new Float32Array(0);
   private answersAt = 0;
   private rowCount = 0;
+  /** Of the input at hand, by the program's columns. */
+  private readonly given: EncodedColumn[] = [];
 
   /** @param share tells the program of a new buffer */
   constructor(columns: readonly FieldColumn[], taskCount: number, share: (buffer: ArrayBuffer) => void) {
@@ -45,24 +47,19 @@ export class InputStage {
     ints[0] = rowCount;
     ints[1] = this.answersAt;
     for (let i = 0; i < columns.length; i++) {
-      const column = fields.get(columns[i].field) as EncodedColumn;
+      const column = this.given[i];
       const rows = columns[i].stage === 'request' ? 1 : rowCount;
       const header = headerWords + wordsPerColumn * i;
       ints[header] = at;
-      if (column.kind === 'id') {
-        if (columns[i].kind === 'ids') {
-          at = this.writeSingles(column.ids, rows, header, at);
-          continue;
-        }
-        if (column.ids.length === rows) ints.set(column.ids, at);
+      if (column.kind === 'dense') at = this.writeNumbers(column, rows, at);
+      else if (column.kind === 'ids') at = this.writeLists(column, rows, header, at);
+      else if (columns[i].kind === 'ids') at = this.writeSingles(column.ids, rows, header, at);
+      else {
+        if (rows === 1) ints[at] = column.ids[0];
+        else if (column.ids.length === rows) ints.set(column.ids, at);
         else ints.fill(column.ids[0], at, at + rows);
         at += rows;
-      } else if (column.kind === 'dense') {
-        const { width, values } = column;
-        if (values.length === rows * width) this.floats.set(values, at);
-        else for (let row = 0; row < rows; row++) this.floats.set(values, at + row * width);
-        at += rows * width;
-      } else at = this.writeLists(column, rows, header, at);
+      }
     }
     return true;
   }
@@ -81,6 +78,7 @@ export class InputStage {
       const { field, kind, width, stage } = columns[i];
       const column = fields.get(field);
       if (column === undefined || (column.kind === 'dense') !== (kind === 'dense')) return -1;
+      this.given[i] = column;
       const rows = stage === 'request' ? 1 : rowCount;
       const given = rowsIn(column);
       if (given !== rows && given !== 1) return -1;
@@ -102,6 +100,12 @@ export class InputStage {
     this.ints = new Int32Array(buffer);
     this.floats = new Float32Array(buffer);
     this.share(buffer);
+  }
+
+  private writeNumbers({ width, values }: EncodedDense, rows: number, at: number): number {
+    if (values.length === rows * width) this.floats.set(values, at);
+    else for (let row = 0; row < rows; row++) this.floats.set(values, at + row * width);
+    return at + rows * width;
   }
 
   /** Lists, moved to begin at item 0. @returns where the next column begins */
