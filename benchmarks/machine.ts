@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 
 /** What a result was measured on, to be kept beside it. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
+  /** Those this process may run on: 1 where it is held to one. */
+  readonly usableCores: number;
   /** Instruction sets that decide speed, where the system tells. */
   readonly isa: readonly string[];
   readonly memoryGiB: number;
@@ -18,6 +20,7 @@ export function describeMachine(now: Date): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
+    usableCores: availableParallelism(),
     isa: instructionSets(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,

@@ -178,7 +178,7 @@ class Scaling {
     const before = scorer.adCacheStats?.();
     const times = { rank: new Latency(), score: new Latency() };
     for (let round = 0; round < this.options.rounds; round++)
-      timeRequests(ranker, stream, candidates, times, this.sizes.seconds);
+      timeRequests(ranker, stream, Math.min(candidates, market.market.size.adCount), times, this.sizes.seconds);
     const after = scorer.adCacheStats?.();
     const row = {
       by,

@@ -65,7 +65,7 @@ const topics: readonly Shown[] = [
   },
   {
     topic: 'call',
-    rows: ({ engine }) => String(engine).startsWith('native'),
+    rows: ({ engine }) => /native.*bf16/.test(String(engine)),
     numbers: { 'p50 µs': 'p50 µs', 'p99 µs': 'p99 µs', 'MiB before': 'MiB before', 'MiB after': 'MiB after' },
   },
   { topic: 'load', rows: ({ engine }) => String(engine).startsWith('native') },
