@@ -33,11 +33,12 @@ export const hotPath: Topic = {
     const trained = await trainedMarket(size, log);
     const stream = new RequestStream(trained, seed);
     const cases = new Map<string, Case>();
+    const qualities = new Map<string, ServedQuality>();
     const notes = new Set<string>();
     for (let round = 0; round < rounds; round++)
       for (const contestant of contestantsOf(options))
         for (const adCache of contestant.keepsAds ? (['cold', 'warm'] as const) : (['none'] as const))
-          await measure({ options, trained, stream, contestant, adCache, cases, notes });
+          await measure({ options, trained, stream, contestant, adCache, cases, qualities, notes });
     return {
       setting: `${describeSize(size)}; each request a new user and new candidates by their ad ids, 4 slots; times in µs`,
       seed,
@@ -58,10 +59,20 @@ interface Turn {
   readonly contestant: Contestant;
   readonly adCache: Case['adCache'];
   readonly cases: Map<string, Case>;
+  readonly qualities: Map<string, ServedQuality>;
   readonly notes: Set<string>;
 }
 
-async function measure({ options, trained, stream, contestant, adCache, cases, notes }: Turn): Promise<void> {
+async function measure({
+  options,
+  trained,
+  stream,
+  contestant,
+  adCache,
+  cases,
+  qualities,
+  notes,
+}: Turn): Promise<void> {
   const { small, log } = options;
   const { bundle, catalog } = trained;
   const loaded = await loadContestant(bundle, contestant, adCache === 'warm' ? warmMb : 0);
@@ -73,15 +84,17 @@ async function measure({ options, trained, stream, contestant, adCache, cases, n
   if (contestant.choice.backend === 'tensorflow')
     notes.add(reason.includes('CUDA') ? `GPU: ${reason}` : `no GPU: ${contestant.name} runs on the CPU`);
   const ranker = createRanker(bundle, scorer, { catalog });
+  const named = `${contestant.name} ${adCache}`;
   if (adCache === 'warm') {
     seeEveryAd(scorer, stream);
     notes.add(`${contestant.name}, warm: ${keptBy(scorer)}`);
   }
   for (const candidates of options.candidates ?? (small ? [1, 20] : [50, 200, 500, 1_000, 5_000])) {
-    const key = `${contestant.name} ${adCache} ${candidates}`;
+    const key = `${named} ${candidates}`;
     let at = cases.get(key);
     if (at === undefined) {
-      const quality = servedQuality(trained, scorer, small ? 20 : 400);
+      let quality = qualities.get(named);
+      if (quality === undefined) qualities.set(named, (quality = servedQuality(trained, scorer, small ? 20 : 400)));
       at = { engine: scorer.engine, adCache, candidates, quality, rank: new Latency(), score: new Latency() };
       cases.set(key, at);
     }

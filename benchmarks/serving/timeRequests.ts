@@ -25,8 +25,8 @@ export function timeRequests(
     const { input } = stream.next(candidates);
     return rankS + part.time(() => scorer.score(input));
   };
-  for (let spent = 0, i = 0; spent < seconds / 4 || i < 2; i++) spent += turn(warmUp, warmUp);
-  for (let spent = 0, i = 0; spent < seconds || i < 4; i++) spent += turn(rank, score);
+  for (let spent = 0, i = 0; spent < seconds / 4 || i < 1; i++) spent += turn(warmUp, warmUp);
+  for (let spent = 0, i = 0; spent < seconds || i < 2; i++) spent += turn(rank, score);
 }
 
 /** Fills what an engine keeps of ads. */
