@@ -13,7 +13,8 @@ double now() {
   return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// The highest rate, in units a nanosecond, of runs of at least 50 µs: a neighbour on the core only ever slows one down.
+/// The highest rate, in units a nanosecond, of runs of at least 50 µs: a neighbour on the core only ever slows one
+/// down.
 /// `run(repeats)` returns the units done.
 template <typename Run>
 double highestRate(double seconds, Run run) {

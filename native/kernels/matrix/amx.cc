@@ -5,8 +5,8 @@
 // Products on AMX tiles: 32 rows by 32 columns of sums in four tiles, two tiles of each operand.
 //   tmm0 tmm1    sums of the first row tile         tmm4 tmm5    row tiles
 //   tmm2 tmm3    sums of the second                 tmm6 tmm7    column tiles
-// The row tiles of a block stay in the nearest cache (32 KiB at 512 bf16 numbers a row) while the right operand streams past
-// them, loaded with the hint not to keep it. While a block is multiplied, the one before it is finished, a few rows a step.
+// The row tiles of a block stay in the nearest cache (32 KiB at 512 bf16 numbers a row) while the right operand streams
+// past them, loaded with the hint not to keep it. While a block is multiplied, the one before it is finished, part by part.
 
 namespace limelight {
 namespace {
@@ -25,7 +25,8 @@ struct Rest {
     if (next == parts || ++step < interval) return;
     step = 0;
     const int r = next / columnTiles, c = next % columnTiles, at = (r * columnTilesAtOnce + c) * blockNumbers;
-    finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr, integers ? integers + at : nullptr);
+    finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr,
+           integers ? integers + at : nullptr);
     next++;
   }
 
@@ -103,7 +104,8 @@ inline void multiplyTerm(const MatrixTerm& term, int row, int column, Rest& rest
   }
 }
 
-/// The terms that a product has of each kind, and the steps along k of its first kind, in which the block before is finished.
+/// The terms that a product has of each kind, and the steps along k of its first kind, in which the block before is
+/// finished.
 struct Kinds {
   bool integers = false, tiles = false, f32 = false;
   int steps = 0;
@@ -126,7 +128,8 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
   zeroSums();
   if (kinds.integers) {
     for (int t = 0; t < p.termCount; t++) {
-      if (p.terms[t].format == Format::u8) multiplyTerm<Format::u8, rowTiles, columnTiles>(p.terms[t], row, column, rest);
+      const MatrixTerm& term = p.terms[t];
+      if (term.format == Format::u8) multiplyTerm<Format::u8, rowTiles, columnTiles>(term, row, column, rest);
     }
     rest.complete();
     storeSums<rowTiles, columnTiles>(integers);
@@ -152,7 +155,25 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
   }
 }
 
+/// Asks for the lines that are wanted later, an equal share with each block.
+class Later {
+ public:
+  explicit Later(const MatrixProduct& p) : p_(p) {
+    const int blocks = ((p.rows + 31) / 32) * ((p.columns + 31) / 32);
+    share_ = (p.laterCount + blocks - 1) / blocks;
+  }
+  void ask() {
+    for (const int end = lesser(next_ + share_, p_.laterCount); next_ < end; next_++) __builtin_prefetch(p_.later[next_]);
+  }
+
+ private:
+  const MatrixProduct& p_;
+  int share_;
+  int next_ = 0;
+};
+
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
+  Later later(p);
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
   constexpr int parts = 4;
@@ -164,6 +185,7 @@ void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
       const bool twoColumns = p.columns - column > 16;
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
+      later.ask();
       multiply(p, kinds, row, column, sums, integers, rest);
       rest.row = row;
       rest.column = column;

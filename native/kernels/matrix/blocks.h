@@ -1,8 +1,8 @@
 #pragma once
 #include "finish.h"
 
-// A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by `columnTilesAtOnce` column tiles, along k in
-// pieces.
+// A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by `columnTilesAtOnce` column tiles,
+// along k in pieces.
 
 namespace limelight {
 namespace {

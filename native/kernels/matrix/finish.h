@@ -31,11 +31,13 @@ LIMELIGHT_INLINE inline void writeColumn(const Column& x, const TileTarget& targ
                   (static_cast<size_t>(row / tileRows) * target.kTiles + at / numbers) * tileBytes(format);
   const Vec inverseScale = format == Format::u8 ? Vec::load(target.inverseScales + column) : Vec::zero();
   const Vec zero = Vec::of(static_cast<float>(target.zero));
-  times<tileRows>([&](auto r) LIMELIGHT_INLINE { storeNumbers<format>(to + r * tileRowBytes, x.y[r], inverseScale, zero); });
+  times<tileRows>([&](auto r) LIMELIGHT_INLINE {
+    storeNumbers<format>(to + r * tileRowBytes, x.y[r], inverseScale, zero);
+  });
 }
 
-/// Finishes the `Vec::lanes` columns from `column` on of the row tile from `row` on. `sums` and `integers` point at the first of
-/// their rows, 16 numbers apart; one of them may be null.
+/// Finishes the `Vec::lanes` columns from `column` on of the row tile from `row` on. `sums` and `integers` point at the
+/// first of their rows, 16 numbers apart; one of them may be null.
 inline void finishColumn(const MatrixProduct& p, int row, int column, const float* sums, const int32_t* integers) {
   Column x;
   const Vec bias = p.bias ? Vec::load(p.bias + column) : Vec::zero();

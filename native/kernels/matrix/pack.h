@@ -3,8 +3,9 @@
 
 #include "../simd.h"
 
-// The right operand lies in blocks of 16 columns, each of tiles along k: a tile is 16 rows of 64 bytes, a row has 4 bytes a column:
-// 1, 2 or 4 numbers that follow each other along k. `split` has two tiles, high and low parts. All instruction sets share it.
+// The right operand lies in blocks of 16 columns, each of tiles along k: a tile is 16 rows of 64 bytes, a row has 4 bytes a
+// column: 1, 2 or 4 numbers that follow each other along k. `split` has two tiles, high and low parts. All instruction
+// sets share it.
 
 namespace limelight {
 namespace {
@@ -72,7 +73,9 @@ void packBytes(const float* w, int k, int n, size_t stride, const float* rowScal
     std::byte* tiles = out + static_cast<size_t>(column / 16) * kTiles * 1024 + column % 16 * 4;
     float largest = 0;
     if (column < n) {
-      for (int row = 0; row < k; row++) largest = std::fmax(largest, std::fabs(w[row * stride + column] * rowScale[row]));
+      for (int row = 0; row < k; row++) {
+        largest = std::fmax(largest, std::fabs(w[row * stride + column] * rowScale[row]));
+      }
     }
     const float scale = largest / 127;
     int sum = 0;

@@ -29,7 +29,8 @@ void multiplyGroup(Format format, const std::byte* a, const std::byte* b, float*
       sums[n] += bf16At(a) * bf16At(b) + bf16At(a + 2) * bf16At(b + 2);
     } else if (format == Format::split) {
       for (int i = 0; i < 4; i += 2) {
-        sums[n] += bf16At(a + i) * bf16At(b + 1024 + i) + bf16At(a + 1024 + i) * bf16At(b + i) + bf16At(a + i) * bf16At(b + i);
+        const float high = bf16At(a + i), low = bf16At(a + 1024 + i), w = bf16At(b + i);
+        sums[n] += low * w + high * bf16At(b + 1024 + i) + high * w;
       }
     } else {
       int32_t sum;
@@ -69,7 +70,14 @@ uint64_t multiplyAdds(Format, uint64_t rounds) {
 }  // namespace
 
 const MatrixKernels matrixScalar = {
-    [](Format) { return true; }, packedBytes, packWeights, packRows, productInBlocks<multiply>, [] {}, [] {}, multiplyAdds,
+    [](Format) { return true; },
+    packedBytes,
+    packWeights,
+    packRows,
+    productInBlocks<multiply>,
+    [] {},
+    [] {},
+    multiplyAdds,
 };
 
 }  // namespace limelight

@@ -4,8 +4,8 @@
 #include "blocks.h"
 #include "times.h"
 
-// Products on 512-bit registers: 8 rows by 48 columns of sums in registers, 4 bytes along k at a time. Used by the AVX-512
-// table, and by the AMX table for f32.
+// Products on 512-bit registers: 8 rows by 48 columns of sums in registers, 4 bytes along k at a time. Used by the
+// AVX-512 table, and by the AMX table for f32.
 
 namespace limelight {
 namespace {
@@ -49,7 +49,9 @@ inline void multiplyRows(const std::byte* a, const std::byte* b, size_t bStride,
     }
   }
   times<rows>([&](auto r) LIMELIGHT_INLINE {
-    times<columnTiles>([&](auto c) LIMELIGHT_INLINE { _mm512_store_si512(to + c * blockNumbers + r * 16, sums[r][c]); });
+    times<columnTiles>([&](auto c) LIMELIGHT_INLINE {
+      _mm512_store_si512(to + c * blockNumbers + r * 16, sums[r][c]);
+    });
   });
 }
 
