@@ -1,5 +1,6 @@
-import { createRandom } from '../src/core/random.ts';
-import { randomBundle } from '../src/scoring/conformance/randomBundle.ts';
+import { buildModel } from '../src/model/architectures.ts';
+import type { Fitted } from '../src/schema/fitted.ts';
+import type { Schema } from '../src/schema/schema.ts';
 import type { Scorer, ScoringInput } from '../src/scoring/scorer.ts';
 import { contestantsOf, loadContestant } from './serving/contestants.ts';
 import { Latency } from './serving/latency.ts';
@@ -7,6 +8,7 @@ import { benchSize, describeSize, smallSize } from './serving/market.ts';
 import { type ServedQuality, servedQuality } from './serving/quality.ts';
 import { RequestStream } from './serving/requests.ts';
 import { type TrainedMarket, trainedMarket } from './serving/trained.ts';
+import { untrainedBundle } from './serving/untrained.ts';
 import type { Topic, TopicResult } from './topic.ts';
 
 const seed = 31;
@@ -61,12 +63,17 @@ export const call: Topic = {
 
 /** One number, times a weight. */
 function oneByOne() {
-  const bundle = randomBundle({
-    random: createRandom(seed),
+  const schema: Schema = {
+    name: 'one',
+    labels: [{ name: 'click', column: 'click' }],
     fields: [{ name: 'x', kind: 'vector', length: 1, scope: 'ad' }],
-    labels: ['click'],
-    architecture: 'lr',
-  });
+  };
+  const fitted: Fitted = {
+    vocabularies: new Map(),
+    numbers: new Map(),
+    columnTypes: new Map([['x', 'list of number']]),
+  };
+  const bundle = untrainedBundle(buildModel('lr', schema, {}), fitted);
   const input: ScoringInput = {
     rowCount: 1,
     fields: new Map([['x', { kind: 'dense', width: 1, values: Float32Array.of(0.5) }]]),

@@ -1,5 +1,7 @@
 import { readCatalog } from '../../src/catalog/catalog.ts';
 import { buildModel } from '../../src/model/architectures.ts';
+import type { Bundle } from '../../src/model/bundle.ts';
+import type { TypedModel } from '../../src/model/checkModel.ts';
 import { createManifest } from '../../src/model/manifest.ts';
 import type { Fitted } from '../../src/schema/fitted.ts';
 import { listedVocabulary } from '../../src/schema/vocabulary.ts';
@@ -20,7 +22,13 @@ export async function untrainedMarket(size: MarketSize): Promise<ServedMarket> {
     numbers: new Map(),
     columnTypes: new Map(fields.map(({ name }) => [name, 'integer'])),
   };
-  const typed = buildModel('senet-dnn', schema, { hidden: size.hidden });
+  const bundle = untrainedBundle(buildModel('senet-dnn', schema, { hidden: size.hidden }), fitted);
+  const catalog = await readCatalog([{ rowCount: size.adCount, columns: market.catalog() }]);
+  return { market, bundle, catalog };
+}
+
+/** A model as training would begin with it. */
+export function untrainedBundle(typed: TypedModel, fitted: Fitted): Bundle {
   const facts = {
     name: 'bench',
     version: '1',
@@ -30,15 +38,13 @@ export async function untrainedMarket(size: MarketSize): Promise<ServedMarket> {
     metrics: {},
     training: {},
   };
-  const bundle = {
+  return {
     manifest: createManifest(facts, typed, fitted),
     typed,
     fitted,
     weights: initialWeights(typed, fitted, 0.05, 1),
     golden: { rowCount: 0, columns: {}, probabilities: {} },
   };
-  const catalog = await readCatalog([{ rowCount: size.adCount, columns: market.catalog() }]);
-  return { market, bundle, catalog };
 }
 
 /** 1, 2, …, each seen once. */
