@@ -155,25 +155,7 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
   }
 }
 
-/// Asks for the lines that are wanted later, an equal share with each block.
-class Later {
- public:
-  explicit Later(const MatrixProduct& p) : p_(p) {
-    const int blocks = ((p.rows + 31) / 32) * ((p.columns + 31) / 32);
-    share_ = (p.laterCount + blocks - 1) / blocks;
-  }
-  void ask() {
-    for (const int end = lesser(next_ + share_, p_.laterCount); next_ < end; next_++) __builtin_prefetch(p_.later[next_]);
-  }
-
- private:
-  const MatrixProduct& p_;
-  int share_;
-  int next_ = 0;
-};
-
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
-  Later later(p);
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
   constexpr int parts = 4;
@@ -185,7 +167,6 @@ void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
       const bool twoColumns = p.columns - column > 16;
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
-      later.ask();
       multiply(p, kinds, row, column, sums, integers, rest);
       rest.row = row;
       rest.column = column;
