@@ -116,7 +116,7 @@ export function lowerFor(
   requestFields: 'request' | 'rows' = 'request',
 ): Lowered {
   const { manifest, typed } = bundle;
-  const { kernels, precision, rates, candidates, cacheBytes, blockRows = 128 } = options;
+  const { kernels, precision, rates, candidates, cacheBytes, blockRows = 64 } = options;
   const formats = formatsOf(addon, kernels, precision);
   if (formats === undefined)
     throw new UserError(`engine native has no precision ${precision} on '${kernels}'; use fp32 or auto`, 'unsupported');
