@@ -122,6 +122,8 @@ class Program {
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
   void pointRowColumns(int from);
   void fillRecords(Stage stage, int from, int rows);
+  void askLater(int first, int rows);
+  MatrixProduct withLater(const MatrixProduct& product);
   void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
   void takeMissing(Stage stage, int from, int missing);
   void pointViews(Stage reader, const int32_t* rows, int first, int count);
@@ -148,6 +150,8 @@ class Program {
   std::vector<Run> rowSteps_;
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
   Aligned<uint64_t> hashes_;
+  Aligned<const std::byte*> later_;  // lines of the next block's records
+  int laterCount_ = 0;
 };
 
 }  // namespace limelight

@@ -15,13 +15,19 @@ bool Program::run() {
     column.offsets = column.allOffsets;
     column.values = column.allValues;
   }
-  for (const Run& step : requestSteps_) step(1);
   std::fill_n(answers_, spec_.tasks.size() * rowCount_, 1.0f);
+  bool isFirst = true;
   for (int64_t batch = 0; batch < rowCount_; batch += batchRows) {
     const int end = int(std::min<int64_t>(batch + batchRows, rowCount_));
     for (Stage stage : {Stage::ad, Stage::creative}) fillRecords(stage, int(batch), end - int(batch));
+    askLater(0, std::min(spec_.blockRows, end - int(batch)));
+    if (isFirst)
+      for (const Run& step : requestSteps_) step(1);
+    isFirst = false;
     for (int from = int(batch); from < end; from += spec_.blockRows) {
       const int rows = std::min(spec_.blockRows, end - from);
+      const int next = from + rows;
+      askLater(next - int(batch), std::min(spec_.blockRows, end - next));
       pointRowColumns(from);
       pointViews(Stage::row, nullptr, from - int(batch), rows);
       for (const Run& step : rowSteps_) step(rows);
@@ -99,12 +105,10 @@ void Program::fillRecords(Stage stage, int from, int rows) {
     for (int row = 0; row < rows; row++) {
       bool isNew = false;
       std::byte* record = records.cache->find(hashes_[2 * row], hashes_[2 * row + 1], isNew);
-      if (isNew) {
+      if (isNew)
         isMissing(row, record);
-        continue;
-      }
-      records.at[row] = record;
-      for (size_t line = 0; line < records.bytes; line += 64) __builtin_prefetch(record + line);
+      else
+        records.at[row] = record;
     }
   } else {
     for (int row = 0; row < rows; row++) isMissing(row, nullptr);
@@ -116,6 +120,21 @@ void Program::fillRecords(Stage stage, int from, int rows) {
     pointViews(stage, records.now, 0, count);
     for (const Run& step : records.steps) step(count);
   }
+}
+
+/// Lists the records of a block of the batch. The product before it asks for them on the way, so that memory is not waited for.
+void Program::askLater(int first, int rows) {
+  laterCount_ = 0;
+  for (const Records& records : records_)
+    for (int row = first; records.isUsed() && row < first + rows; row++)
+      for (size_t line = 0; line < records.bytes; line += 64) later_[laterCount_++] = records.at[row] + line;
+}
+
+MatrixProduct Program::withLater(const MatrixProduct& product) {
+  MatrixProduct taking = product;
+  taking.later = later_.get();
+  taking.laterCount = std::exchange(laterCount_, 0);  // the first product takes all
+  return taking;
 }
 
 void Program::hashRow(const Column& column, const ColumnSpec& spec, int from, int rows) {

@@ -289,8 +289,8 @@ void Program::addMatrixAffine(size_t index) {
   }
   for (const auto& tiles : tiles_)
     if (tiles->isDirect && tiles->slice.value == step.output) product.tiles[product.tileTargets++] = tiles->target;
-  steps.push_back([this, product](int rows) {
-    MatrixProduct now = product;
+  steps.push_back([this, product, asks = stage == Stage::row](int rows) {
+    MatrixProduct now = asks ? withLater(product) : product;
     now.rows = rows;
     kernels_.matrix.product(now);
   });
@@ -322,7 +322,7 @@ void Program::addMatrixProjection(size_t index) {
     for (int f = 0; f < fields; from += step.sizes[f++])
       for (int d = 0; d < step.sizes[f]; d++) rows[f][from + d] = x[0][from + d];
     k.toTiles(fields, rows, width, target);
-    kernels_.matrix.product(product);
+    kernels_.matrix.product(withLater(product));
   });
 }
 

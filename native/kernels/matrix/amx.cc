@@ -11,23 +11,72 @@
 namespace limelight {
 namespace {
 
-/// The finishing of the 16 × 16 parts of a block, a part every `interval` steps.
+/// Whether all that a product's blocks need is a bias, ReLU or nothing, and bf16 tiles: the plain hidden layer.
+inline bool isPlain(const MatrixProduct& p) {
+  if (p.added || p.out || p.tileTargets != 1 || p.tiles[0].format != Format::bf16) return false;
+  if (p.tiles[0].column % 32 != 0) return false;
+  for (int t = 0; t < p.termCount; t++)
+    if (p.terms[t].format == Format::u8) return false;
+  return p.activation == Activation::relu || p.activation == Activation::linear;
+}
+
+/// Finishes 16 rows of 32 columns of a plain product: one whole row of a tile at a time.
+template <bool relu>
+inline void finishPlain(const MatrixProduct& p, int row, int column, const float* sums) {
+  const TileTarget& target = p.tiles[0];
+  std::byte* to = target.tiles + (static_cast<size_t>(row / tileRows) * target.kTiles + (target.column + column) / 32) * 1024;
+  const __m512 zero = _mm512_setzero_ps();
+  const __m512 bias[2] = {p.bias ? _mm512_loadu_ps(p.bias + column) : zero, p.bias ? _mm512_loadu_ps(p.bias + column + 16) : zero};
+  times<tileRows>([&](auto r) LIMELIGHT_INLINE {
+    __m512 low = _mm512_add_ps(bias[0], _mm512_load_ps(sums + r * 16));
+    __m512 high = _mm512_add_ps(bias[1], _mm512_load_ps(sums + blockNumbers + r * 16));
+    if constexpr (relu) {  // in this order, so that NaN stays
+      low = _mm512_max_ps(zero, low);
+      high = _mm512_max_ps(zero, high);
+    }
+    _mm512_storeu_si512(to + r * tileRowBytes, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+  });
+}
+
+/// The finishing of the parts of a block, a part every `interval` steps: 16 × 16 numbers, of a plain product 16 × 32.
 struct Rest {
   const MatrixProduct& product;
   const float* sums;
   const int32_t* integers;
-  int interval;
+  bool plain;
+  int steps;  // along k of a block
   int row = 0, column = 0, columnTiles = 1;
+  int interval = 1;
   int next = 0, parts = 0;
   int step = 0;
+
+  /// A block has been multiplied.
+  void begin(int itsRow, int itsColumn, int rowTiles, int itsColumnTiles) {
+    row = itsRow;
+    column = itsColumn;
+    columnTiles = itsColumnTiles;
+    parts = isWide() ? rowTiles : rowTiles * columnTiles;
+    interval = steps < parts ? 1 : steps / parts;
+    next = step = 0;
+  }
+
+  bool isWide() const { return plain && columnTiles == 2; }
 
   void advance() {
     if (next == parts || ++step < interval) return;
     step = 0;
-    const int r = next / columnTiles, c = next % columnTiles, at = (r * columnTilesAtOnce + c) * blockNumbers;
-    finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr,
-           integers ? integers + at : nullptr);
+    finishPart();
     next++;
+  }
+
+  void finishPart() const {
+    if (isWide()) {
+      const float* part = sums + next * columnTilesAtOnce * blockNumbers;
+      if (product.activation == Activation::relu) return finishPlain<true>(product, row + next * tileRows, column, part);
+      return finishPlain<false>(product, row + next * tileRows, column, part);
+    }
+    const int r = next / columnTiles, c = next % columnTiles, at = (r * columnTilesAtOnce + c) * blockNumbers;
+    finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr, integers ? integers + at : nullptr);
   }
 
   void complete() {
@@ -155,24 +204,38 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
   }
 }
 
+/// Asks for the lines that are read later, an equal share with each block.
+class Later {
+ public:
+  explicit Later(const MatrixProduct& p) : p_(p) {
+    const int blocks = (p.rows + 31) / 32 * ((p.columns + 31) / 32);
+    share_ = (p.laterCount + blocks - 1) / blocks;
+  }
+
+  void askForShare() {
+    for (const int end = lesser(next_ + share_, p_.laterCount); next_ < end; next_++) __builtin_prefetch(p_.later[next_]);
+  }
+
+ private:
+  const MatrixProduct& p_;
+  int share_;
+  int next_ = 0;
+};
+
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
+  Later later(p);
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
-  constexpr int parts = 4;
-  Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr,
-            kinds.steps < parts ? 1 : kinds.steps / parts};
+  Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr, isPlain(p), kinds.steps};
   for (int row = 0; row < p.rows; row += 2 * tileRows) {
     const bool twoRows = p.rows - row > tileRows;
     for (int column = 0; column < p.columns; column += 32) {
       const bool twoColumns = p.columns - column > 16;
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
+      later.askForShare();
       multiply(p, kinds, row, column, sums, integers, rest);
-      rest.row = row;
-      rest.column = column;
-      rest.columnTiles = twoColumns ? 2 : 1;
-      rest.parts = (twoRows ? 2 : 1) * rest.columnTiles;
-      rest.next = rest.step = 0;
+      rest.begin(row, column, twoRows ? 2 : 1, twoColumns ? 2 : 1);
     }
   }
   rest.complete();

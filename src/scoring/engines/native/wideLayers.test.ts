@@ -68,7 +68,8 @@ else {
     .filter(([kernels, precision]) => formatsOf(addon, kernels, precision) !== undefined);
   describe.each(cases)('kernels %s in %s', (kernels, precision) => {
     const exact = precision === 'fp32' && !addon.supports(kernels, 'split');
-    const tolerance = exact ? 1e-5 : tolerances[precision];
+    // Random inputs go beyond the range that was measured, and are cut there: more than a bundle's sample would allow.
+    const tolerance = exact ? 1e-5 : precision === 'int8' ? 0.04 : tolerances[precision];
 
     it('agree with the reference engine on wide layers, whatever the widths, rows, plan and cache', () => {
       fc.assert(
