@@ -100,8 +100,6 @@ struct Table {
 struct RowKernels {
   // --- gathers. `to[i] + offset` is where row i's numbers go; ids are known to lie inside the table.
   void (*gather)(int rows, const int32_t* ids, Table table, float* const* to, int offset);
-  /// The same, written as bf16 (`offset` in numbers).
-  void (*gatherBf16)(int rows, const int32_t* ids, Table table, uint16_t* const* to, int offset);
   /// Lists: ids[offsets[i] .. offsets[i + 1]), none is row 0; mean or sum.
   void (*gatherLists)(int rows, const int32_t* offsets, const int32_t* ids, bool mean, Table table, float* const* to,
                       int offset);
@@ -125,7 +123,6 @@ struct RowKernels {
   void (*gatedSum)(int rows, const float* const* gates, const float* const* p, int fields, int n, bool accumulate,
                    float* const* y);
   // --- numbers by numbers
-  void (*activate)(int rows, float* const* x, int n, Activation activation);
   void (*add)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
   void (*multiply)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
   /// y = a ∘ b + c
@@ -135,8 +132,6 @@ struct RowKernels {
   void (*copy)(int rows, const float* const* x, int n, float* const* y);
   /// f32 rows to bf16 rows, to nearest, ties to even.
   void (*narrow)(int rows, const float* const* x, int n, uint16_t* const* y);
-  /// bf16 rows to f32 rows.
-  void (*widen)(int rows, const uint16_t* const* x, int n, float* const* y);
   /// f32 rows to tiles; columns beyond n up to the end of their tile become 0.
   void (*toTiles)(int rows, const float* const* x, int n, const TileTarget& tiles);
   /// p[i] *= σ(x_i[0])

@@ -33,14 +33,5 @@ inline void gather(int rows, const int32_t* ids, Table table, float* const* to, 
   });
 }
 
-inline void gatherBf16(int rows, const int32_t* ids, Table table, uint16_t* const* to, int offset) {
-  forEachRow(rows, ids, table, [&](int i, const float* from) {
-    uint16_t* out = to[i] + offset;
-    int d = 0;
-    for (; d + Vec::lanes <= table.size; d += Vec::lanes) Vec::load(from + d).storeBf16(out + d);
-    if (d < table.size) Vec::load(from + d, table.size - d).storeBf16(out + d, table.size - d);
-  });
-}
-
 }  // namespace
 }  // namespace limelight

@@ -18,7 +18,6 @@ namespace {
 /// The kernels as compiled for the including file's instruction set.
 constexpr RowKernels rowKernels = {
     .gather = gather,
-    .gatherBf16 = gatherBf16,
     .gatherLists = gatherLists,
     .means = means,
     .gate = gate,
@@ -27,7 +26,6 @@ constexpr RowKernels rowKernels = {
     .dense = dense,
     .projectFields = projectFields,
     .gatedSum = gatedSum,
-    .activate = activate,
     .add = add,
     .multiply = multiply,
     .multiplyAdd = multiplyAdd,
@@ -35,7 +33,6 @@ constexpr RowKernels rowKernels = {
     .softmax = softmax,
     .copy = copy,
     .narrow = narrow,
-    .widen = widen,
     .toTiles = toTiles,
     .timesSigmoid = timesSigmoid,
     .idsInside = idsInside,
