@@ -204,4 +204,13 @@ describe('checkModel', () => {
     expect(() => checkModel(model([u], changes), schema)).toThrow(message);
     expect(() => checkModel(model([u], changes), schema)).toThrow(UserError);
   });
+
+  it('refuses values that are joined with themselves until nothing could hold them', () => {
+    const doubled = Array.from({ length: 40 }, (_, i) => ({
+      op: 'concat',
+      inputs: i === 0 ? ['u', 'u'] : [`c${i - 1}`, `c${i - 1}`],
+      output: `c${i}`,
+    }));
+    expect(() => checkModel(model([u, ...doubled]), schema)).toThrow(/makes 8388608 numbers a row, more than 4194304/);
+  });
 });

@@ -36,6 +36,9 @@ export function checkModel(json: unknown, schema: Schema, source = 'model'): Typ
   return { model, schema, values: checker.values, parameters: checker.parameters, tables: checker.tables };
 }
 
+/** Numbers a row of a value at most, far above any sensible model: a list that joins a value with itself time and again doubles it. */
+const widestValue = 2 ** 22;
+
 class Checker {
   readonly values = new Map<string, TypedValue>();
   readonly parameters = new Map<string, readonly ParameterSpec[]>();
@@ -78,6 +81,8 @@ class Checker {
           : step.op === 'input'
             ? this.inputType(step)
             : op.typeOf(step as StepOf<'dense'>, types);
+      if (widthOf(type) > widestValue)
+        throw new Error(`makes ${widthOf(type)} numbers a row, more than ${widestValue}; join fewer inputs`);
       this.values.set(step.output, { type, scope: joinAll(scopes) });
       this.parameters.set(step.output, op.parametersOf?.(step as StepOf<'dense'>, types) ?? []);
     } catch (error) {

@@ -10,6 +10,9 @@ import { createNativeScorer, formatsOf, lowerFor, type NativeOptions, type Nativ
 
 const defaultAdCacheMb = 256;
 
+/** The ad cache shall hold this many at least: what is kept of fewer is made anew too often to gain by it. */
+const leastAds = 50_000;
+
 /** What is loaded, and why in this precision. */
 interface LoadedNative {
   readonly scorer: Scorer;
@@ -52,7 +55,13 @@ async function loadAs(
   cacheBytes: number,
 ): Promise<() => Scorer> {
   const { addon, kernels } = loaded;
-  const options: NativeOptions = { kernels, precision, rates: machineRates(loaded, precision), cacheBytes };
+  const options: NativeOptions = {
+    kernels,
+    precision,
+    rates: machineRates(loaded, precision),
+    cacheBytes,
+    recordBytesMax: cacheBytes / leastAds,
+  };
   const lowered = lowerFor(bundle, addon, options);
   const packed = await packedWeights(bundle, loaded, lowered.spec);
   return () => createNativeScorer(bundle, addon, options, { lowered, packed });

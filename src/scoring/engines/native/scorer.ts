@@ -18,6 +18,8 @@ export interface NativeOptions {
   readonly rates: MachineRates;
   /** For what depends on an ad or creative alone; 0 keeps nothing. */
   readonly cacheBytes: number;
+  /** Bytes that projections kept of an ad may take; no limit where absent. */
+  readonly recordBytesMax?: number;
   /** Rows that go through all layers together: as many as leave their values and the weights in the second cache. */
   readonly blockRows?: number;
   /** Candidates a request is planned for; 500 where absent. */
@@ -125,8 +127,14 @@ export function lowerFor(
       `bundle '${manifest.name}' records no ranges of its layers' inputs, which int8 needs; train it anew, or use bf16 or fp32`,
     );
   }
-  const keeps = cacheBytes > 0;
-  const plan = createPlan(typed, { rates, candidates, numberBytes: numberBytes[precision], keeps, requestFields });
+  const plan = createPlan(typed, {
+    rates,
+    candidates,
+    numberBytes: numberBytes[precision],
+    keeps: cacheBytes > 0,
+    recordBytesMax: options.recordBytesMax,
+    requestFields,
+  });
   return lowerPlan(plan, bundle, { formats, blockRows, cacheBytes });
 }
 
