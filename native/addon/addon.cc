@@ -62,14 +62,8 @@ const Kernels* kernelsOf(napi_env env, napi_value name) {
 
 bool formatOf(napi_env env, napi_value value, Format& format) {
   Reader reader(env);
-  const std::string name = reader.textOf(value);
-  const char* const names[] = {"f32", "bf16", "split", "u8"};
-  for (int i = 0; i < 4; i++) {
-    if (name != names[i]) continue;
-    format = Format(i);
-    return true;
-  }
-  return false;
+  format = reader.format(value);
+  return reader.isGood();
 }
 
 napi_value kernelNames(napi_env env, napi_callback_info) {

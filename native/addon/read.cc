@@ -137,8 +137,8 @@ ValueSpec Reader::value(napi_value object) {
 
 Slice Reader::slice(napi_value object) { return {integer(object, "value"), integer(object, "from"), integer(object, "width")}; }
 
-Format Reader::format(napi_value object) {
-  const int format = indexOf(formatNames, text(object, "format"));
+Format Reader::format(napi_value name) {
+  const int format = indexOf(formatNames, textOf(name));
   if (format < 0) fail("an unknown format");
   return Format(format < 0 ? 0 : format);
 }
@@ -148,7 +148,7 @@ TermSpec Reader::term(napi_value object) {
   const int kind = indexOf(termKinds, text(object, "kind"));
   if (kind < 0) fail("a term of unknown kind");
   term.kind = TermSpec::Kind(kind);
-  term.format = format(object);
+  term.format = format(property(object, "format"));
   term.input = slice(property(object, "input"));
   if (term.kind == TermSpec::Kind::product) {
     term.weight = integer(object, "weight");
@@ -182,7 +182,7 @@ StepSpec Reader::step(napi_value object) {
   if (has(object, "units")) step.units = integer(object, "units");
   if (has(object, "fieldCount")) step.fieldCount = integer(object, "fieldCount");
   if (has(object, "matrix")) step.matrix = boolean(object, "matrix");
-  if (has(object, "format")) step.format = format(object);
+  if (has(object, "format")) step.format = format(property(object, "format"));
   if (has(object, "activation")) {
     const int activation = indexOf(activationNames, text(object, "activation"));
     if (activation < 0) fail("an unknown activation");

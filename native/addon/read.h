@@ -27,6 +27,7 @@ class Reader {
   std::vector<napi_value> itemsOf(napi_value array, const char* name);
   std::vector<int> integers(napi_value object, const char* name);
   WeightSpec floats(napi_value array);
+  Format format(napi_value name);
 
   ProgramSpec program(napi_value object);
 
@@ -35,7 +36,6 @@ class Reader {
   ColumnSpec column(napi_value object);
   ValueSpec value(napi_value object);
   Slice slice(napi_value object);
-  Format format(napi_value object);
   TermSpec term(napi_value object);
   StepSpec step(napi_value object);
 

@@ -153,7 +153,7 @@ void Program::hashRow(const Column& column, const ColumnSpec& spec, int from, in
   }
 }
 
-/// Points the columns of a stage, and of the ads behind its creatives, at the missing rows: in place where all are missing.
+/// Points the columns of a stage at copies of the missing rows.
 void Program::takeMissing(Stage stage, int from, int missing) {
   const Records& records = records_[int(stage) - 1];
   for (size_t i = 0; i < columns_.size(); i++) {

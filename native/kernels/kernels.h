@@ -64,7 +64,7 @@ struct MatrixProduct {
   int outStride = 0;
   TileTarget tiles[2];  // of which `tileTargets` are used
   int tileTargets = 0;
-  /// Cache lines that will be read after this product: kernels that can ask for them on the way, a few with each block.
+  /// Cache lines that will be read after this product: asked for on the way, a few with each block.
   const std::byte* const* later = nullptr;
   int laterCount = 0;
 };

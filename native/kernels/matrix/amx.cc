@@ -204,26 +204,8 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
   }
 }
 
-/// Asks for the lines that are read later, an equal share with each block.
-class Later {
- public:
-  explicit Later(const MatrixProduct& p) : p_(p) {
-    const int blocks = (p.rows + 31) / 32 * ((p.columns + 31) / 32);
-    share_ = (p.laterCount + blocks - 1) / blocks;
-  }
-
-  void askForShare() {
-    for (const int end = lesser(next_ + share_, p_.laterCount); next_ < end; next_++) __builtin_prefetch(p_.later[next_]);
-  }
-
- private:
-  const MatrixProduct& p_;
-  int share_;
-  int next_ = 0;
-};
-
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
-  Later later(p);
+  Later later(p, (p.rows + 31) / 32 * ((p.columns + 31) / 32));
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
   Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr, isPlain(p), kinds.steps};

@@ -1,5 +1,6 @@
 #pragma once
 #include "finish.h"
+#include "later.h"
 
 // A product in blocks that stay in the nearest cache: `rowTilesAtOnce` row tiles by `columnTilesAtOnce` column tiles,
 // along k in pieces.
@@ -31,6 +32,8 @@ void productInBlocks(const MatrixProduct& p) {
   alignas(64) int32_t integers[numbers];
   bool anyFloats = false, anyIntegers = false;
   for (int t = 0; t < p.termCount; t++) (p.terms[t].format == Format::u8 ? anyIntegers : anyFloats) = true;
+  constexpr int blockRows = rowTilesAtOnce * tileRows, blockColumns = 16 * columnTilesAtOnce;
+  Later later(p, (p.rows + blockRows - 1) / blockRows * ((p.columns + blockColumns - 1) / blockColumns));
   for (int row = 0; row < p.rows; row += rowTilesAtOnce * tileRows) {
     const int rows = lesser(p.rows - row, rowTilesAtOnce * tileRows);
     if (rows % tileRows != 0) {  // rows beyond the last are not multiplied; they shall be finite
@@ -38,6 +41,7 @@ void productInBlocks(const MatrixProduct& p) {
       __builtin_memset(integers, 0, sizeof integers);
     }
     for (int column = 0, columnTiles; column < p.columns; column += 16 * columnTiles) {
+      later.askForShare();
       const int left = (p.columns - column) / 16;
       columnTiles = left == 4 ? 2 : lesser(left, columnTilesAtOnce);  // rather 2 + 2 than 3 + 1
       bool firstFloats = true, firstIntegers = true;

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { messageOf, UserError } from '../../../core/errors.ts';
 import type { MapFile } from '../../../model/bundleSidecar.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
+import type { NumberPrecision } from '../../precision.ts';
 import type { NativeAddon } from './addon.ts';
-import { formatsOf, type NativePrecision } from './scorer.ts';
+import { formatsOf } from './scorer.ts';
 
 /** The addon, and the instruction set it runs on. */
 export interface LoadedAddon {
@@ -80,7 +81,7 @@ function requireAddon(): { addon: NativeAddon; build: string } {
  * How fast this machine is, measured once and kept in the user's cache folder; measured again where that cannot be
  * written.
  */
-export function machineRates({ addon, kernels }: LoadedAddon, precision: NativePrecision): MachineRates {
+export function machineRates({ addon, kernels }: LoadedAddon, precision: NumberPrecision): MachineRates {
   const name = `rates-${kernels}-${precision}-${(cpus()[0]?.model ?? 'cpu').replaceAll(/[^\w.-]+/g, '-')}.json`;
   const folder = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'limelight');
   const file = path.join(folder, name);
@@ -108,7 +109,7 @@ const rateNames = [
 ] as const satisfies readonly (keyof MachineRates)[];
 
 /** About 60 ms. */
-function measureRates(addon: NativeAddon, kernels: string, precision: NativePrecision): MachineRates {
+function measureRates(addon: NativeAddon, kernels: string, precision: NumberPrecision): MachineRates {
   const seconds = 0.015;
   const format = formatsOf(addon, kernels, precision)?.quantised ?? 'f32';
   const cacheBytesPerNs = addon.measureRead(2 ** 20, 4096, seconds);

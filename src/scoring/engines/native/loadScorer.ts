@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Bundle } from '../../../model/bundle.ts';
 import { readSidecar, sidecarFile, writeSidecar } from '../../../model/bundleSidecar.ts';
 import type { EngineChoice } from '../../engines.ts';
-import { choosePrecision } from '../../precision.ts';
+import { choosePrecision, type NumberPrecision } from '../../precision.ts';
 import type { Scorer } from '../../scorer.ts';
 import type { ProgramSpec } from './addon.ts';
 import { type LoadedAddon, loadAddon, machineRates } from './load.ts';
-import { createNativeScorer, formatsOf, lowerFor, type NativeOptions, type NativePrecision } from './scorer.ts';
+import { createNativeScorer, formatsOf, lowerFor, type NativeOptions } from './scorer.ts';
 
 const defaultAdCacheMb = 256;
 
@@ -30,7 +30,7 @@ export async function loadNativeScorer(bundle: Bundle, choice: EngineChoice): Pr
   const { kernels } = loaded;
   const { precision = 'auto', adCacheMb = defaultAdCacheMb } = choice;
   const cacheBytes = adCacheMb * 2 ** 20;
-  const load = (chosen: NativePrecision) => loadAs(bundle, loaded, chosen, cacheBytes);
+  const load = (chosen: NumberPrecision) => loadAs(bundle, loaded, chosen, cacheBytes);
   if (precision !== 'auto') return { scorer: (await load(precision))(), detail: `${kernels}, ${precision}: asked for` };
   const name = `native-precision-${kernels}-${identityOf(bundle, loaded)}.json`;
   const kept = await readChoice(bundle, name);
@@ -51,7 +51,7 @@ export async function loadNativeScorer(bundle: Bundle, choice: EngineChoice): Pr
 async function loadAs(
   bundle: Bundle,
   loaded: LoadedAddon,
-  precision: NativePrecision,
+  precision: NumberPrecision,
   cacheBytes: number,
 ): Promise<() => Scorer> {
   const { addon, kernels } = loaded;
@@ -104,8 +104,8 @@ function identityOf({ checksum = '' }: Bundle, { build }: LoadedAddon, more = ''
 }
 
 /** The precisions whose products are faster here than those in fp32, the fastest first; then fp32. */
-function fasterFirst(loaded: LoadedAddon, { manifest }: Bundle): NativePrecision[] {
-  const rateOf = (precision: NativePrecision) => machineRates(loaded, precision).matrixMultiplyAddsPerNs;
+function fasterFirst(loaded: LoadedAddon, { manifest }: Bundle): NumberPrecision[] {
+  const rateOf = (precision: NumberPrecision) => machineRates(loaded, precision).matrixMultiplyAddsPerNs;
   const least = 1.1 * rateOf('fp32');
   const lower = (['int8', 'bf16'] as const)
     .filter((precision) => precision !== 'int8' || manifest.precision !== undefined)
@@ -118,7 +118,7 @@ function fasterFirst(loaded: LoadedAddon, { manifest }: Bundle): NativePrecision
 async function readChoice(
   { folder }: Bundle,
   name: string,
-): Promise<{ precision: NativePrecision; reason: string } | undefined> {
+): Promise<{ precision: NumberPrecision; reason: string } | undefined> {
   const kept = folder === undefined ? undefined : await readSidecar(folder, name);
   if (kept === undefined) return undefined;
   try {

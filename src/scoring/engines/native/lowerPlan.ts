@@ -5,6 +5,7 @@ import { denseWidth, isEmbedded, tableOf } from '../../../schema/fields.ts';
 import type { Field, IdsField } from '../../../schema/schema.ts';
 import type { Scope } from '../../../schema/scopes.ts';
 import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
+import { slicesOf } from '../../planner/reads.ts';
 import type {
   ColumnSpec,
   NumberFormat,
@@ -24,10 +25,16 @@ export interface Formats {
   readonly other: NumberFormat;
 }
 
+/** What of a bundle an engine computes with. */
+export type ScoredBundle = Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>;
+
+/** A program's column, and the field it holds. */
+export type FieldColumn = ColumnSpec & { readonly field: string };
+
 /** A plan as a program, and the fields that its columns are. */
 export interface Lowered {
   readonly spec: ProgramSpec;
-  readonly columns: readonly (ColumnSpec & { readonly field: string })[];
+  readonly columns: readonly FieldColumn[];
 }
 
 export interface LowerOptions {
@@ -36,7 +43,7 @@ export interface LowerOptions {
   readonly cacheBytes: number;
 }
 
-/** Rows beyond which a matrix product is worth a matrix kernel. */
+/** Outputs and inputs from which on a product is worth a matrix kernel. */
 const leastUnits = 16;
 const leastInputs = 24;
 /** As many as `MatrixProduct::maxTerms`. */
@@ -54,11 +61,7 @@ const stages: Readonly<Record<Scope, Stage>> = {
  * Turns a plan's names into indices, decides what the records of ads and creatives hold, and which products go to the
  * matrix kernels in which number format.
  */
-export function lowerPlan(
-  plan: Plan,
-  bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>,
-  options: LowerOptions,
-): Lowered {
+export function lowerPlan(plan: Plan, bundle: ScoredBundle, options: LowerOptions): Lowered {
   const lowering = new Lowering(plan, bundle, options);
   const steps = plan.steps.map((step) => lowering.step(step));
   const { columns, values, weights } = lowering;
@@ -68,17 +71,17 @@ export function lowerPlan(
 }
 
 class Lowering {
-  readonly columns: (ColumnSpec & { readonly field: string })[] = [];
+  readonly columns: FieldColumn[] = [];
   readonly values: ValueSpec[];
   readonly weights: Float32Array[] = [];
   private readonly plan: Plan;
-  private readonly bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>;
+  private readonly bundle: ScoredBundle;
   private readonly formats: Formats;
   private readonly indices: ReadonlyMap<string, number>;
   private readonly weightIndices = new Map<string, number>();
   private readonly ranges: ReadonlyMap<string, Ranges>;
 
-  constructor(plan: Plan, bundle: Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>, options: LowerOptions) {
+  constructor(plan: Plan, bundle: ScoredBundle, options: LowerOptions) {
     this.plan = plan;
     this.bundle = bundle;
     this.formats = options.formats;
@@ -98,9 +101,9 @@ class Lowering {
     const readers: ('gated' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name)) ? ['whole'] : [];
     for (const step of this.plan.steps) {
       if (this.stageOf(step.output) === stage) continue;
-      if (step.op === 'gate' && step.input.value === name) readers.push('gated');
-      else if (slicesOf(step).some(({ value }) => value === name)) readers.push('whole');
-      if (step.op === 'gate' && step.gates.value === name) readers.push('whole');
+      for (const slice of slicesOf(step)) {
+        if (slice.value === name) readers.push(step.op === 'gate' && slice === step.input ? 'gated' : 'whole');
+      }
     }
     return readers;
   }
@@ -268,27 +271,6 @@ function rangesOf({ typed, manifest }: Pick<Bundle, 'typed' | 'manifest'>): Map<
 
 function widthOfTerm(term: Term): number {
   return term.kind === 'product' ? term.input.width : 0;
-}
-
-/** All slices a step reads. */
-function slicesOf(step: PlanStep): readonly Slice[] {
-  switch (step.op) {
-    case 'embed':
-    case 'input':
-      return [];
-    case 'affine':
-      return step.terms.flatMap((term) =>
-        term.kind === 'gatedSum' ? [term.gates, { value: term.fields, from: 0, width: 1 }] : [term.input],
-      );
-    case 'concat':
-    case 'sum':
-    case 'add':
-    case 'multiply':
-    case 'multiplyAdd':
-      return step.inputs;
-    default:
-      return [step.input];
-  }
 }
 
 /** What a field's encoded column looks like. */

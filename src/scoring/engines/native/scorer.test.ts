@@ -1,8 +1,7 @@
 import { describe, it } from 'vitest';
-import { messageOf } from '../../../core/errors.ts';
 import { describeScorer } from '../../conformance/describeScorer.ts';
+import { nativeAddon } from '../../conformance/nativeAddon.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
-import { type LoadedAddon, loadAddon } from './load.ts';
 import { createNativeScorer } from './scorer.ts';
 
 /** Fast products and slow memory, and the reverse: other rewrites are taken. */
@@ -11,15 +10,7 @@ const rates: readonly MachineRates[] = [
   { matrixMultiplyAddsPerNs: 5, vectorMultiplyAddsPerNs: 5, cacheBytesPerNs: 100, memoryBytesPerNs: 100 },
 ];
 
-function tryLoad(): LoadedAddon | string {
-  try {
-    return loadAddon('');
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-const loaded = tryLoad();
+const loaded = nativeAddon();
 if (typeof loaded === 'string') it.skip(`engine native: ${loaded}`, () => {});
 else {
   const { addon } = loaded;

@@ -1,20 +1,18 @@
 import { assert, UserError } from '../../../core/errors.ts';
-import type { Bundle } from '../../../model/bundle.ts';
-import type { Precision } from '../../engines.ts';
 import { createInputCheck, rowsIn } from '../../input.ts';
 import { createPlan } from '../../plan.ts';
+import { numberBytesOf } from '../../planner/defaultRates.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
+import type { NumberPrecision } from '../../precision.ts';
 import type { AdCacheStats, Scorer, ScoringInput } from '../../scorer.ts';
 import type { NativeAddon, NumberFormat } from './addon.ts';
-import { type Formats, type Lowered, lowerPlan } from './lowerPlan.ts';
+import { type Formats, type Lowered, lowerPlan, type ScoredBundle } from './lowerPlan.ts';
 import { InputStage } from './stage.ts';
-
-export type NativePrecision = Exclude<Precision, 'auto'>;
 
 export interface NativeOptions {
   /** The instruction set; one of `addon.kernelNames()`. */
   readonly kernels: string;
-  readonly precision: NativePrecision;
+  readonly precision: NumberPrecision;
   readonly rates: MachineRates;
   /** For what depends on an ad or creative alone; 0 keeps nothing. */
   readonly cacheBytes: number;
@@ -26,18 +24,14 @@ export interface NativeOptions {
   readonly candidates?: number;
 }
 
-type ScoredBundle = Pick<Bundle, 'typed' | 'weights' | 'fitted' | 'manifest'>;
-
 /** A program, and its weights as `NativeAddon.pack` gave them; packed now where absent. */
 export interface Service {
   readonly lowered: Lowered;
   readonly packed?: ArrayBuffer;
 }
 
-const numberBytes: Readonly<Record<NativePrecision, number>> = { fp32: 4, bf16: 2, int8: 2 };
-
 /** The number formats a precision is computed in, or undefined where the kernels lack it. */
-export function formatsOf(addon: NativeAddon, kernels: string, precision: NativePrecision): Formats | undefined {
+export function formatsOf(addon: NativeAddon, kernels: string, precision: NumberPrecision): Formats | undefined {
   const first = (...formats: NumberFormat[]) =>
     formats.find((format) => addon.supports(kernels, format)) as NumberFormat;
   switch (precision) {
@@ -130,7 +124,7 @@ export function lowerFor(
   const plan = createPlan(typed, {
     rates,
     candidates,
-    numberBytes: numberBytes[precision],
+    numberBytes: numberBytesOf[precision],
     keeps: cacheBytes > 0,
     recordBytesMax: options.recordBytesMax,
     requestFields,

@@ -1,10 +1,7 @@
 import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
 import { rowsIn } from '../../input.ts';
 import type { ScoringInput } from '../../scorer.ts';
-import type { ColumnSpec } from './addon.ts';
-
-/** A program's column, and the field it holds. */
-type FieldColumn = ColumnSpec & { readonly field: string };
+import type { FieldColumn } from './lowerPlan.ts';
 
 const headerWords = 2;
 const wordsPerColumn = 3;

@@ -1,29 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { messageOf } from '../../../core/errors.ts';
 import { createRandom } from '../../../core/random.ts';
 import type { Bundle } from '../../../model/bundle.ts';
 import { measureActivations } from '../../activations.ts';
+import { nativeAddon } from '../../conformance/nativeAddon.ts';
 import { randomBundle, randomInput, sampleFields } from '../../conformance/randomBundle.ts';
+import type { NumberPrecision } from '../../precision.ts';
 import { tolerances } from '../../precision.ts';
 import { createReferenceScorer } from '../reference/scorer.ts';
-import { type LoadedAddon, loadAddon } from './load.ts';
-import { createNativeScorer, formatsOf, type NativePrecision } from './scorer.ts';
+import { createNativeScorer, formatsOf } from './scorer.ts';
 
 /*
  * The conformance suite's models are too narrow for the matrix kernels. These are wide enough, in every precision, with widths
  * around those of tiles and of their halves.
  */
 
-function tryLoad(): LoadedAddon | string {
-  try {
-    return loadAddon('');
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-const loaded = tryLoad();
+const loaded = nativeAddon();
 const rates = { matrixMultiplyAddsPerNs: 700, vectorMultiplyAddsPerNs: 10, cacheBytesPerNs: 40, memoryBytesPerNs: 5 };
 const slow = { matrixMultiplyAddsPerNs: 2, vectorMultiplyAddsPerNs: 2, cacheBytesPerNs: 90, memoryBytesPerNs: 90 };
 
@@ -61,7 +53,7 @@ function wideBundle({
 if (typeof loaded === 'string') it.skip(`engine native: ${loaded}`, () => {});
 else {
   const { addon } = loaded;
-  const precisions: NativePrecision[] = ['fp32', 'bf16', 'int8'];
+  const precisions: NumberPrecision[] = ['fp32', 'bf16', 'int8'];
   const cases = addon
     .kernelNames()
     .flatMap((kernels) => precisions.map((precision) => [kernels, precision] as const))
