@@ -1,5 +1,13 @@
 import type { Op, StepOf } from './steps.ts';
-import { describeType, type FieldsType, uniformSize, type ValueType, vector, widthOf } from './values.ts';
+import {
+  describeType,
+  type FieldsType,
+  type SequenceType,
+  uniformSize,
+  type ValueType,
+  vector,
+  widthOf,
+} from './values.ts';
 
 /** A learned tensor of a step; its full name is `<step output>.<name>`. */
 export interface ParameterSpec {
@@ -30,6 +38,11 @@ function only<T>(inputs: readonly T[], count: number): readonly T[] {
 
 function asFields(type: ValueType): FieldsType {
   if (type.kind !== 'fields') throw new Error(`takes fields, got ${describeType(type)}`);
+  return type;
+}
+
+function asSequence(type: ValueType): SequenceType {
+  if (type.kind !== 'sequence') throw new Error(`takes a sequence, got ${describeType(type)}`);
   return type;
 }
 
@@ -124,6 +137,31 @@ export const ops: { readonly [O in Op]: OpDefinition<O> } = {
       return [parameter('v', [width, step.rank]), parameter('u', [step.rank, width]), bias];
     },
   },
+
+  /** Typed by `checkModel`, which knows the tables. */
+  embedSequence: { typeOf: () => vector(0) },
+
+  /**
+   * s_i = ⟨Wqᵀ·q + b, Wkᵀ·k_i⟩ / √units over the events k_i that are there;  a = softmax(s) or σ(s);  y = Σ_i a_i·k_i, 0 without any.
+   * Target attention as in Zhou et al. 2018, "Deep Interest Network", its activation unit factored as in Vaswani et al. 2017: so the keys'
+   * side is the request's alone, the query's often the ad's, and a pair costs `units` multiply-adds.
+   */
+  attend: {
+    typeOf(_, inputs) {
+      return vector(asSequence(only(inputs, 2)[0]).size);
+    },
+    parametersOf(step, inputs) {
+      const { size } = asSequence(inputs[0]);
+      return [
+        parameter('wq', [widthOf(inputs[1]), step.units]),
+        parameter('bq', [step.units], 'zeros'),
+        parameter('wk', [size, step.units]),
+      ];
+    },
+  },
+
+  /** mean: y = Σ_i k_i / n over the n events that are there; last: y = k_0. 0 without any. */
+  pool: { typeOf: (_, inputs) => vector(asSequence(only(inputs, 1)[0]).size) },
 
   /** y = Σ_i x_i (+ b), over all inputs */
   sum: {

@@ -22,6 +22,18 @@ export type Activation = Static<typeof Activation>;
 export const stepShapes = {
   /** Looks fields up in their tables: `inputs` are fields, `tables` one table each. */
   embed: Type.Object({ op: Type.Literal('embed'), inputs: Names, tables: Names, output }, strict),
+  /** Looks the lists of a sequence up, one table each, and lays each event's embeddings and a 1 side by side. */
+  embedSequence: Type.Object(
+    {
+      op: Type.Literal('embedSequence'),
+      inputs: Names,
+      tables: Names,
+      /** Events at most: the longest a list may be. */
+      length: Type.Integer({ minimum: 1, maximum: 1024 }),
+      output,
+    },
+    strict,
+  ),
   /** Dense fields, side by side. */
   input: one('input'),
   /** Puts fields values together into one. */
@@ -50,6 +62,23 @@ export const stepShapes = {
   ),
   /** All of a row's numbers added up, and a learned bias. */
   sum: Type.Object({ op: Type.Literal('sum'), inputs: Names, output, bias: Type.Boolean() }, strict),
+  /** Weighs a sequence's events by how they fit a query: inputs are the sequence and the query. */
+  attend: Type.Object(
+    {
+      op: Type.Literal('attend'),
+      inputs: Names,
+      units: Units,
+      /** softmax: weights add up to 1; sigmoid: each on its own, so that many fitting events count more. */
+      weights: Type.Union([Type.Literal('softmax'), Type.Literal('sigmoid')]),
+      output,
+    },
+    strict,
+  ),
+  /** A sequence's mean, or its latest event. */
+  pool: Type.Object(
+    { op: Type.Literal('pool'), inputs: Names, mode: Type.Union([Type.Literal('mean'), Type.Literal('last')]), output },
+    strict,
+  ),
   add: one('add'),
   multiply: one('multiply'),
   softmax: one('softmax'),

@@ -7,12 +7,12 @@ export interface EncodedIds {
   readonly ids: Int32Array;
 }
 
-/** Several: row `r` has `ids[offsets[r] .. offsets[r+1])`, pooled when gathered; none is the missing row. */
+/** Several: row `r` has `ids[offsets[r] .. offsets[r+1])`, pooled when gathered; an empty one is the missing row. With pooling `none` they stay apart: a sequence, latest first. */
 export interface EncodedLists {
   readonly kind: 'ids';
   readonly offsets: Int32Array;
   readonly ids: Int32Array;
-  readonly pooling: 'mean' | 'sum';
+  readonly pooling: 'mean' | 'sum' | 'none';
 }
 
 /** `width` numbers a row, row-major. */

@@ -1,9 +1,10 @@
-import type { TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { listOf, UserError } from '../core/errors.ts';
+import { derivedFields } from './derivedFields.ts';
 import { columnOf, embeddingSize, isEmbedded, tableOf } from './fields.ts';
-import { type Field, fieldKinds, type Schema, SchemaFile } from './schema.ts';
+import { type Field, fieldKinds, type HistoryField, type Schema, SchemaFile } from './schema.ts';
 
 /**
  * Reads a schema file's content; every mistake in it is reported together.
@@ -13,10 +14,20 @@ import { type Field, fieldKinds, type Schema, SchemaFile } from './schema.ts';
  */
 export function parseSchema(json: unknown, source = 'schema'): Schema {
   const problems = shapeProblems(json);
-  if (problems.length === 0) problems.push(...meaningProblems(json as Schema));
-  if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
-  const { $schema: _, ...schema } = json as Schema & { $schema?: string };
+  const schema = problems.length === 0 ? withDerivedFields(json as Static<typeof SchemaFile>) : undefined;
+  if (schema !== undefined) problems.push(...meaningProblems(schema));
+  if (problems.length > 0 || schema === undefined) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
   return schema;
+}
+
+function withDerivedFields({ $schema: _, fields, ...file }: Static<typeof SchemaFile>): Schema {
+  const isHistory = (field: Field | HistoryField) => field.kind === 'sequence' || field.kind === 'counter';
+  const plain = fields.filter((field) => !isHistory(field)) as Field[];
+  const historyFields = fields.filter(isHistory) as HistoryField[];
+  if (historyFields.length === 0) return { ...file, fields: plain };
+  const byName = new Map(plain.map((field) => [field.name, field]));
+  const derived = historyFields.flatMap((field) => derivedFields(field, byName));
+  return { ...file, fields: [...plain, ...derived], historyFields };
 }
 
 /** A file's text as JSON, with the place of a syntax error. */

@@ -32,6 +32,45 @@ export type PlanStep =
       readonly sizes: readonly number[];
       readonly output: string;
     }
+  /** The events of a sequence field's lists, [length · size] numbers: each its embeddings and a 1, zeros where there is none. */
+  | {
+      readonly op: 'embedSequence';
+      readonly fields: readonly string[];
+      readonly tables: readonly string[];
+      /** Of the tables; `size` is their sum and 1. */
+      readonly sizes: readonly number[];
+      readonly length: number;
+      readonly output: string;
+    }
+  /** κ_i = k_i · W for each event: [length · units]. */
+  | {
+      readonly op: 'projectSequence';
+      readonly input: Slice;
+      readonly length: number;
+      readonly weight: string;
+      readonly units: number;
+      readonly output: string;
+    }
+  /** y = Σ_i a_i·k_i, a = softmax or σ of ⟨q, κ_i⟩/√units over the events k_i that are there (whose last number is 1). */
+  | {
+      readonly op: 'attend';
+      /** [units]: an affine step of the query made it. */
+      readonly query: Slice;
+      /** κ, [length · units], and k, [length · size]. */
+      readonly keys: Slice;
+      readonly events: Slice;
+      readonly length: number;
+      readonly weights: 'softmax' | 'sigmoid';
+      readonly output: string;
+    }
+  /** y = Σ_i k_i / n over the n events that are there, or k_0. */
+  | {
+      readonly op: 'pool';
+      readonly input: Slice;
+      readonly length: number;
+      readonly mode: 'mean' | 'last';
+      readonly output: string;
+    }
   /** Dense fields of one scope, side by side. */
   | {
       readonly op: 'input';

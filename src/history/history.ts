@@ -1,0 +1,83 @@
+import type { Keys } from '../schema/keys.ts';
+import type { HistoryPlan } from './historyPlan.ts';
+
+/**
+ * Impressions and what came of them, one a row, in the order they arrived. An impression may carry its outcome already, as a row
+ * of a log does; an outcome that comes later is a row of its own with the keys and `eventMs` of its impression.
+ *
+ * History sees an impression from `arrivedMs` on, and a value of it from max(arrivedMs of the row that brings it, eventMs + the
+ * value's delay) on: a click that arrives at once is held until its delay is over, so that training, which knows only the delay, and
+ * service see it at the same time. A label that no row brings by then counts as 0, and is corrected where one comes later.
+ */
+export interface EventRows {
+  readonly rowCount: number;
+  /** When the impression was, [rowCount]; ms since 1970. */
+  readonly eventMs: Float64Array;
+  /** When the row came, [rowCount]; `eventMs` where absent. */
+  readonly arrivedMs?: Float64Array;
+  /** 1 for an outcome, [rowCount]; all are impressions where absent. */
+  readonly isOutcome?: Uint8Array;
+  /** One a key field of the plan, in its order; of kind `id`, so without offsets. */
+  readonly keys: readonly Keys[];
+  /** One a value of the plan, in its order: labels 0 or 1, and numbers; NaN where the row does not say. [rowCount] each. */
+  readonly values: readonly Float64Array[];
+}
+
+/** Where one row's history is written: raw, as `limelight backfill` writes it and the encoder reads it. */
+export interface HistoryRows {
+  readonly rowCount: number;
+  /** By counter of the plan, [rowCount, width], row-major. */
+  readonly counters: readonly Float32Array[];
+  readonly sequences: readonly SequenceRows[];
+}
+
+/** Row `r` has `counts[r]` events at `r · length` and on, latest first. */
+export interface SequenceRows {
+  readonly counts: Int32Array;
+  /** By item of the sequence: 64-bit keys as pairs of halves, [rowCount, length, 2]. */
+  readonly items: readonly Int32Array[];
+  /** By item: 1 where the event had a value. [rowCount, length] */
+  readonly valid: readonly Uint8Array[];
+  /** Bits of the actions, [rowCount, length]; see `SequenceField.actions`. */
+  readonly actions: Uint8Array;
+  /** Buckets of the time since, [rowCount, length]; see `gapBuckets`. */
+  readonly gaps: Uint8Array;
+}
+
+/**
+ * What all keys' events add up to. Pure: time comes with the events. Features at `nowMs` rest on what history sees before it
+ * (strictly: rows of one request do not see each other); counters without a user's key on what it saw before the last tick.
+ */
+export interface History {
+  readonly plan: HistoryPlan;
+  /** The newest `arrivedMs` added or time advanced to; -Infinity at first. */
+  readonly watermarkMs: number;
+  /**
+   * Takes one row in; costs the same whatever the size of the state.
+   *
+   * @throws UserError if it arrived before the watermark, has no time, or is of a time beyond `lateness`; the state is unchanged then
+   */
+  add(rows: EventRows, row: number): void;
+  /** Lets history see all it may at `nowMs`; going back is no-op up to `lateness`, then a UserError. */
+  advance(nowMs: number): void;
+  /**
+   * What a model sees of row `row` of `keys` at `nowMs`, to which history must have been advanced.
+   *
+   * @param keys one a key field of the plan
+   * @param out row `to` of it is written in full
+   */
+  readRow(keys: readonly Keys[], row: number, nowMs: number, out: HistoryRows, to: number): void;
+  /** Erases all that is held under a value of a key field, its part in pairs and the events still pending included. @returns whether there was any */
+  forget(keyField: string, lo: number, hi: number): boolean;
+  /** Adds another shard's state: exact for disjoint keys, whole numbers and sequences, within 1e-12 for decayed sums. */
+  merge(other: History): void;
+  /** Keys, values and bytes held. */
+  stats(): HistoryStats;
+}
+
+export interface HistoryStats {
+  readonly keys: number;
+  readonly events: number;
+  readonly bytes: number;
+  readonly evicted: number;
+}
