@@ -63,6 +63,7 @@ describe('importing KuaiRand', () => {
         ...{ play_time_ms: 61802, duration_ms: 49866, hour: 0, weekday: 0, date: '2022-04-25' },
         ...{ user_active_degree: 'full_active', onehot_feat4: 1, user_tab: 9 },
         ...{ author_id: 70, upload_dt: '2022-04-20', video_duration: 1000, tag: '3,12', tags: [3, 12] },
+        ...{ topic: 3, play_ratio: Math.fround(61802 / 49866), duration_band: 11 },
         video_upload_age_days: 5,
       },
       {
@@ -70,6 +71,7 @@ describe('importing KuaiRand', () => {
         ...{ play_time_ms: 0, duration_ms: 0, hour: 13, weekday: 0, date: '2022-04-25' },
         ...{ user_active_degree: 'UNKNOWN', onehot_feat4: null, user_tab: 8 },
         ...{ author_id: 72, upload_dt: '2022-04-26', video_duration: 2.5, tag: null, tags: null },
+        ...{ topic: null, play_ratio: null, duration_band: 0 },
         video_upload_age_days: -1,
       },
       {
@@ -77,6 +79,7 @@ describe('importing KuaiRand', () => {
         ...{ play_time_ms: 5, duration_ms: 6, hour: 23, weekday: 1, date: '2022-04-26' },
         ...{ user_active_degree: null, onehot_feat4: null, user_tab: null },
         ...{ author_id: 71, upload_dt: null, video_duration: null, tag: '39', tags: [39] },
+        ...{ topic: 39, play_ratio: Math.fround(5 / 6), duration_band: 0 },
         video_upload_age_days: null,
       },
     ]);

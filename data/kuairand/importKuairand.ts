@@ -34,7 +34,8 @@ const LOG_TYPES: Record<string, CsvType> = {
  * Rows go to one folder a day by the log's own `date` (the day in Beijing, so that a day is a day of use), which the
  * folder's name then stands for. Columns of the side tables keep their names, with `user_` or `video_` before one that
  * the log (or the user table) has too. Added: `hour` (0–23, local), `weekday` (Monday 0 … Sunday 6), `tags` (the
- * numbers in `tag`) and `video_upload_age_days` (date − upload_dt; null where there is no upload date).
+ * numbers in `tag`), `topic` (the first of them), `play_ratio` (play_time_ms / duration_ms, 2 at most), `duration_band`
+ * (floor(2·log2(seconds))) and `video_upload_age_days` (date − upload_dt; null where there is no upload date).
  *
  * @throws UserError for missing or malformed files, or an output folder that holds anything; nothing is left then
  */

@@ -1,5 +1,5 @@
 import { assert, UserError } from '../../src/core/errors.ts';
-import type { Column, ColumnBatch, IntegerColumn, TextColumn } from '../../src/schema/columns.ts';
+import type { Column, ColumnBatch, IntegerColumn, ListColumn, TextColumn } from '../../src/schema/columns.ts';
 import { takeRows } from '../../src/schema/selectRows.ts';
 import { columnFromValues, textAt } from '../../src/tables/columnBuilder.ts';
 import { parseTimestamp } from '../../src/tables/csvTypes.ts';
@@ -28,7 +28,16 @@ export interface Counts {
 
 /** Names the side tables' columns: as they are, with a prefix where the log or the other table has one of that name. */
 export function prepareJoin(users: SideTable, videos: SideTable, logNames: readonly string[]): Join {
-  const taken = new Set([...logNames, 'hour', 'weekday', 'tags', 'video_upload_age_days']);
+  const taken = new Set([
+    ...logNames,
+    'hour',
+    'weekday',
+    'tags',
+    'topic',
+    'play_ratio',
+    'duration_band',
+    'video_upload_age_days',
+  ]);
   const rename = (table: SideTable, key: string, prefix: string) => {
     const names = new Map<string, string>();
     for (const name of table.columns.keys()) {
@@ -81,7 +90,17 @@ export function joinBatch(batch: ColumnBatch, join: Join, counts: Counts): Colum
     columns.set(newName, takeRows(join.videos.columns.get(name) as Column, videoRows));
   }
   const tag = join.videos.columns.get('tag');
-  if (tag?.type === 'text') columns.set('tags', takeRows(tagLists(tag), videoRows));
+  if (tag?.type === 'text') {
+    const tags = takeRows(tagLists(tag), videoRows) as ListColumn;
+    columns.set('tags', tags);
+    columns.set('topic', firstItems(tags));
+  }
+  const played = batch.columns.get('play_time_ms');
+  const duration = batch.columns.get('duration_ms');
+  if (played?.type === 'integer' && duration?.type === 'integer') {
+    columns.set('play_ratio', playRatio(played, duration));
+    columns.set('duration_band', durationBand(duration));
+  }
   columns.set('video_upload_age_days', uploadAge(days, videoRows, join.uploadDays));
   count(batch, userRows, videoRows, counts);
   return { rowCount, columns };
@@ -112,6 +131,40 @@ function tagLists(tag: TextColumn): Column {
     tagListsOf.set(tag, lists);
   }
   return lists;
+}
+
+/** A video's main topic: its first tag. */
+function firstItems({ rowCount, offsets, items, valid }: ListColumn): IntegerColumn {
+  assert(items.type === 'integer', 'tags are numbers');
+  const values = new Int32Array(rowCount);
+  const has = new Uint8Array(rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    if (valid?.[row] === 0 || offsets[row] === offsets[row + 1]) continue;
+    values[row] = Number(items.values[offsets[row]]);
+    has[row] = 1;
+  }
+  return { type: 'integer', rowCount, values, valid: has };
+}
+
+/** How often a video was watched through, 2 at most: some play in a loop. */
+function playRatio(played: IntegerColumn, duration: IntegerColumn): Column {
+  const { rowCount } = played;
+  const values = new Float32Array(rowCount);
+  const valid = new Uint8Array(rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    if (played.valid?.[row] === 0 || duration.valid?.[row] === 0 || !(Number(duration.values[row]) > 0)) continue;
+    values[row] = Math.min(2, Number(played.values[row]) / Number(duration.values[row]));
+    valid[row] = 1;
+  }
+  return { type: 'number', rowCount, values, valid };
+}
+
+/** The length in halves of a power of two of seconds, floor(2·log2(s)), 0 for a second and less: an id to count by. */
+function durationBand({ rowCount, values, valid }: IntegerColumn): IntegerColumn {
+  const bands = new Int32Array(rowCount);
+  for (let row = 0; row < rowCount; row++)
+    bands[row] = Math.max(0, Math.floor(2 * Math.log2(Math.max(1, Number(values[row]) / 1000))));
+  return { type: 'integer', rowCount, values: bands, valid };
 }
 
 function uploadAge(days: Int32Array, videoRows: Int32Array, uploadDays: Float64Array): IntegerColumn {
