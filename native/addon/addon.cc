@@ -239,8 +239,8 @@ napi_value init(napi_env env, napi_value exports) {
       {"kernelNames", kernelNames},   {"supports", supports},       {"packedBytes", packedBytesOf},
       {"pack", pack},                 {"createProgram", createProgram}, {"setStage", setStage},
       {"run", run},                   {"cacheStats", cacheStats},   {"dispose", dispose},
-      {"mapFile", mapFile},           {"measurePeak", measurePeakOf}, {"measureProduct", measureProductOf},
-      {"measureRead", measureReadOf},
+      {"mapFile", mapFile},           {"mapFileOver", mapFileOver}, {"measurePeak", measurePeakOf},
+      {"measureProduct", measureProductOf}, {"measureRead", measureReadOf},
   };
   for (const auto& [name, function] : functions) {
     napi_value value = nullptr;

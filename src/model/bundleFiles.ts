@@ -229,7 +229,7 @@ async function readFile(folder: string, name: string): Promise<Uint8Array> {
 /** Maps a file; where that cannot be (a file system without maps, a file above Node's limit), reads it. */
 const mapOrRead = (mapFile: MapFile) => async (folder: string, name: string) => {
   try {
-    return new Uint8Array(mapFile(path.join(folder, name)));
+    return mapFile(path.join(folder, name));
   } catch {
     return readFile(folder, name);
   }

@@ -50,7 +50,7 @@ describe('what is kept beside a bundle', () => {
     const mapped: string[] = [];
     const mapFile = (file: string) => {
       mapped.push(file);
-      return new ArrayBuffer(5);
+      return new Uint8Array(5);
     };
     expect(await readSidecar(folder, 'a', mapFile)).toEqual(new Uint8Array(5));
     expect(mapped).toEqual([await sidecarFile(folder, 'a')]);

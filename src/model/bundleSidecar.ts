@@ -10,7 +10,7 @@ import { assert } from '../core/errors.ts';
  */
 
 /** Maps a file into memory: read where touched, shared between processes, never written back. */
-export type MapFile = (file: string) => ArrayBuffer;
+export type MapFile = (file: string) => Uint8Array;
 
 /** The folder beside a bundle's; of a link, beside what it leads to. */
 export async function sidecarFolder(bundleFolder: string): Promise<string> {
@@ -32,7 +32,7 @@ export async function readSidecar(
 ): Promise<Uint8Array | undefined> {
   const file = await sidecarFile(bundleFolder, name);
   try {
-    return mapFile === undefined ? await readFile(file) : new Uint8Array(mapFile(file));
+    return mapFile === undefined ? await readFile(file) : mapFile(file);
   } catch {
     return undefined;
   }

@@ -21,6 +21,8 @@ export interface NativeAddon {
   dispose(program: ProgramHandle): void;
   /** Maps a file privately: pages are read when touched and shared with other processes until written to. */
   mapFile(path: string): ArrayBuffer;
+  /** The same, in place of the pages that an array of the file's length lies in: those of a WebAssembly memory, see `load.ts`. */
+  mapFileOver(path: string, pages: Uint8Array): void;
   /** Multiply-adds a nanosecond of one core, on registers alone. */
   measurePeak(kernels: string, format: NumberFormat, seconds: number): number;
   /** Multiply-adds a nanosecond of a product [rows, k] × [k, n] as the engine runs it; 0 where the format is not supported. */
