@@ -71,6 +71,11 @@ export interface History {
   forget(keyField: string, lo: number, hi: number): boolean;
   /** Adds another shard's state: exact for disjoint keys, whole numbers and sequences, within 1e-12 for decayed sums. */
   merge(other: History): void;
+  /**
+   * An empty history of one user, for a request that brings its own: `add` to it changes nothing here, and what it holds of no user
+   * (priors, expected clicks, ads) is read from here, as of now. It is cheap to make, and of use until this history changes.
+   */
+  overlay(): History;
   /** Keys, values and bytes held. */
   stats(): HistoryStats;
 }
