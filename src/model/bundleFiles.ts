@@ -14,6 +14,8 @@ import {
 import { filesState, isProven, keepProof, readIndex } from './bundleProof.ts';
 import type { MapFile } from './bundleSidecar.ts';
 import { checkBundle } from './checkBundle.ts';
+import { decodeHistoryFile, historyFile } from './historyFile.ts';
+import type { Tensor } from './safetensors.ts';
 
 const sumsFile = 'SHA256SUMS';
 
@@ -210,6 +212,25 @@ function parseSums(text: string, source: string): Map<string, string> {
  */
 export async function readBundleFile(folder: string, name: string): Promise<Uint8Array> {
   return readFile(folder, name);
+}
+
+/**
+ * A state of history: of a file, or the one in a bundle's folder, which ends where its training data does. What it means,
+ * `loadHistory` knows.
+ *
+ * @throws UserError of kind `missing` if there is none; of kind `input` if it is damaged
+ */
+export async function readHistoryFile(fileOrBundle: string): Promise<Map<string, Tensor>> {
+  const entry = await stat(fileOrBundle).catch(() => undefined);
+  const file = entry?.isDirectory() === true ? path.join(fileOrBundle, historyFile) : fileOrBundle;
+  const bytes = await readFile(path.dirname(file), path.basename(file)).catch((error) => {
+    if (!isMissing(error)) throw error;
+    throw new UserError(
+      `no state of history at '${file}'; name a file that 'limelight backfill --state' wrote, or a bundle`,
+      'missing',
+    );
+  });
+  return decodeHistoryFile(bytes, file);
 }
 
 async function readFile(folder: string, name: string): Promise<Uint8Array> {
