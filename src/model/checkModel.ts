@@ -1,10 +1,20 @@
 import { listOf, messageOf, UserError } from '../core/errors.ts';
-import { denseWidth, isEmbedded, scopeOfField, tableOf } from '../schema/fields.ts';
+import { defaultMaxItems } from '../schema/encoder.ts';
+import { denseWidth, isEmbedded, isSequence, scopeOfField, tableOf } from '../schema/fields.ts';
 import { problemsOf } from '../schema/parseSchema.ts';
 import type { Field, Schema } from '../schema/schema.ts';
 import { joinAll, type Scope } from '../schema/scopes.ts';
 import { ops, type ParameterSpec } from './ops.ts';
-import { type Model, ModelShape, type Step, type StepOf, stepShapes, type TableSpec } from './steps.ts';
+import {
+  type FieldStep,
+  type Model,
+  ModelShape,
+  readsFields,
+  type Step,
+  type StepOf,
+  stepShapes,
+  type TableSpec,
+} from './steps.ts';
 import { type TypedValue, type ValueType, vector, widthOf } from './values.ts';
 
 /** A model whose every value has a type and a scope. */
@@ -68,19 +78,14 @@ class Checker {
     const problems = problemsOf(shape, step, (path) => path.slice(1) || 'it');
     if (problems.length > 0) this.fail(where, problems.join('; '));
     if (this.values.has(step.output)) this.fail(where, 'has the output of an earlier step; rename it');
-    const readsFields = step.op === 'embed' || step.op === 'input';
-    const scopes: Scope[] = readsFields
+    const ofFields = readsFields(step);
+    const scopes: Scope[] = ofFields
       ? this.fieldScopes(step, where)
       : step.inputs.map((name) => this.valueOf(name, where).scope);
-    const types = readsFields ? [] : step.inputs.map((name) => this.valueOf(name, where).type);
+    const types = ofFields ? [] : step.inputs.map((name) => this.valueOf(name, where).type);
     try {
       const op = ops[step.op] as (typeof ops)['dense'];
-      const type =
-        step.op === 'embed'
-          ? this.embedType(step)
-          : step.op === 'input'
-            ? this.inputType(step)
-            : op.typeOf(step as StepOf<'dense'>, types);
+      const type = ofFields ? this.fieldsType(step) : op.typeOf(step as StepOf<'dense'>, types);
       if (widthOf(type) > widestValue)
         throw new Error(`makes ${widthOf(type)} numbers a row, more than ${widestValue}; join fewer inputs`);
       this.values.set(step.output, { type, scope: joinAll(scopes) });
@@ -106,10 +111,41 @@ class Checker {
     });
   }
 
+  private fieldsType(step: FieldStep): ValueType {
+    switch (step.op) {
+      case 'embed':
+        return this.embedType(step);
+      case 'embedSequence':
+        return this.sequenceType(step);
+      case 'input':
+        return this.inputType(step);
+    }
+  }
+
   private embedType(step: StepOf<'embed'>): ValueType {
+    for (const name of step.inputs)
+      if (isSequence(this.fields.get(name) as Field))
+        throw new Error(`takes field '${name}', whose pooling is 'none'; embed it by embedSequence`);
+    return { kind: 'fields', sizes: this.tableSizes(step), names: step.inputs };
+  }
+
+  private sequenceType(step: StepOf<'embedSequence'>): ValueType {
+    for (const name of step.inputs) {
+      const field = this.fields.get(name) as Field;
+      if (!isSequence(field))
+        throw new Error(`takes field '${name}', which is no list with pooling 'none'; embed it by embed`);
+      const { maxItems = defaultMaxItems } = field;
+      if (maxItems > step.length)
+        throw new Error(`takes field '${name}' of up to ${maxItems} items, more than its length ${step.length}`);
+    }
+    const size = this.tableSizes(step).reduce((sum, width) => sum + width, 1);
+    return { kind: 'sequence', length: step.length, size };
+  }
+
+  private tableSizes(step: StepOf<'embed' | 'embedSequence'>): number[] {
     if (step.tables.length !== step.inputs.length)
       throw new Error(`has ${step.inputs.length} fields but ${step.tables.length} tables`);
-    const sizes = step.inputs.map((name, i) => {
+    return step.inputs.map((name, i) => {
       const table = this.tables.get(step.tables[i]);
       if (table === undefined) throw new Error(`uses table '${step.tables[i]}', which the model lacks`);
       const vocabulary = tableOf(this.fields.get(name) as Field);
@@ -120,7 +156,6 @@ class Checker {
       }
       return table.size;
     });
-    return { kind: 'fields', sizes, names: step.inputs };
   }
 
   private inputType(step: StepOf<'input'>): ValueType {

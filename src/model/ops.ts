@@ -53,12 +53,13 @@ function asUniform(type: ValueType): FieldsType {
   return fields;
 }
 
+/** What number by number makes of values is no sequence: its last numbers say nothing of which events are there. */
 function sameWidth(inputs: readonly ValueType[]): ValueType {
   const width = widthOf(inputs[0]);
   for (const type of inputs)
     if (widthOf(type) !== width)
       throw new Error(`takes inputs of one width, got ${inputs.map(describeType).join(' and ')}`);
-  return inputs[0];
+  return inputs[0].kind === 'sequence' ? vector(widthOf(inputs[0])) : inputs[0];
 }
 
 export const ops: { readonly [O in Op]: OpDefinition<O> } = {

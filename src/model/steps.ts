@@ -94,6 +94,12 @@ export const stepShapes = {
 export type Op = keyof typeof stepShapes;
 export type StepOf<O extends Op> = Static<(typeof stepShapes)[O]>;
 export type Step = { [O in Op]: StepOf<O> }[Op];
+/** A step whose inputs are fields. */
+export type FieldStep = StepOf<'embed' | 'embedSequence' | 'input'>;
+
+export function readsFields(step: Step): step is FieldStep {
+  return step.op === 'embed' || step.op === 'embedSequence' || step.op === 'input';
+}
 
 /** An embedding table: `rows` follow from the vocabulary, which several tables may share. */
 export const TableShape = Type.Object(

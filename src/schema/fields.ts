@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts';
-import type { Field } from './schema.ts';
+import type { Field, IdsField } from './schema.ts';
 import { joinAll, type Scope } from './scopes.ts';
 
 /** Rows every embedding table begins with: 0 for no value, 1 for a value outside the vocabulary. */
@@ -12,6 +12,11 @@ export const defaultEmbeddingSize = 16;
 /** Whether the field enters a model as embeddings; otherwise it is a dense input. */
 export function isEmbedded(field: Field): boolean {
   return field.kind === 'number' ? field.quantiles !== undefined : field.kind !== 'vector';
+}
+
+/** Whether the field is a list that stays one: of a sequence's events, which models attend to. */
+export function isSequence(field: Field): field is IdsField {
+  return field.kind === 'ids' && field.pooling === 'none';
 }
 
 /** The column a field reads; a cross reads those of its parts. */

@@ -47,21 +47,21 @@ export function planEmbed(
 }
 
 /**
- * What can be gathered at once where all values have the same rows, as in training: an embed step alone, or the embed
- * steps of a stack that nothing else reads, gathered straight into the stack's value.
+ * What can be gathered at once where all values have the same rows, as in training: the embed steps of a stack, straight into the
+ * stack's value, and each embed step that anything else reads.
  */
 export function gatherGroups({ model }: TypedModel): { output: string; steps: StepOf<'embed'>[] }[] {
   const embeds = new Map(model.steps.flatMap((step) => (step.op === 'embed' ? [[step.output, step] as const] : [])));
-  const readers = new Map<string, number>();
-  for (const step of model.steps) for (const name of step.inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
   const groups: { output: string; steps: StepOf<'embed'>[] }[] = [];
+  const stacked = new Set<string>();
+  const readOtherwise = new Set(model.tasks.flatMap((task) => task.logits));
   for (const { op, inputs, output } of model.steps) {
-    const whole = op === 'stack' && inputs.every((name) => embeds.has(name) && readers.get(name) === 1);
-    if (!whole) continue;
-    groups.push({ output, steps: inputs.map((name) => embeds.get(name) as StepOf<'embed'>) });
-    for (const name of inputs) embeds.delete(name);
+    const whole = op === 'stack' && inputs.every((name) => embeds.has(name));
+    if (whole) groups.push({ output, steps: inputs.map((name) => embeds.get(name) as StepOf<'embed'>) });
+    for (const name of inputs) (whole ? stacked : readOtherwise).add(name);
   }
-  return [...groups, ...[...embeds.values()].map((step) => ({ output: step.output, steps: [step] }))];
+  const alone = [...embeds.values()].filter(({ output }) => !stacked.has(output) || readOtherwise.has(output));
+  return [...groups, ...alone.map((step) => ({ output: step.output, steps: [step] }))];
 }
 
 /**

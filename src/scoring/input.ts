@@ -1,7 +1,8 @@
 import { listOf, UserError } from '../core/errors.ts';
 import type { TypedModel } from '../model/checkModel.ts';
+import type { StepOf } from '../model/steps.ts';
 import { takenFields } from '../model/takenFields.ts';
-import type { EncodedColumn } from '../schema/encoded.ts';
+import type { EncodedColumn, EncodedLists } from '../schema/encoded.ts';
 import { denseWidth, isEmbedded, tableOf } from '../schema/fields.ts';
 import type { ScoringInput } from './scorer.ts';
 
@@ -25,10 +26,12 @@ export function createInputCheck(
   rowsOf: (vocabulary: string) => number,
 ): (input: ScoringInput) => void {
   const used = fieldsOf(typed, rowsOf);
+  const sequences = typed.model.steps.filter((step) => step.op === 'embedSequence');
   return (input) => {
     if (!Number.isSafeInteger(input.rowCount) || input.rowCount < 0)
       throw new UserError(`scoring input: expected a row count of 0 or more, got ${input.rowCount}; count the rows`);
     for (const field of used) checkField(field, input);
+    for (const step of sequences) checkSequence(step, input);
   };
 }
 
@@ -81,6 +84,37 @@ function checkOffsets(name: string, offsets: Int32Array, items: number): void {
     throw new UserError(
       `scoring input: field '${name}' has offsets that do not ascend within its ${items} ids; encode it anew`,
     );
+}
+
+/** The lists of a sequence are of the same events, as many as the model takes at most. */
+function checkSequence({ inputs, length }: StepOf<'embedSequence'>, { fields }: ScoringInput): void {
+  const [first, ...others] = inputs.map((name) => {
+    const column = fields.get(name) as EncodedColumn;
+    if (column.kind === 'ids') return column;
+    throw new UserError(
+      `scoring input: field '${name}' has one id a row, the model takes a list; encode it with the bundle's own schema`,
+    );
+  });
+  const count = ({ offsets }: EncodedLists, row: number) => offsets[row + 1] - offsets[row];
+  for (let row = 0; row < rowsIn(first); row++) {
+    if (count(first, row) <= length) continue;
+    throw new UserError(
+      `scoring input: field '${inputs[0]}' has ${count(first, row)} events in row ${row}, the model takes ${length} at most; encode it with the bundle's own schema`,
+    );
+  }
+  others.forEach((other, i) => {
+    const [a, b] = [inputs[0], inputs[i + 1]];
+    if (rowsIn(other) !== rowsIn(first))
+      throw new UserError(
+        `scoring input: fields '${a}' and '${b}' have ${rowsIn(first)} and ${rowsIn(other)} rows; lists of one sequence need as many`,
+      );
+    for (let row = 0; row < rowsIn(first); row++) {
+      if (count(other, row) !== count(first, row))
+        throw new UserError(
+          `scoring input: fields '${a}' and '${b}' have ${count(first, row)} and ${count(other, row)} events in row ${row}; lists of one sequence need as many`,
+        );
+    }
+  });
 }
 
 /**

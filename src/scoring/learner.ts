@@ -24,7 +24,7 @@ export interface Learner {
 export interface LearnerBatch {
   readonly rowCount: number;
   /**
-   * By the output of each `input` step and each of `gatherGroups` (or each `embed` step): [rows, width], row-major.
+   * By the output of each `input` and `embedSequence` step and each of `gatherGroups` (or each `embed` step): [rows, width], row-major.
    */
   readonly inputs: ReadonlyMap<string, Float32Array>;
   /** By loss, in the model's order; 0 or 1. */

@@ -4,7 +4,7 @@ import { rowsIn } from '../../input.ts';
 import { joinedRows, type Matrix, matrix } from './matrix.ts';
 
 /** An embedding table, row-major. */
-interface Table {
+export interface Table {
   readonly values: Float32Array;
   readonly size: number;
 }

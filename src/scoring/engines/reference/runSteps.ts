@@ -2,14 +2,15 @@ import { assert } from '../../../core/errors.ts';
 import { tableWeight } from '../../../model/bundle.ts';
 import type { TypedModel } from '../../../model/checkModel.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
-import type { Op, Step, StepOf } from '../../../model/steps.ts';
-import type { FieldsType, ValueType } from '../../../model/values.ts';
-import type { EncodedColumn, EncodedDense } from '../../../schema/encoded.ts';
+import { type Op, readsFields, type Step, type StepOf } from '../../../model/steps.ts';
+import type { FieldsType, SequenceType, ValueType } from '../../../model/values.ts';
+import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import { embed, input } from './embed.ts';
 import { fm, gate, inner, senet } from './fields.ts';
 import { add, concat, cross, dense, multiply, softmax, sum } from './layers.ts';
 import type { Matrix } from './matrix.ts';
+import { attend, embedSequence, pool, projectSequence } from './sequences.ts';
 
 /** What one step can see: its inputs, their types, and its parameters by their short names. */
 interface StepInputs {
@@ -21,10 +22,13 @@ interface StepInputs {
 }
 
 const sizesOf = (type: ValueType) => (type as FieldsType).sizes;
+const lengthOf = (type: ValueType) => (type as SequenceType).length;
 const copyOf = (x: Matrix): Matrix => ({ ...x, values: x.values.slice() });
 
 const run: { readonly [O in Op]: (step: StepOf<O>, given: StepInputs) => Matrix } = {
   embed: (step, { columns, table }) => embed(columns, step.tables.map(table)),
+  embedSequence: (step, { columns, table }) =>
+    embedSequence(columns as EncodedLists[], step.tables.map(table), step.length),
   input: (_, { columns }) => concat(input(columns as EncodedDense[])),
   stack: (_, { values }) => concat(values),
   concat: (_, { values }) => concat(values),
@@ -43,6 +47,12 @@ const run: { readonly [O in Op]: (step: StepOf<O>, given: StepInputs) => Matrix 
   cross: (step, { values: [x0, x], weights }) =>
     cross(x0, x, step.rank === null ? { w: weights('w') } : { v: weights('v'), u: weights('u') }, weights('b')),
   sum: (step, { values, weights }) => sum(values, step.bias ? weights('b')[0] : 0),
+  attend(step, { values: [events, x], types, weights }) {
+    const length = lengthOf(types[0]);
+    const query = dense(x, weights('wq'), weights('bq'), 'linear');
+    return attend(query, projectSequence(events, length, weights('wk')), events, length, step.weights);
+  },
+  pool: (step, { values: [events], types }) => pool(events, lengthOf(types[0]), step.mode),
   add: (_, { values }) => add(values),
   multiply: (_, { values }) => multiply(values),
   softmax: (_, { values: [x] }) => softmax(x),
@@ -69,12 +79,12 @@ export function runSteps(
     return tensor.values;
   };
   for (const step of typed.model.steps) {
-    const readsFields = step.op === 'embed' || step.op === 'input';
+    const ofFields = readsFields(step);
     const execute = run[step.op] as (step: Step, given: StepInputs) => Matrix;
     const result = execute(step, {
-      values: readsFields ? [] : step.inputs.map((name) => values.get(name) as Matrix),
-      types: readsFields ? [] : step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
-      columns: readsFields ? step.inputs.map((name) => input.fields.get(name) as EncodedColumn) : [],
+      values: ofFields ? [] : step.inputs.map((name) => values.get(name) as Matrix),
+      types: ofFields ? [] : step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
+      columns: ofFields ? step.inputs.map((name) => input.fields.get(name) as EncodedColumn) : [],
       weights: (name) => weight(`${step.output}.${name}`),
       table: (name) => ({ values: weight(tableWeight(name)), size: typed.tables.get(name)?.size as number }),
     });
