@@ -71,6 +71,7 @@ function oneByOne() {
   const fitted: Fitted = {
     vocabularies: new Map(),
     numbers: new Map(),
+    vectors: new Map(),
     columnTypes: new Map([['x', 'list of number']]),
   };
   const bundle = untrainedBundle(buildModel('lr', schema, {}), fitted);

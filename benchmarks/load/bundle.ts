@@ -70,7 +70,7 @@ function fittedOf(ads: number): Fitted {
     ]),
   );
   const columnTypes = new Map(schema.fields.map(({ name }) => [name, 'integer'] as const));
-  return { vocabularies, numbers: new Map(), columnTypes };
+  return { vocabularies, numbers: new Map(), vectors: new Map(), columnTypes };
 }
 
 /** A bundle of 80 bytes an ad and half a megabyte. */

@@ -20,6 +20,7 @@ export async function untrainedMarket(size: MarketSize): Promise<ServedMarket> {
   const fitted: Fitted = {
     vocabularies: new Map(fields.map(({ name, values }) => [name, wholeNumbers(values)])),
     numbers: new Map(),
+    vectors: new Map(),
     columnTypes: new Map(fields.map(({ name }) => [name, 'integer'])),
   };
   const bundle = untrainedBundle(buildModel('senet-dnn', schema, { hidden: size.hidden }), fitted);

@@ -31,7 +31,7 @@ export function fittedOf(): Fitted {
   const vocabularies = new Map(
     schema.fields.map(({ name }) => [name, hashedVocabulary(vocabulary - 2, new Float64Array(vocabulary).fill(1))]),
   );
-  return { vocabularies, numbers: new Map(), columnTypes: new Map() };
+  return { vocabularies, numbers: new Map(), vectors: new Map(), columnTypes: new Map() };
 }
 
 /**

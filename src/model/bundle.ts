@@ -15,7 +15,12 @@ const Calibration = Type.Object({ x: Type.Array(Type.Number()), y: Type.Array(Ty
 
 const VocabularyShape = Type.Object(
   {
-    kind: Type.Union([Type.Literal('listed'), Type.Literal('hashed'), Type.Literal('quantiles')]),
+    kind: Type.Union([
+      Type.Literal('listed'),
+      Type.Literal('hashed'),
+      Type.Literal('identity'),
+      Type.Literal('quantiles'),
+    ]),
     rows: Type.Integer({ minimum: 2, maximum: 2 ** 31 }),
   },
   strict,
@@ -69,6 +74,13 @@ export const ManifestShape = Type.Object(
           Type.Object(
             { mean: Type.Number(), deviation: Type.Number(), boundaries: Type.Optional(Type.Array(Type.Number())) },
             strict,
+          ),
+        ),
+        /** Absent in bundles older than standardised vectors. */
+        vectors: Type.Optional(
+          Type.Record(
+            Type.String(),
+            Type.Object({ means: Type.Array(Type.Number()), deviations: Type.Array(Type.Number()) }, strict),
           ),
         ),
         columnTypes: Type.Record(Type.String(), Type.String()),

@@ -4,7 +4,13 @@ import { firstId } from '../schema/fields.ts';
 import type { ColumnType, Fitted } from '../schema/fitted.ts';
 import { areSlotsOf, indexKeys } from '../schema/keyIndex.ts';
 import { parseJson, parseSchema, problemsOf } from '../schema/parseSchema.ts';
-import { hashedVocabulary, listedVocabulary, type Vocabulary } from '../schema/vocabulary.ts';
+import {
+  hashedVocabulary,
+  identityVocabulary,
+  listedVocabulary,
+  quantileVocabulary,
+  type Vocabulary,
+} from '../schema/vocabulary.ts';
 import { type Bundle, bundleFormat, type Golden, type Manifest, ManifestShape } from './bundle.ts';
 import { checkBundle } from './checkBundle.ts';
 import { checkModel } from './checkModel.ts';
@@ -156,7 +162,8 @@ function decodeFitted(
     const counts = tensors.get(`${table}.counts`)?.values;
     if (!(counts instanceof Float64Array) || counts.length !== rows)
       fail(`expected ${rows} float64 counts of '${table}', got ${counts?.length ?? 'none'}`);
-    if (kind === 'quantiles') vocabularies.set(table, { rows, counts, lookup: (lo) => lo });
+    if (kind === 'quantiles') vocabularies.set(table, quantileVocabulary(counts));
+    else if (kind === 'identity') vocabularies.set(table, identityVocabulary(rows - firstId, counts));
     else if (kind === 'hashed') vocabularies.set(table, hashedVocabulary(rows - firstId, counts));
     else {
       const keys = tensors.get(`${table}.keys`)?.values;
@@ -174,6 +181,7 @@ function decodeFitted(
   return {
     vocabularies,
     numbers: new Map(Object.entries(fitted.numbers)),
+    vectors: new Map(Object.entries(fitted.vectors ?? {})),
     columnTypes: new Map(Object.entries(fitted.columnTypes)) as Map<string, ColumnType>,
   };
 }

@@ -1,8 +1,8 @@
 import { UserError } from '../core/errors.ts';
 import { columnOf, firstId, isEmbedded, tableOf } from '../schema/fields.ts';
-import type { ColumnType, Fitted, NumberStatistics } from '../schema/fitted.ts';
-import type { Field } from '../schema/schema.ts';
-import type { Vocabulary } from '../schema/vocabulary.ts';
+import type { ColumnType, Fitted, NumberStatistics, VectorStatistics } from '../schema/fitted.ts';
+import type { Field, VectorField } from '../schema/schema.ts';
+import type { Vocabulary, VocabularyKind } from '../schema/vocabulary.ts';
 import { type Bundle, type CalibrationCurve, type Golden, tableWeight } from './bundle.ts';
 import type { TypedModel } from './checkModel.ts';
 import type { Tensor } from './safetensors.ts';
@@ -55,6 +55,7 @@ function checkFitted(field: Field, fitted: Fitted, fail: Fail): void {
     if (statistics === undefined) fail(`has no statistics of number field '${field.name}'`);
     checkStatistics(field.name, statistics, isEmbedded(field), fail);
   }
+  if (field.kind === 'vector' && field.standardise) checkVector(field, fitted.vectors.get(field.name), fail);
   if (field.kind !== 'cross') {
     const type = fitted.columnTypes.get(columnOf(field));
     if (type === undefined || !columnTypes.has(type))
@@ -72,9 +73,27 @@ function checkKind(field: Field, { fitted: { vocabularies } }: Bundle['manifest'
   const table = tableOf(field);
   if (table === undefined) return;
   const kind = Object.hasOwn(vocabularies, table) ? vocabularies[table].kind : 'none';
-  const hashed = field.kind !== 'number' && field.kind !== 'vector' && field.buckets !== undefined;
-  const expected = field.kind === 'number' ? 'quantiles' : hashed ? 'hashed' : 'listed';
+  const expected = field.kind === 'number' ? 'quantiles' : (fixedRows(field)?.kind ?? 'listed');
   if (kind !== expected) fail(`has vocabulary '${table}' of kind ${kind}, expected ${expected} for '${field.name}'`);
+}
+
+/** How many rows, the reserved ones apart, a field's vocabulary has by the schema alone; undefined where it lists what was seen. */
+function fixedRows(field: Field): { kind: VocabularyKind; rows: number } | undefined {
+  if ((field.kind === 'id' || field.kind === 'ids') && field.identity !== undefined)
+    return { kind: 'identity', rows: field.identity };
+  if (field.kind !== 'number' && field.kind !== 'vector' && field.buckets !== undefined)
+    return { kind: 'hashed', rows: field.buckets };
+  return undefined;
+}
+
+function checkVector({ name, length }: VectorField, statistics: VectorStatistics | undefined, fail: Fail): void {
+  if (statistics === undefined) fail(`has no statistics of vector field '${name}'`);
+  const { means, deviations } = statistics;
+  if (means.length !== length || deviations.length !== length)
+    fail(`has ${means.length} means and ${deviations.length} deviations for field '${name}', expected ${length} each`);
+  means.forEach((mean, i) => {
+    checkStatistics(name, { mean, deviation: deviations[i] }, false, fail);
+  });
 }
 
 function checkStatistics(name: string, statistics: NumberStatistics, bucketed: boolean, fail: Fail): void {
@@ -98,11 +117,10 @@ function checkVocabulary(
   const expected =
     field.kind === 'number'
       ? (statistics?.boundaries?.length ?? 0) + 1
-      : field.kind !== 'vector' && field.buckets !== undefined
-        ? field.buckets
-        : words === undefined
+      : (fixedRows(field)?.rows ??
+        (words === undefined
           ? fail(`has no keys of vocabulary '${table}', which field '${field.name}' lists`)
-          : words.length / 2;
+          : words.length / 2));
   if (rows !== expected + firstId)
     fail(`gives vocabulary '${table}' ${rows} rows, expected ${expected + firstId} for field '${field.name}'`);
   if (counts.length !== rows) fail(`has ${counts.length} counts for the ${rows} rows of vocabulary '${table}'`);

@@ -1,3 +1,4 @@
+import { schemaFile } from '../schema/derivedFields.ts';
 import type { Fitted } from '../schema/fitted.ts';
 import { bundleFormat, type Manifest } from './bundle.ts';
 import type { TypedModel } from './checkModel.ts';
@@ -21,19 +22,22 @@ export function createManifest(facts: ManifestFacts, typed: TypedModel, fitted: 
   return {
     format: bundleFormat,
     ...facts,
-    schema: typed.schema,
+    schema: schemaFile(typed.schema),
     model: { architecture, tables: [...tables], steps: [...steps], tasks: [...tasks], losses: [...losses] },
     fitted: {
       vocabularies: Object.fromEntries(
-        [...fitted.vocabularies].map(([table, { rows, words }]) => [
-          table,
-          { kind: words !== undefined ? 'listed' : fitted.numbers.has(table) ? 'quantiles' : 'hashed', rows },
-        ]),
+        [...fitted.vocabularies].map(([table, { kind, rows }]) => [table, { kind, rows }]),
       ),
       numbers: Object.fromEntries(
         [...fitted.numbers].map(([field, { mean, deviation, boundaries }]) => [
           field,
           boundaries === undefined ? { mean, deviation } : { mean, deviation, boundaries: [...boundaries] },
+        ]),
+      ),
+      vectors: Object.fromEntries(
+        [...fitted.vectors].map(([field, { means, deviations }]) => [
+          field,
+          { means: [...means], deviations: [...deviations] },
         ]),
       ),
       columnTypes: Object.fromEntries(fitted.columnTypes),

@@ -5,7 +5,7 @@ import { BatchReader } from './fieldKeys.ts';
 import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
 import { columnTypeOf, type Fitted } from './fitted.ts';
 import type { Keys } from './keys.ts';
-import { bucketise, numbersOf, standardise, vectorsOf } from './numbers.ts';
+import { bucketise, numbersOf, standardise, standardiseVectors, vectorNumbersOf, vectorsOf } from './numbers.ts';
 import { placed } from './rowError.ts';
 import type { Field, IdsField, Schema } from './schema.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -64,11 +64,12 @@ function encodeField(field: Field, reader: BatchReader, fitted: Fitted): Encoded
   switch (field.kind) {
     case 'vector': {
       const name = columnOf(field);
-      return {
-        kind: 'dense',
-        width: field.length,
-        values: vectorsOf(reader.column(name, `field '${field.name}'`), field, name),
-      };
+      const column = reader.column(name, `field '${field.name}'`);
+      if (!field.standardise) return { kind: 'dense', width: field.length, values: vectorsOf(column, field, name) };
+      const statistics = fitted.vectors.get(field.name);
+      assert(statistics !== undefined, `no statistics for '${field.name}'`);
+      const values = standardiseVectors(vectorNumbersOf(column, field, name), field, statistics);
+      return { kind: 'dense', width: field.length, values };
     }
     case 'number': {
       const name = columnOf(field);
@@ -95,12 +96,13 @@ function encodeKeys(field: Field, keys: Keys, fitted: Fitted): EncodedColumn {
     }
     return { kind: 'id', ids };
   }
-  return encodeLists(words, offsets, rowCount, field, vocabulary);
+  return encodeLists(words, offsets, valid, rowCount, field, vocabulary);
 }
 
 function encodeLists(
   words: Int32Array,
   offsets: Int32Array,
+  valid: Uint8Array | undefined,
   rowCount: number,
   field: Field,
   vocabulary: Vocabulary,
@@ -112,7 +114,8 @@ function encodeLists(
   const ids = new Int32Array(cut[rowCount]);
   for (let row = 0; row < rowCount; row++) {
     for (let i = cut[row], from = offsets[row]; i < cut[row + 1]; i++, from++)
-      ids[i] = vocabulary.lookup(words[2 * from], words[2 * from + 1]);
+      ids[i] =
+        valid !== undefined && valid[from] === 0 ? missingId : vocabulary.lookup(words[2 * from], words[2 * from + 1]);
   }
   return { kind: 'ids', offsets: cut, ids, pooling };
 }

@@ -1,6 +1,6 @@
 import { UserError } from '../core/errors.ts';
 import type { Column, ColumnBatch } from './columns.ts';
-import { columnOf } from './fields.ts';
+import { columnOf, isSequence } from './fields.ts';
 import { crossKeys, describeField, type Keys, keysOf } from './keys.ts';
 import type { CrossField, Field, IdField, IdsField } from './schema.ts';
 
@@ -56,6 +56,9 @@ export class BatchReader {
     if (field.kind === 'ids' && column.type !== 'list') {
       throw new UserError(`${what}: kind 'ids' needs a list column; use kind 'id' for one value a row`);
     }
-    return keysOf(column, what);
+    const { type } = column.type === 'list' ? column.items : column;
+    if (field.identity !== undefined && type === 'text')
+      throw new UserError(`${what}: identity needs whole numbers; remove "identity" to keep a vocabulary`);
+    return keysOf(column, what, isSequence(field));
   }
 }

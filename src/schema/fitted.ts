@@ -7,6 +7,8 @@ export interface Fitted {
   readonly vocabularies: ReadonlyMap<string, Vocabulary>;
   /** By field name, for fields of kind number. */
   readonly numbers: ReadonlyMap<string, NumberStatistics>;
+  /** By field name, for standardised fields of kind vector. */
+  readonly vectors: ReadonlyMap<string, VectorStatistics>;
   /** The type each column had in training, by column name: what a request must send. */
   readonly columnTypes: ReadonlyMap<string, ColumnType>;
 }
@@ -17,6 +19,12 @@ export interface NumberStatistics {
   readonly deviation: number;
   /** Upper bounds of all quantile buckets but the last, ascending, in the raw value's unit. */
   readonly boundaries?: readonly number[];
+}
+
+/** Of each of a vector's numbers. */
+export interface VectorStatistics {
+  readonly means: readonly number[];
+  readonly deviations: readonly number[];
 }
 
 export type ItemType = 'integer' | 'number' | 'text';

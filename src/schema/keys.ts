@@ -1,10 +1,11 @@
 import { hashBytes, joinKeys, type KeyHalves } from '../core/hash.ts';
-import { type Column, typeName } from './columns.ts';
+import { type Column, type ListColumn, typeName } from './columns.ts';
 import { RowError } from './rowError.ts';
 
 /**
  * The 64-bit keys of a column: item `i` has its low half at `words[2i]` and its high half at `words[2i + 1]`.
- * With `offsets`, row `r` has the items from `offsets[r]` to `offsets[r+1]`; without, one item, present where `valid` says.
+ * With `offsets`, row `r` has the items from `offsets[r]` to `offsets[r+1]`; without, one item, present where `valid` says. Lists
+ * have `valid` only where items without a value keep their place, as those of a sequence do.
  */
 export interface Keys {
   readonly rowCount: number;
@@ -18,14 +19,16 @@ export interface Keys {
  * all are whole, and its NaNs (how pandas writes a missing id) are no value.
  *
  * @param what how messages name the column: `field 'userId' (column 'user_id')`
+ * @param keepsPlaces whether a list's items without a value stay, as those of a sequence must
  * @throws UserError if a float is not whole
  */
-export function keysOf(column: Column, what: string): Keys {
+export function keysOf(column: Column, what: string, keepsPlaces = false): Keys {
   switch (column.type) {
     case 'list': {
       const items = keysOf(column.items, what);
-      const { words, offsets } = withoutNullItems(items, column.offsets, column.rowCount, column.valid);
-      return { rowCount: column.rowCount, words, offsets };
+      if (keepsPlaces && column.valid === undefined)
+        return { ...items, rowCount: column.rowCount, offsets: column.offsets };
+      return withoutNullItems(items, column, keepsPlaces);
     }
     case 'integer':
       return { rowCount: column.rowCount, words: integerWords(column.values, column.rowCount), valid: column.valid };
@@ -101,23 +104,25 @@ function textWords(offsets: Int32Array, bytes: Uint8Array, count: number): Int32
   return words;
 }
 
-/** Drops null items, and the items of null rows: to a model they are not there. */
-function withoutNullItems(items: Keys, offsets: Int32Array, rowCount: number, rowValid: Uint8Array | undefined) {
-  if (items.valid === undefined && rowValid === undefined) return { words: items.words, offsets };
+/** Drops the items of null rows, and null items where they keep no place: to a model they are not there. */
+function withoutNullItems(items: Keys, { offsets, rowCount, valid: rowValid }: ListColumn, keepsPlaces: boolean): Keys {
+  if (items.valid === undefined && rowValid === undefined) return { rowCount, words: items.words, offsets };
   const kept = new Int32Array(rowCount + 1);
   const words = new Int32Array(items.words.length);
+  const valid = keepsPlaces && items.valid !== undefined ? new Uint8Array(items.rowCount) : undefined;
   let count = 0;
   for (let row = 0; row < rowCount; row++) {
     const from = rowValid !== undefined && rowValid[row] === 0 ? offsets[row + 1] : offsets[row];
     for (let i = from; i < offsets[row + 1]; i++) {
-      if (items.valid !== undefined && items.valid[i] === 0) continue;
+      if (valid !== undefined) valid[count] = (items.valid as Uint8Array)[i];
+      else if (items.valid !== undefined && items.valid[i] === 0) continue;
       words[2 * count] = items.words[2 * i];
       words[2 * count + 1] = items.words[2 * i + 1];
       count++;
     }
     kept[row + 1] = count;
   }
-  return { words: words.subarray(0, 2 * count), offsets: kept };
+  return { rowCount, words: words.subarray(0, 2 * count), offsets: kept, valid };
 }
 
 const itemCount = (keys: Keys, row: number) =>

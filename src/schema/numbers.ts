@@ -1,7 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import type { Column, IntegerColumn } from './columns.ts';
 import { firstId, missingId } from './fields.ts';
-import type { NumberStatistics } from './fitted.ts';
+import type { NumberStatistics, VectorStatistics } from './fitted.ts';
 import { describeField } from './keys.ts';
 import { RowError } from './rowError.ts';
 import type { NumberField, VectorField } from './schema.ts';
@@ -91,6 +91,22 @@ export function bucketise(values: Float64Array, boundaries: readonly number[]): 
  * @throws UserError at the first row of another length
  */
 export function vectorsOf(column: Column, field: VectorField, columnName: string): Float32Array {
+  const values = readVectors(column, field, columnName, new Float32Array(column.rowCount * field.length));
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) values[i] = 0;
+  return values;
+}
+
+/** The same as float64, NaN where there is no number. */
+export function vectorNumbersOf(column: Column, field: VectorField, columnName: string): Float64Array {
+  return readVectors(column, field, columnName, new Float64Array(column.rowCount * field.length));
+}
+
+function readVectors<T extends Float32Array | Float64Array>(
+  column: Column,
+  field: VectorField,
+  columnName: string,
+  out: T,
+): T {
   const what = describeField(field.name, columnName, column);
   if (column.type !== 'list' || column.items.type === 'text') {
     throw new UserError(
@@ -98,7 +114,7 @@ export function vectorsOf(column: Column, field: VectorField, columnName: string
     );
   }
   const { offsets, items, valid } = column;
-  const out = new Float32Array(column.rowCount * field.length);
+  out.fill(Number.NaN);
   for (let row = 0; row < column.rowCount; row++) {
     if (valid !== undefined && valid[row] === 0) continue;
     const length = offsets[row + 1] - offsets[row];
@@ -109,8 +125,29 @@ export function vectorsOf(column: Column, field: VectorField, columnName: string
     for (let i = 0; i < length; i++) {
       const at = offsets[row] + i;
       const value = items.valid !== undefined && items.valid[at] === 0 ? Number.NaN : Number(items.values[at]);
-      const known = Number.isFinite(value) ? value : notFinite(value, field, what, row);
-      out[row * field.length + i] = Number.isNaN(known) ? 0 : known;
+      out[row * length + i] = Number.isFinite(value) ? value : notFinite(value, field, what, row);
+    }
+  }
+  return out;
+}
+
+/**
+ * (x_i − mean_i)/deviation_i of each of a vector's numbers, limited to ±clip; a missing one is the mean, 0.
+ *
+ * @param values [rows, length], row-major, NaN where there is no number
+ */
+export function standardiseVectors(
+  values: Float64Array | Float32Array,
+  { length, clip = defaultClip }: VectorField,
+  { means, deviations }: VectorStatistics,
+): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < length; i++) {
+    const mean = means[i];
+    const scale = 1 / deviations[i];
+    for (let at = i; at < values.length; at += length) {
+      const z = (values[at] - mean) * scale;
+      out[at] = Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
     }
   }
   return out;

@@ -2,8 +2,11 @@ import { bucketOf } from '../core/hash.ts';
 import { firstId, unknownId } from './fields.ts';
 import { emptySlots, enterKey, findKey, indexKeys } from './keyIndex.ts';
 
+export type VocabularyKind = 'listed' | 'hashed' | 'identity' | 'quantiles';
+
 /** Turns raw 64-bit keys into the rows of an embedding table. */
 export interface Vocabulary {
+  readonly kind: VocabularyKind;
   /** Rows of the table, the two reserved ones included. */
   readonly rows: number;
   /** How often each row was seen in training; the reserved rows count what fell on them. */
@@ -61,6 +64,7 @@ export class KeyTable {
  */
 export function listedVocabulary(words: Int32Array, counts: Float64Array, slots = indexKeys(words)): Vocabulary {
   return {
+    kind: 'listed',
     rows: words.length / 2 + firstId,
     counts,
     words,
@@ -74,7 +78,22 @@ export function listedVocabulary(words: Int32Array, counts: Float64Array, slots 
 
 /** A vocabulary that hashes keys into `buckets` rows. */
 export function hashedVocabulary(buckets: number, counts: Float64Array): Vocabulary {
-  return { rows: buckets + firstId, counts, lookup: (lo, hi) => firstId + bucketOf(lo, hi, buckets) };
+  return { kind: 'hashed', rows: buckets + firstId, counts, lookup: (lo, hi) => firstId + bucketOf(lo, hi, buckets) };
+}
+
+/** The vocabulary of whole numbers from 0 up to but not including `size`, each its own row. */
+export function identityVocabulary(size: number, counts: Float64Array): Vocabulary {
+  return {
+    kind: 'identity',
+    rows: size + firstId,
+    counts,
+    lookup: (lo, hi) => (hi === 0 && lo >= 0 && lo < size ? firstId + lo : unknownId),
+  };
+}
+
+/** The vocabulary of a number's quantile buckets, whose keys are rows already. */
+export function quantileVocabulary(counts: Float64Array): Vocabulary {
+  return { kind: 'quantiles', rows: counts.length, counts, lookup: (lo) => lo };
 }
 
 /** Counts keys, then keeps the frequent ones. */

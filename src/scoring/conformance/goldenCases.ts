@@ -81,6 +81,7 @@ function fittedOf(schema: Schema, rows: Readonly<Record<string, number>>): Fitte
   return {
     vocabularies: new Map([...tables].map((table) => [table, vocabulary(table)])),
     numbers: new Map(),
+    vectors: new Map(),
     columnTypes: new Map(),
   };
 }
