@@ -72,7 +72,7 @@ const wasmPagesMax = 2 ** 16;
 /**
  * Maps a file over the pages of a shared WebAssembly memory, the one kind whose bytes V8 does not count. It counts those of an
  * external buffer as memory that collecting garbage could free: a gigabyte makes it start at once, again and again, and
- * costs a load 15 ms in vain.
+ * costs a load 20 ms and more in vain.
  *
  * @returns undefined where that cannot be: of a file above 4 GiB or of no bytes, say
  */
