@@ -12,7 +12,7 @@
 //   lanes, zero(), of(x), ofIntegers(p), load(p[, n]), loadBf16(p[, n]), store(p[, n]), storeBf16(p[, n]), storeU8(p),
 //   storeLanes(p, from, to): lanes `from` to `to` to p[0 .. to − from),
 //   a + b, a - b, a * b, a / b, fma(a, b, c) = a·b + c, max, min, round (to even), roundBf16, scale(x, n) = x·2ⁿ,
-//   sumLanes(x), sumsOf(x): lane i is the sum of x[i], transpose(x): of x[0 .. lanes) in place
+//   sumLanes(x), maxLanes(x), sumsOf(x): lane i is the sum of x[i], transpose(x): of x[0 .. lanes) in place
 // With `n`, only the first n ≤ lanes numbers are touched; other lanes load as 0. No pointer needs an alignment.
 // max(a, b) is `a > b ? a : b` and min likewise: b if either is NaN.
 #if defined(LIMELIGHT_SCALAR)  // rows/scalar.cc and matrix/scalar.cc define it

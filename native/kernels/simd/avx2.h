@@ -86,6 +86,11 @@ inline float sumLanes(Vec x) {
   sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
   return _mm_cvtss_f32(_mm_add_ss(sum, _mm_shuffle_ps(sum, sum, 1)));
 }
+inline float maxLanes(Vec x) {
+  __m128 most = _mm_max_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));
+  most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+  return _mm_cvtss_f32(_mm_max_ss(most, _mm_shuffle_ps(most, most, 1)));
+}
 
 /// Adds pairs of vectors: their halves, then quarters, … side by side, until one vector holds one sum a lane.
 inline Vec sumsOf(const Vec* x) {

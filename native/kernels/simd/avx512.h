@@ -69,6 +69,7 @@ inline Vec roundBf16(Vec x) {
 }
 inline Vec scale(Vec x, Vec n) { return {_mm512_scalef_ps(x.v, n.v)}; }
 inline float sumLanes(Vec x) { return _mm512_reduce_add_ps(x.v); }
+inline float maxLanes(Vec x) { return _mm512_reduce_max_ps(x.v); }
 
 /// Adds pairs of vectors: their halves, then quarters, … side by side, until one vector holds one sum a lane.
 inline Vec sumsOf(const Vec* x) {

@@ -78,6 +78,7 @@ inline Vec scale(Vec x, Vec n) {
   return {vmulq_f32(x.v, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)))};
 }
 inline float sumLanes(Vec x) { return vaddvq_f32(x.v); }
+inline float maxLanes(Vec x) { return vmaxvq_f32(x.v); }
 inline Vec sumsOf(const Vec* x) {
   return {vpaddq_f32(vpaddq_f32(x[0].v, x[1].v), vpaddq_f32(x[2].v, x[3].v))};
 }

@@ -62,6 +62,7 @@ inline Vec scale(Vec x, Vec n) {
   return x * Vec::fromBits(static_cast<uint32_t>(static_cast<int32_t>(n.v) + 127) << 23);
 }
 inline float sumLanes(Vec x) { return x.v; }
+inline float maxLanes(Vec x) { return x.v; }
 inline Vec sumsOf(const Vec* x) { return x[0]; }
 inline void transpose(Vec*) {}
 
