@@ -53,12 +53,14 @@ export interface History {
   /** The newest `arrivedMs` added or time advanced to; -Infinity at first. */
   readonly watermarkMs: number;
   /**
-   * Takes one row in; costs the same whatever the size of the state.
+   * Takes one row in, after advancing to its arrival; costs the same whatever the size of the state. What arrived before the watermark,
+   * by `lateness` at most, counts as arriving at it.
    *
-   * @throws UserError if it arrived before the watermark, has no time, or is of a time beyond `lateness`; the state is unchanged then
+   * @throws UserError if it has no time, arrived longer than `lateness` before the watermark, is an impression longer than `lateness`
+   * before its arrival, or is of a time longer than `lateness` after it; the state is unchanged then
    */
   add(rows: EventRows, row: number): void;
-  /** Lets history see all it may at `nowMs`; going back is no-op up to `lateness`, then a UserError. */
+  /** Lets history see all it may at `nowMs`; going back is a no-op up to `lateness`, then a UserError. What is read does not depend on how often it is called. */
   advance(nowMs: number): void;
   /**
    * What a model sees of row `row` of `keys` at `nowMs`, to which history must have been advanced.
@@ -78,6 +80,22 @@ export interface History {
   overlay(): History;
   /** Keys, values and bytes held. */
   stats(): HistoryStats;
+}
+
+/**
+ * What a request's user and context see of the rows of a catalog (ads, or creatives with their ads' keys): the same bits as
+ * `History.readRow` of each, much faster. `createAdHistory(history, adKeys)` makes it.
+ */
+export interface AdHistory {
+  /** By counter and by sequence of the plan: whether it depends on the catalog's row, so that every row of `out` is written; else row 0 alone. */
+  readonly counterIsOfAd: readonly boolean[];
+  readonly sequenceIsOfAd: readonly boolean[];
+  /**
+   * @param keys the request's, one a key field of the plan, of which row `row` is read; those the catalog has are not looked at
+   * @param ads the first `count` are rows of the catalog
+   * @param out at least `count` rows
+   */
+  read(keys: readonly Keys[], row: number, nowMs: number, ads: Int32Array, count: number, out: HistoryRows): void;
 }
 
 export interface HistoryStats {
