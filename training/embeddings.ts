@@ -58,10 +58,10 @@ export class TrainedTable {
     for (let d = 0; d < size; d++) sums[to + d] += share * gradient[from + d];
   }
 
-  /** Adds whole gradients: of row `ids[i]` from `offset + i·stride`. */
-  addAll(ids: Int32Array, gradient: Float32Array, offset: number, stride: number): void {
+  /** Adds whole gradients: of row `ids[begin + i]` from `offset + i·stride`. */
+  addAll(ids: Int32Array, gradient: Float32Array, offset: number, stride: number, begin = 0, end = ids.length): void {
     const { size } = this;
-    for (let i = 0, from = offset; i < ids.length; i++, from += stride) {
+    for (let i = begin, from = offset; i < end; i++, from += stride) {
       const to = this.placeOf(ids[i]);
       const { sums } = this;
       for (let d = 0; d < size; d++) sums[to + d] += gradient[from + d];

@@ -8,11 +8,13 @@ import type { EncodedColumn, EncodedDense } from '../src/schema/encoded.ts';
 import { tableOf, unknownId } from '../src/schema/fields.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
 import { type EmbedPlan, gather, gatherDense, gatherGroups, planEmbed } from '../src/scoring/gather.ts';
+import { gatherSequence, planSequence, type SequencePlan } from '../src/scoring/gatherSequence.ts';
 import type { Learner, LearnerOptions, LearnerState } from '../src/scoring/learner.ts';
 import type { TrainingOptions } from './config.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
 import { dropIds, dropProbabilities, scatter, type TableState, TrainedTable } from './embeddings.ts';
 import { initialWeights, type Weights } from './parameters.ts';
+import { scatterSequence } from './scatterSequence.ts';
 
 /** What it takes to go on as if training had not stopped. */
 export interface TrainerState {
@@ -36,6 +38,7 @@ export class Trainer {
   private readonly inputs: TrainerInputs;
   private readonly tables = new Map<string, TrainedTable>();
   private readonly plans = new Map<string, EmbedPlan>();
+  private readonly sequences = new Map<string, SequencePlan>();
   private readonly dropout = new Map<string, Float32Array>();
   private readonly buffers = new Map<string, Float32Array>();
   private stepCount = 0;
@@ -56,6 +59,8 @@ export class Trainer {
       );
     }
     for (const { output, steps } of gatherGroups(typed)) this.plans.set(output, planEmbed(steps, typed, weights));
+    for (const step of typed.model.steps)
+      if (step.op === 'embedSequence') this.sequences.set(step.output, planSequence(step, typed, weights));
     const { idDropout } = options;
     if (idDropout === undefined || idDropout.max === 0) return;
     for (const field of typed.schema.fields) {
@@ -75,7 +80,9 @@ export class Trainer {
     const { typed, options } = this.inputs;
     this.stepCount++;
     const fields = this.withDropout(chunk.fields);
-    const labels = typed.model.losses.map((loss) => chunk.labels.get(loss.label) as Float32Array);
+    const labels = typed.model.losses.map(
+      ({ label }) => chunk.targets?.get(label) ?? (chunk.labels.get(label) as Float32Array),
+    );
     const batch = {
       rowCount: chunk.rowCount,
       inputs: this.gathered(chunk.rowCount, fields),
@@ -84,7 +91,9 @@ export class Trainer {
     };
     const { losses, gradients } = this.learner.step(batch, options.learningRate * decay);
     for (const [output, gradient] of gradients) {
-      scatter(this.plans.get(output) as EmbedPlan, fields, chunk.rowCount, gradient, this.tables);
+      const sequence = this.sequences.get(output);
+      if (sequence !== undefined) scatterSequence(sequence, fields, chunk.rowCount, gradient, this.tables);
+      else scatter(this.plans.get(output) as EmbedPlan, fields, chunk.rowCount, gradient, this.tables);
     }
     for (const table of this.tables.values()) table.update(options.embeddingLearningRate * decay, this.stepCount);
     return losses;
@@ -115,6 +124,11 @@ export class Trainer {
     for (const [output, plan] of this.plans) {
       const out = this.buffer(output, rows * plan.width);
       gather(plan, fields, rows, out);
+      inputs.set(output, out);
+    }
+    for (const [output, plan] of this.sequences) {
+      const out = this.buffer(output, rows * plan.width);
+      gatherSequence(plan, fields, rows, out);
       inputs.set(output, out);
     }
     for (const step of this.inputs.typed.model.steps) {

@@ -35,3 +35,31 @@ export const crossOptions = {
     }),
   ),
 };
+
+/** How the architectures that attend read sequences. */
+export const sequenceOptions = {
+  attention: Type.Optional(
+    Type.Object(
+      {
+        units: Type.Optional(Units('Width in which events and the ad are compared; 32 where absent.')),
+        weights: Type.Optional(
+          Type.Union([Type.Literal('softmax'), Type.Literal('sigmoid')], {
+            description: 'softmax, where absent: weights add up to 1; sigmoid: each event by itself.',
+          }),
+        ),
+      },
+      { additionalProperties: false, description: 'Of each sequence’s events by how they fit the ad.' },
+    ),
+  ),
+  pooling: Type.Optional(
+    Type.Union([Type.Literal('attend'), Type.Literal('mean'), Type.Literal('last')], {
+      description:
+        'What a sequence becomes: its events weighed by how they fit the ad (where absent), their mean, or the latest.',
+    }),
+  ),
+};
+
+export interface SequenceOptions {
+  readonly attention?: { readonly units?: number; readonly weights?: 'softmax' | 'sigmoid' };
+  readonly pooling?: 'attend' | 'mean' | 'last';
+}

@@ -3,7 +3,7 @@ import { architecture, defaultHidden, mlpOptions } from './architecture.ts';
 import { embeddingSizeOption } from './fm.ts';
 import { StepList } from './stepList.ts';
 
-/** DeepFM: a factorisation machine and a perceptron over the same embeddings. Guo et al. 2017. */
+/** DeepFM: a factorisation machine and a perceptron over the same embeddings, the latter over sequences’ means too. Guo et al. 2017. */
 export const deepFm = architecture({
   name: 'deep-fm',
   summary: 'factorisation machine beside an MLP over shared embeddings',
@@ -13,7 +13,8 @@ export const deepFm = architecture({
     const numbers = list.inputs();
     const embeddings = list.embedAll('embeddings', embeddingSize);
     const pairs = embeddings === undefined ? [] : [list.push({ op: 'fm', inputs: [embeddings], output: 'fm' })];
-    const x = embeddings === undefined ? numbers : [embeddings, ...numbers];
+    const others = [...list.pool(list.sequences('sequence', embeddingSize), 'mean'), ...numbers];
+    const x = embeddings === undefined ? others : [embeddings, ...others];
     const top = list.mlp(x, hidden, dropout, 'hidden');
     return list.finish((label) => {
       const deep = list.dense(top, 1, `${label}.deep`, 'linear', false);

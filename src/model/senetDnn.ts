@@ -1,13 +1,13 @@
 import Type from 'typebox';
-import { isEmbedded } from '../schema/fields.ts';
-import { architecture, crossOptions, defaultHidden, mlpOptions } from './architecture.ts';
+import { isEmbedded, isSequence } from '../schema/fields.ts';
+import { architecture, crossOptions, defaultHidden, mlpOptions, sequenceOptions } from './architecture.ts';
 import { StepList } from './stepList.ts';
 import { Activation } from './steps.ts';
 
 /**
  * SENet-weighted embeddings and a multi-layer perceptron, with one logit a label:
  *
- *   x = concat_f(gate_f · e_f), numbers      h = mlp(x)      logit = w · [h, cross(x), low-rank inner products] + b
+ *   x = concat_f(gate_f · e_f), attended sequences, numbers      h = mlp(x)      logit = w · [h, cross(x), low-rank inner products] + b
  *
  * @see Huang et al. 2019, "FiBiNET"; Zhang et al. 2023, "FiBiNet++" (inner products); Wang et al. 2021, "DCN V2" (cross)
  */
@@ -18,6 +18,7 @@ export const senetDnn = architecture({
     {
       ...mlpOptions,
       ...crossOptions,
+      ...sequenceOptions,
       reduction: Type.Optional(
         Type.Number({ minimum: 1, description: 'Fields per hidden unit of the gates; 3 where absent.' }),
       ),
@@ -45,10 +46,11 @@ export const senetDnn = architecture({
     } = options;
     const list = new StepList('senet-dnn', schema);
     const embeddings = list.embedAll('embeddings');
-    const parts = list.inputs();
+    const parts = [...list.readSequences('embeddings', options), ...list.inputs()];
     const pairs: string[] = [];
     if (embeddings !== undefined) {
-      const units = Math.max(1, Math.round(schema.fields.filter(isEmbedded).length / reduction));
+      const fieldCount = schema.fields.filter((field) => isEmbedded(field) && !isSequence(field)).length;
+      const units = Math.max(1, Math.round(fieldCount / reduction));
       const activation = options.gateActivation ?? 'doubleSigmoid';
       const gates = list.push({ op: 'senet', inputs: [embeddings], units, activation, output: 'gates' });
       const gated = list.push({ op: 'gate', inputs: [embeddings, gates], output: 'gated' });

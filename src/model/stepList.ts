@@ -1,6 +1,8 @@
-import { embeddingSize, isEmbedded, scopeOfField, tableOf } from '../schema/fields.ts';
-import type { Schema } from '../schema/schema.ts';
-import { scopes } from '../schema/scopes.ts';
+import { defaultMaxItems } from '../schema/encoder.ts';
+import { embeddingSize, isEmbedded, isSequence, scopeOfField, tableOf } from '../schema/fields.ts';
+import type { Field, IdsField, Schema } from '../schema/schema.ts';
+import { type Scope, scopes } from '../schema/scopes.ts';
+import type { SequenceOptions } from './architecture.ts';
 import type { Activation, Loss, Model, Step, TableSpec, Task } from './steps.ts';
 
 /** Builds a model's list of steps; what the architectures have in common. */
@@ -21,29 +23,100 @@ export class StepList {
   }
 
   /**
-   * Looks all embedded fields up, scope by scope, so that each is gathered no more often than it must be.
+   * Looks all embedded fields up, scope by scope, so that each is gathered no more often than it must be; those that sequences are
+   * compared with by themselves.
    *
    * @param size numbers an embedding; each field's own where absent
    * @param suffix tells the tables apart from others with the same vocabulary
    * @returns the fields value, or undefined if the schema embeds none
    */
   embedAll(output: string, size?: number, suffix = ''): string | undefined {
-    const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
     const parts: string[] = [];
-    for (const scope of scopes) {
-      const fields = this.schema.fields.filter((field) => isEmbedded(field) && scopeOfField(field, byName) === scope);
-      if (fields.length === 0) continue;
-      const tables = fields.map((field) => {
-        const vocabulary = tableOf(field) as string;
-        const name = vocabulary + suffix;
-        this.tables.set(name, { name, vocabulary, size: size ?? embeddingSize(field) });
-        return name;
-      });
-      parts.push(
-        this.push({ op: 'embed', inputs: fields.map((field) => field.name), tables, output: `${output}.${scope}` }),
-      );
+    for (const [scope, fields] of this.embedGroups()) {
+      const inputs = fields.map((field) => field.name);
+      const tables = fields.map((field) => this.table(field, size, suffix));
+      parts.push(this.push({ op: 'embed', inputs, tables, output: `${output}.${scope}` }));
     }
     return parts.length < 2 ? parts[0] : this.push({ op: 'stack', inputs: parts, output });
+  }
+
+  /** Embedded fields by scope; of the ad and creative, `ad.query` and `creative.query` apart from the rest. */
+  private embedGroups(): Map<string, Field[]> {
+    const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
+    const queries = this.queryFields();
+    const groups = new Map<string, Field[]>();
+    for (const scope of scopes) {
+      for (const field of this.schema.fields) {
+        if (!isEmbedded(field) || isSequence(field) || scopeOfField(field, byName) !== scope) continue;
+        const group = queries.has(field) ? `${scope}.query` : scope;
+        groups.set(group, [...(groups.get(group) ?? []), field]);
+      }
+    }
+    return groups;
+  }
+
+  /** The ad's and creative's fields that share a table with a sequence; all of theirs where none does. */
+  private queryFields(): ReadonlySet<Field> {
+    const { fields } = this.schema;
+    const tables = new Set(fields.filter(isSequence).map(tableOf));
+    if (tables.size === 0) return new Set();
+    const byName = new Map(fields.map((field) => [field.name, field]));
+    const adSide = new Set<Scope>(['ad', 'creative']);
+    const embedded = fields.filter(
+      (field) => isEmbedded(field) && !isSequence(field) && adSide.has(scopeOfField(field, byName)),
+    );
+    const alike = embedded.filter((field) => tables.has(tableOf(field)));
+    return new Set(alike.length > 0 ? alike : embedded);
+  }
+
+  /** The model's table of a field. */
+  private table(field: Field, size: number | undefined, suffix: string): string {
+    const vocabulary = tableOf(field) as string;
+    const name = vocabulary + suffix;
+    this.tables.set(name, { name, vocabulary, size: size ?? embeddingSize(field) });
+    return name;
+  }
+
+  /**
+   * Looks the sequences up, each the lists whose names begin alike: `recent.adId` and `recent.action`.
+   *
+   * @param size, suffix as of `embedAll`
+   */
+  sequences(output: string, size?: number, suffix = ''): string[] {
+    const groups = new Map<string, IdsField[]>();
+    for (const field of this.schema.fields.filter(isSequence)) {
+      const [name] = field.name.split('.');
+      groups.set(name, [...(groups.get(name) ?? []), field]);
+    }
+    return [...groups].map(([name, fields]) => {
+      const inputs = fields.map((field) => field.name);
+      const tables = fields.map((field) => this.table(field, size, suffix));
+      const length = Math.max(...fields.map(({ maxItems = defaultMaxItems }) => maxItems));
+      return this.push({ op: 'embedSequence', inputs, tables, length, output: `${output}.${name}` });
+    });
+  }
+
+  /** Each sequence as one vector. */
+  pool(sequences: readonly string[], mode: 'mean' | 'last'): string[] {
+    return sequences.map((name) => this.push({ op: 'pool', inputs: [name], mode, output: `${name}.${mode}` }));
+  }
+
+  /**
+   * Each sequence as one vector: weighed by what of the ad it can be compared with, or pooled.
+   *
+   * @param embeddings the output `embedAll` was given
+   */
+  readSequences(embeddings: string, { attention = {}, pooling = 'attend' }: SequenceOptions): string[] {
+    const sequences = this.sequences('sequence');
+    const queries = [...this.embedGroups().keys()].filter((group) => group.endsWith('.query'));
+    if (pooling !== 'attend' || queries.length === 0 || sequences.length === 0)
+      return this.pool(sequences, pooling === 'last' ? 'last' : 'mean');
+    const parts = queries.map((group) => `${embeddings}.${group}`);
+    const query = parts.length === 1 ? parts[0] : this.push({ op: 'concat', inputs: parts, output: 'query' });
+    const { units = 32, weights = 'softmax' } = attention;
+    return sequences.map((name) =>
+      this.push({ op: 'attend', inputs: [name, query], units, weights, output: `${name}.attended` }),
+    );
   }
 
   /** The dense fields, one value a scope. */
@@ -62,11 +135,13 @@ export class StepList {
     return this.push({ op: 'dense', inputs, units, activation, bias, output });
   }
 
-  /** The first-order part of LR, FM and DeepFM: a weight for each id, and one for each number. */
+  /** The first-order part of LR, FM and DeepFM: a weight for each id, the mean of a sequence’s, and one for each number. */
   linear(numbers: string[], label: string): string[] {
     const weights = this.embedAll(`${label}.linear`, 1, `.${label}.linear`);
     const parts = weights === undefined ? [] : [weights];
-    if (numbers.length > 0) parts.push(this.dense(numbers, 1, `${label}.numbers`, 'linear', false));
+    const pooled = this.pool(this.sequences(`${label}.linear.sequence`, 1, `.${label}.linear`), 'mean');
+    const others = [...numbers, ...pooled];
+    if (others.length > 0) parts.push(this.dense(others, 1, `${label}.numbers`, 'linear', false));
     return parts;
   }
 

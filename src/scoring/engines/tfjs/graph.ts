@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { TypedModel } from '../../../model/checkModel.ts';
-import type { Op, Step, StepOf } from '../../../model/steps.ts';
-import type { FieldsType, ValueType } from '../../../model/values.ts';
+import { type FieldStep, type Op, readsFields, type Step, type StepOf } from '../../../model/steps.ts';
+import type { FieldsType, SequenceType, ValueType } from '../../../model/values.ts';
 import type { Ops } from './ops.ts';
 
 /** What some steps do in training only; where absent they pass their input on. */
@@ -20,9 +20,10 @@ interface StepInputs {
 }
 
 const sizesOf = (type: ValueType) => (type as FieldsType).sizes;
+const lengthOf = (type: ValueType) => (type as SequenceType).length;
 const fieldsAndSize = (type: ValueType) => [sizesOf(type).length, sizesOf(type)[0]] as const;
 
-const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, given: StepInputs) => Tensor2D } = {
+const run: { readonly [O in Exclude<Op, FieldStep['op']>]: (step: StepOf<O>, given: StepInputs) => Tensor2D } = {
   stack: (_, { ops, values }) => ops.concat(values),
   concat: (_, { ops, values }) => ops.concat(values),
   senet(step, { ops, values: [x], types, weights }) {
@@ -43,6 +44,11 @@ const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, g
     const total = values.map((value) => ops.sumWidth(value)).reduce((a, b) => ops.add(a, b));
     return step.bias ? ops.addBias(total, weights('b')) : total;
   },
+  attend(step, { ops, values: [events, x], types, weights }) {
+    const query = ops.dense(x, weights('wq'), weights('bq'), 'linear');
+    return ops.attend(events, query, weights('wk'), lengthOf(types[0]), step.weights);
+  },
+  pool: (step, { ops, values: [events], types }) => ops.pool(events, lengthOf(types[0]), step.mode),
   add: (_, { ops, values }) => values.reduce((a, b) => ops.add(a, b)),
   multiply: (_, { ops, values }) => values.reduce((a, b) => ops.multiply(a, b)),
   softmax: (_, { ops, values: [x] }) => ops.softmax(x),
@@ -53,7 +59,7 @@ const run: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, g
 /**
  * Runs a model's steps on TensorFlow.js: forward in service, and under the tape in training. Call it within `tf.tidy`.
  *
- * @param leaves what is made outside, [rows, width] or [1, width]: the outputs of the embed and input steps, or of a stack in
+ * @param leaves what is made outside, [rows, width] or [1, width]: the outputs of the steps that read fields, or of a stack in
  *   place of the embed steps that it alone reads
  * @param parameter a learned tensor by its full name, `<step output>.<name>`
  * @returns every value by name; several names may share one tensor
@@ -66,7 +72,7 @@ export function runGraph(
 ): Map<string, Tensor2D> {
   const values = new Map(leaves);
   for (const step of typed.model.steps) {
-    if (step.op === 'embed' || step.op === 'input' || leaves.has(step.output)) continue;
+    if (readsFields(step) || leaves.has(step.output)) continue;
     const execute = run[step.op] as (step: Step, given: StepInputs) => Tensor2D;
     const result = execute(step, {
       ops,

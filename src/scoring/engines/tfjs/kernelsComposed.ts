@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Activation } from '../../../model/steps.ts';
 import { type Kernel, setKernel, type Tf } from './kernels.ts';
 
@@ -21,6 +21,7 @@ export function registerComposedKernels(tf: Tf, backendName: string, reluGrad: R
   registerFields(tf, set);
   registerPairs(tf, set);
   registerRows(tf, set);
+  registerSequences(tf, set);
 }
 
 type SetKernel = (
@@ -141,4 +142,53 @@ function registerRows(tf: Tf, set: SetKernel): void {
   set('RowSums', ({ x }) => tf.sum(x, 1, true));
   set('SpreadRows', ({ v }, { width }) => tf.mul(v, tf.ones([1, width as number])));
   set('SoftmaxGrad', ({ dy, y }) => tf.mul(y, tf.sub(dy, tf.sum(tf.mul(dy, y), 1, true))));
+}
+
+/** Batches of small products; where no event is, scores are so low that no weight is left. */
+function registerSequences(tf: Tf, set: SetKernel): void {
+  /** k as [rows, length, size], and [rows, length, 1]: 1 where an event is. */
+  const eventsOf = (k: Tensor, length: number) => {
+    const events = tf.reshape(k, [k.shape[0], length, (k.shape[1] as number) / length]) as Tensor3D;
+    const last = tf.slice(events, [0, 0, events.shape[2] - 1], [-1, -1, 1]);
+    return { events, there: tf.cast(tf.greater(last, 0), 'float32') };
+  };
+  /** a, [rows, length, 1]. */
+  const sharesOf = ({ events, there }: ReturnType<typeof eventsOf>, u: Tensor, weights: unknown) => {
+    const scores = tf.matMul(events, tf.expandDims(u, 2));
+    if (weights === 'sigmoid') return tf.mul(tf.sigmoid(scores), there);
+    const shifted = tf.add(scores, tf.mul(tf.sub(there, 1), 1e30));
+    return tf.mul(tf.reshape(tf.softmax(tf.squeeze(shifted, [2])), there.shape), there);
+  };
+  const sumOver = (shares: Tensor, events: Tensor) => tf.squeeze(tf.matMul(shares, events, true, false), [1]);
+  /** What each event counts in a pool, [rows, length, 1]. */
+  const poolShares = (there: Tensor, mode: unknown) => {
+    if (mode === 'mean') return tf.div(there, tf.maximum(tf.sum(there, 1, true), 1));
+    const first = tf.oneHot(tf.tensor1d([0], 'int32'), there.shape[1] as number);
+    return tf.mul(there, tf.reshape(tf.cast(first, 'float32'), [1, -1, 1]));
+  };
+
+  set('Attend', ({ k, u }, { length, weights }) => {
+    const given = eventsOf(k, length as number);
+    return sumOver(sharesOf(given, u, weights), given.events);
+  });
+  set('AttendGrad', ({ dy, k, u }, { length, weights }) => {
+    const given = eventsOf(k, length as number);
+    const a = sharesOf(given, u, weights);
+    const dyRow = tf.expandDims(dy, 1);
+    const da = tf.matMul(given.events, dyRow, false, true);
+    const ds =
+      weights === 'sigmoid'
+        ? tf.mul(da, tf.mul(a, tf.sub(1, a)))
+        : tf.mul(a, tf.sub(da, tf.sum(tf.mul(a, da), 1, true)));
+    const dk = tf.add(tf.mul(a, dyRow), tf.mul(ds, tf.expandDims(u, 1)));
+    return [tf.reshape(dk, k.shape), sumOver(ds, given.events)];
+  });
+  set('Pool', ({ k }, { length, mode }) => {
+    const { events, there } = eventsOf(k, length as number);
+    return sumOver(poolShares(there, mode), events);
+  });
+  set('PoolGrad', ({ dy, k }, { length, mode }) => {
+    const { there } = eventsOf(k, length as number);
+    return tf.reshape(tf.mul(poolShares(there, mode), tf.expandDims(dy, 1)), k.shape);
+  });
 }

@@ -2,6 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Activation } from '../../../model/steps.ts';
 import * as loops from './kernelLoops.ts';
 import { type Kernel, kernelOf, setKernel, type Tf } from './kernels.ts';
+import * as sequences from './sequenceLoops.ts';
 
 /** A backend's tensors as JavaScript arrays. */
 export interface HostMemory {
@@ -28,6 +29,7 @@ export function registerHostKernels(tf: Tf, backendName: string, memory: HostMem
   registerDense(tf, backendName, memory);
   registerFields(tf, backendName, memory);
   registerRows(tf, backendName, memory);
+  registerSequences(tf, backendName, memory);
 }
 
 /**
@@ -173,5 +175,35 @@ function registerRows(tf: Tf, backendName: string, memory: HostMemory): void {
     const dz = make(y.shape);
     loops.softmaxGrad(view(dy), view(y), view(dz), y.shape[0], y.shape[1]);
     return dz;
+  });
+}
+
+function registerSequences(tf: Tf, backendName: string, memory: HostMemory): void {
+  const { make, view } = memory;
+  const set = (name: string, kernel: Kernel) => setKernel(tf, backendName, `Limelight${name}`, kernel);
+  const lengthOf = (attrs: Record<string, unknown>) => attrs.length as number;
+  const weightsOf = (attrs: Record<string, unknown>) => attrs.weights as 'softmax' | 'sigmoid';
+  const isMean = (attrs: Record<string, unknown>) => attrs.mode === 'mean';
+
+  set('Attend', ({ inputs: { k, u }, attrs }) => {
+    const y = make(u.shape);
+    sequences.attend(view(k), view(u), view(y), u.shape[0], lengthOf(attrs), weightsOf(attrs));
+    return y;
+  });
+  set('AttendGrad', ({ inputs: { dy, k, u }, attrs }) => {
+    const [dk, du] = [make(k.shape), make(u.shape)];
+    const gradients = { dk: view(dk), du: view(du) };
+    sequences.attendGrad(view(dy), view(k), view(u), gradients, u.shape[0], lengthOf(attrs), weightsOf(attrs));
+    return [dk, du];
+  });
+  set('Pool', ({ inputs: { k }, attrs }) => {
+    const y = make([k.shape[0], k.shape[1] / lengthOf(attrs)]);
+    sequences.pool(view(k), view(y), k.shape[0], lengthOf(attrs), isMean(attrs));
+    return y;
+  });
+  set('PoolGrad', ({ inputs: { dy, k }, attrs }) => {
+    const dk = make(k.shape);
+    sequences.poolGrad(view(dy), view(k), view(dk), k.shape[0], lengthOf(attrs), isMean(attrs));
+    return dk;
   });
 }

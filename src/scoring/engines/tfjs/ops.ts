@@ -137,6 +137,35 @@ export function createOps(tf: Tf) {
         (dy, [x]) => run('FmGrad', { dy, x }, { fields, dim }),
       ),
 
+    /**
+     * y = Σ_i a_i k_i over the events that are there, a = softmax or σ of ⟨q, Wkᵀ k_i⟩ / √units. Since that is ⟨Wk q, k_i⟩ / √units, an
+     * event costs its size, not units times that.
+     * @param events k, [rows, length · size] @param query q, [rows, units] @param wk [size, units] @returns [rows, size]
+     */
+    attend(events: Tensor2D, query: Tensor2D, wk: Tensor2D, length: number, weights: 'softmax' | 'sigmoid'): Tensor2D {
+      const [k, q] = alignRows([events, query]);
+      const scale = 1 / Math.sqrt(q.shape[1]);
+      const directions = (q: Tensor2D, wk: Tensor2D) => tf.mul(tf.matMul(q, wk, false, true), scale);
+      return op(
+        [k, q, wk],
+        () => run('Attend', { k, u: directions(q, wk) }, { length, weights }),
+        (dy, [k, q, wk]) => {
+          const u = directions(q, wk);
+          const [dk, du] = run<Tensor2D[]>('AttendGrad', { dy, k, u }, { length, weights });
+          const scaled = tf.mul(du, scale) as Tensor2D;
+          return [dk, tf.matMul(scaled, wk), tf.matMul(scaled, q, true, false)];
+        },
+      );
+    },
+
+    /** The mean of the events that are there, or the first. @param events [rows, length · size] @returns [rows, size] */
+    pool: (events: Tensor2D, length: number, mode: 'mean' | 'last'): Tensor2D =>
+      op(
+        [events],
+        () => run('Pool', { k: events }, { length, mode }),
+        (dy, [k]) => run('PoolGrad', { dy, k }, { length, mode }),
+      ),
+
     /** x0 ⊙ (xl W + b) + xl. @param weights [n, n] @see Wang et al. 2021, "DCN V2", equation 1 */
     crossFull,
 

@@ -2,9 +2,11 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { assert } from '../../../core/errors.ts';
 import { sigmoid } from '../../../core/numerics.ts';
 import type { Bundle } from '../../../model/bundle.ts';
-import type { Step } from '../../../model/steps.ts';
+import { type FieldStep, readsFields } from '../../../model/steps.ts';
+import { type ValueType, widthOf } from '../../../model/values.ts';
 import type { EncodedDense } from '../../../schema/encoded.ts';
-import { type EmbedPlan, gather, gatherDense, planEmbed, rowsOfFields } from '../../gather.ts';
+import { gather, gatherDense, planEmbed, rowsOfFields } from '../../gather.ts';
+import { gatherSequence, planSequence } from '../../gatherSequence.ts';
 import { createInputCheck } from '../../input.ts';
 import type { Scorer, ScoringInput } from '../../scorer.ts';
 import { type LoadedBackend, useBackend } from './backend.ts';
@@ -21,8 +23,7 @@ export function createTfjsScorer(bundle: Pick<Bundle, 'typed' | 'weights' | 'fit
   useBackend(loaded);
   const ops = createOps(tf);
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
-  const leafSteps = typed.model.steps.filter((step) => step.op === 'embed' || step.op === 'input');
-  const leaves = leafSteps.map((step) => createLeaf(step, bundle));
+  const leaves = typed.model.steps.filter(readsFields).map((step) => createLeaf(step, bundle));
   const parameters = uploadParameters(tf, bundle);
   const logitNames = [...new Set(typed.model.tasks.flatMap((task) => task.logits))];
 
@@ -75,27 +76,45 @@ function uploadParameters(tf: LoadedBackend['tf'], { typed, weights }: Pick<Bund
   return parameters;
 }
 
-/** An embed or input step: gathers its rows and hands them to the backend. */
+/** A step that reads fields: gathers its rows and hands them to the backend. */
 interface Leaf {
   readonly output: string;
   upload(tf: LoadedBackend['tf'], input: ScoringInput): Tensor2D;
 }
 
-function createLeaf(step: Step, { typed, weights }: Pick<Bundle, 'typed' | 'weights'>): Leaf {
-  const plan: EmbedPlan | undefined = step.op === 'embed' ? planEmbed(step, typed, weights) : undefined;
+type Gather = (fields: ScoringInput['fields'], rows: number, out: Float32Array) => void;
+
+function createLeaf(step: FieldStep, bundle: Pick<Bundle, 'typed' | 'weights'>): Leaf {
+  const width = widthOf(bundle.typed.values.get(step.output)?.type as ValueType);
+  const gatherStep = gatherOf(step, bundle);
   return {
     output: step.output,
     upload(tf, { fields }) {
       const rows = rowsOfFields(fields, step.inputs);
-      const dense = plan === undefined ? step.inputs.map((name) => fields.get(name) as EncodedDense) : [];
-      const width = plan?.width ?? dense.reduce((sum, column) => sum + column.width, 0);
       // A new array each time, since a backend may keep it.
       const values = new Float32Array(rows * width);
-      if (plan === undefined) gatherDense(dense, rows, values);
-      else gather(plan, fields, rows, values);
+      gatherStep(fields, rows, values);
       return tf.tensor2d(values, [rows, width], 'float32');
     },
   };
+}
+
+function gatherOf(step: FieldStep, { typed, weights }: Pick<Bundle, 'typed' | 'weights'>): Gather {
+  switch (step.op) {
+    case 'embed': {
+      const plan = planEmbed(step, typed, weights);
+      return (fields, rows, out) => gather(plan, fields, rows, out);
+    }
+    case 'embedSequence': {
+      const plan = planSequence(step, typed, weights);
+      return (fields, rows, out) => gatherSequence(plan, fields, rows, out);
+    }
+    case 'input':
+      return (fields, rows, out) => {
+        const columns = step.inputs.map((name) => fields.get(name) as EncodedDense);
+        gatherDense(columns, rows, out);
+      };
+  }
 }
 
 function multiplySigmoid(p: Float32Array, logits: Float32Array): void {
