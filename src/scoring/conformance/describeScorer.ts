@@ -11,7 +11,7 @@ import { probabilitiesOf } from '../engines/reference/scorer.ts';
 import type { Scorer, ScoringInput } from '../scorer.ts';
 import { type Answers, copyOf, expectClose } from './answers.ts';
 import { goldenCases } from './goldenCases.ts';
-import { randomBundle, randomInput } from './randomBundle.ts';
+import { historyFields, randomBundle, randomInput, sampleFields } from './randomBundle.ts';
 import { randomModel } from './randomModel.ts';
 import { oneRow, repeatRows } from './rows.ts';
 
@@ -19,6 +19,7 @@ import { oneRow, repeatRows } from './rows.ts';
 const rich: Readonly<Record<string, unknown>> = {
   'senet-dnn': { hidden: [17, 8], crossLayers: 2, crossRank: 5, innerUnits: 3, dropout: 0.2 },
   'dcn-v2': { hidden: [9], crossLayers: 3, crossRank: null },
+  din: { hidden: [16], attention: { units: 8, weights: 'sigmoid' } },
   'deep-fm': { hidden: [16, 16, 3], embeddingSize: 5 },
 };
 
@@ -52,9 +53,20 @@ export function describeScorer(
 
   describe(`${name} agrees with the reference engine`, () => {
     describe.each(architectures.map(({ name }) => name))('on %s', (architecture) => {
-      const bundle = randomBundle({ random: createRandom(7), architecture, options: rich[architecture] });
+      const options = rich[architecture];
+      const plain = randomBundle({ random: createRandom(7), architecture, options });
+      const fields = [...sampleFields, ...historyFields];
+      const remembering = randomBundle({ random: createRandom(7), architecture, options, fields });
 
-      it.each([0, 1, 2, 33, 1000])('with %i rows, whether the request’s fields come once or repeated', async (rows) => {
+      it.each([
+        ['0 rows', plain, 0],
+        ['1 row', plain, 1],
+        ['2 rows', plain, 2],
+        ['33 rows', plain, 33],
+        ['1000 rows', plain, 1000],
+        ['history, 1 row', remembering, 1],
+        ['history, 200 rows', remembering, 200],
+      ])('with %s, whether the request’s fields come once or repeated', async (_, bundle, rows) => {
         const once = randomInput(bundle, rows, createRandom(rows), 'request');
         const repeated = repeatRows(once);
         const [fromOne, fromAll] = await scoresOf(bundle, once, repeated);
@@ -69,7 +81,7 @@ export function describeScorer(
         fc.asyncProperty(fc.nat(), fc.nat(12), fc.constantFrom(1, 2, 19), async (seed, stepCount, rows) => {
           const random = createRandom(seed);
           const model = (schema: Bundle['typed']['schema']) => randomModel(schema, random, stepCount);
-          const bundle = randomBundle({ random, model, rowCount: 40 });
+          const bundle = randomBundle({ random, model, rowCount: 40, fields: [...sampleFields, ...historyFields] });
           const input = randomInput(bundle, rows, random, random.next() < 0.7 ? 'request' : undefined);
           const [scores] = await scoresOf(bundle, input);
           expectClose(scores, reference(bundle, input), tolerance * Math.max(1, largestValue(bundle, input)));

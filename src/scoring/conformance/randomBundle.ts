@@ -10,11 +10,11 @@ import type { Model } from '../../model/steps.ts';
 import { takenFields } from '../../model/takenFields.ts';
 import type { EncodedColumn } from '../../schema/encoded.ts';
 import { createEncoder } from '../../schema/encoder.ts';
-import { columnOf, scopeOfField } from '../../schema/fields.ts';
+import { columnOf, isSequence, scopeOfField } from '../../schema/fields.ts';
 import { Fitter } from '../../schema/fit.ts';
 import type { Fitted } from '../../schema/fitted.ts';
 import { parseSchema } from '../../schema/parseSchema.ts';
-import type { Field, Schema } from '../../schema/schema.ts';
+import type { Field, HistoryField, IdsField, Schema } from '../../schema/schema.ts';
 import { measureActivations } from '../activations.ts';
 import { createReferenceScorer } from '../engines/reference/scorer.ts';
 import { batchFromJson, makeGolden } from '../golden.ts';
@@ -35,6 +35,13 @@ export const sampleFields: readonly Field[] = [
   { name: 'userKeyword', kind: 'cross', of: ['userId', 'keywords'], size: 8, buckets: 50 },
 ];
 
+/** A request's sequence and a candidate's, which share tables with the sample's fields, and a counter. */
+export const historyFields: readonly HistoryField[] = [
+  { name: 'recent', kind: 'sequence', by: 'userId', length: 6, items: ['adId', 'imageId'], actions: ['click'] },
+  { name: 'shown', kind: 'sequence', by: 'adId', length: 3, items: ['userId'], gapSize: 0 },
+  { name: 'clicks', kind: 'counter', by: ['userId'], values: ['count', { rate: 'click' }] },
+];
+
 export interface RandomBundleOptions {
   readonly random: Random;
   /** One that `buildModel` knows, with its options; `senet-dnn` with one hidden layer of 8 where absent. */
@@ -42,7 +49,7 @@ export interface RandomBundleOptions {
   readonly options?: unknown;
   /** A model of one's own, in place of an architecture. */
   readonly model?: (schema: Schema) => Model;
-  readonly fields?: readonly Field[];
+  readonly fields?: readonly (Field | HistoryField)[];
   /** Labels by name, each after the one before it; click and conversion where absent. */
   readonly labels?: readonly string[];
   /** Rows the encoder is fitted to; 200 where absent. */
@@ -59,6 +66,7 @@ export function randomBundle(given: RandomBundleOptions): Bundle {
     name: 'sample',
     labels: labels.map((name, i) => ({ name, column: name, ...(i > 0 ? { after: labels[i - 1] } : {}) })),
     user: 'userId',
+    time: 'time',
     fields,
   });
   const columns = randomColumns(schema, rowCount, random.fork('rows'));
@@ -135,16 +143,21 @@ export function randomWeights(typed: TypedModel, fitted: Fitted, random: Random)
 export function columnTypes(schema: Schema): Fitted['columnTypes'] {
   const types = { id: 'integer', ids: 'list of text', number: 'number', vector: 'list of number' } as const;
   const columns = schema.fields.flatMap((field) =>
-    field.kind === 'cross' ? [] : [[columnOf(field), sharesIds(field, schema) ? 'list of integer' : types[field.kind]]],
+    field.kind === 'cross'
+      ? []
+      : [[columnOf(field), holdsIntegers(field, schema) ? 'list of integer' : types[field.kind]]],
   );
   return new Map(columns as [string, 'integer'][]);
 }
 
-/** A list of ids that looks them up with a field of single ids holds the same type as that. */
-function sharesIds(field: Field, schema: Schema): boolean {
-  return (
-    field.kind === 'ids' &&
-    schema.fields.some((other) => other.kind === 'id' && (other.table ?? other.name) === (field.table ?? field.name))
+/** A list of ids that looks them up with a field of single ids holds the same type as that; one of identities holds numbers. */
+function holdsIntegers(field: Field, schema: Schema): boolean {
+  return field.kind === 'ids' && (field.identity !== undefined || sharesIds(field, schema));
+}
+
+function sharesIds(field: IdsField, schema: Schema): boolean {
+  return schema.fields.some(
+    (other) => other.kind === 'id' && (other.table ?? other.name) === (field.table ?? field.name),
   );
 }
 
@@ -161,9 +174,20 @@ export function randomColumns(
 ): Record<string, unknown[]> {
   const types = columnTypes(schema);
   const columns: Record<string, unknown[]> = {};
+  // Lists of one sequence are of the same events.
+  const counts = new Map<string, number[]>();
   for (const field of schema.fields) {
     if (field.kind === 'cross') continue;
     const length = field.scope === alone ? 1 : rowCount;
+    if (isSequence(field)) {
+      const [sequence] = field.name.split('.');
+      const drawn = () => Array.from({ length }, () => random.below((field.maxItems ?? 5) + 1));
+      const events = counts.get(sequence) ?? drawn();
+      counts.set(sequence, events);
+      const id = () => random.below(field.identity ?? 40);
+      columns[columnOf(field)] = events.map((count) => Array.from({ length: count }, id));
+      continue;
+    }
     columns[columnOf(field)] = Array.from({ length }, () => {
       if (field.kind === 'vector') return Array.from({ length: field.length }, () => random.normal());
       if (random.next() < 0.05) return null;

@@ -2,7 +2,8 @@ import type { Random } from '../../core/random.ts';
 import { ops } from '../../model/ops.ts';
 import type { Activation, Model, Step, TableSpec } from '../../model/steps.ts';
 import { type FieldsType, uniformSize, type ValueType, vector, widthOf } from '../../model/values.ts';
-import { denseWidth, isEmbedded, tableOf } from '../../schema/fields.ts';
+import { defaultMaxItems } from '../../schema/encoder.ts';
+import { denseWidth, isEmbedded, isSequence, tableOf } from '../../schema/fields.ts';
 import type { Schema } from '../../schema/schema.ts';
 
 /** Wider values are not joined further, so that models stay small. */
@@ -53,7 +54,7 @@ class RandomSteps {
   }
 
   readFields(): void {
-    const embedded = this.schema.fields.filter(isEmbedded);
+    const embedded = this.schema.fields.filter((field) => isEmbedded(field) && !isSequence(field));
     const dense = this.schema.fields.filter((field) => !isEmbedded(field));
     for (let i = 1 + this.random.below(3); i > 0; i--) {
       // Half the steps have one size for all fields, as inner and fm need.
@@ -66,10 +67,36 @@ class RandomSteps {
         { kind: 'fields', sizes: tables.map((table) => table.size), names },
       );
     }
+    this.readSequences();
     const fields = dense.filter(() => this.random.next() < 0.5);
     if (fields.length === 0) return;
     const width = fields.reduce((sum, field) => sum + denseWidth(field), 0);
     this.push({ op: 'input', inputs: fields.map((field) => field.name), output: this.name('input') }, vector(width));
+  }
+
+  /** Each sequence with some of its lists, now and then twice. */
+  private readSequences(): void {
+    const lists = this.schema.fields.filter(isSequence);
+    const names = [...new Set(lists.map(({ name }) => name.split('.')[0]))];
+    for (let i = names.length === 0 ? 0 : this.random.below(3); i > 0; i--) {
+      const sequence = this.oneOf(names);
+      const all = lists.filter(({ name }) => name.split('.')[0] === sequence);
+      const from = this.random.below(all.length);
+      const taken = all.slice(from, from + 1 + this.random.below(all.length));
+      const tables = taken.map((field) => this.table(tableOf(field) as string, 1 + this.random.below(6)));
+      const length = Math.max(...taken.map(({ maxItems = defaultMaxItems }) => maxItems)) + this.random.below(2);
+      const size = tables.reduce((sum, table) => sum + table.size, 1);
+      this.push(
+        {
+          op: 'embedSequence',
+          inputs: taken.map((field) => field.name),
+          tables: tables.map((table) => table.name),
+          length,
+          output: this.name('embedSequence'),
+        },
+        { kind: 'sequence', length, size },
+      );
+    }
   }
 
   private table(vocabulary: string, size: number): TableSpec {
@@ -135,6 +162,17 @@ class RandomSteps {
         this.add({ op: 'cross', inputs: [first, alike[0]], rank, output: this.name('cross') });
       },
     ];
+    const [sequence] = this.some((type) => type.kind === 'sequence');
+    if (sequence !== undefined) {
+      const attend = () => {
+        const weights = this.oneOf(['softmax', 'sigmoid'] as const);
+        const inputs = [sequence, first];
+        this.add({ op: 'attend', inputs, units: 1 + this.random.below(8), weights, output: this.name('attend') });
+      };
+      const pool = () =>
+        this.add({ op: 'pool', inputs: [sequence], mode: this.oneOf(['mean', 'last']), output: this.name('pool') });
+      makers.push(attend, attend, pool);
+    }
     if (uniform !== undefined) {
       makers.push(() => this.add({ op: 'fm', inputs: [uniform], output: this.name('fm') }));
       if (fieldCount(uniform) > 1)
