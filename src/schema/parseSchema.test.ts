@@ -69,7 +69,7 @@ const mistakes: [what: string, schema: unknown, message: string][] = [
   [
     'a wrong pooling',
     withField({ ...adId, kind: 'ids', pooling: 'max' }),
-    'pooling must be one of mean, sum, got "max"',
+    'pooling must be one of mean, sum, none, got "max"',
   ],
   [
     'one quantile',
@@ -239,7 +239,7 @@ describe('parseSchema', () => {
         'f: labels must be array, got 3',
         "f: field 'adId' has unknown 'colour'; remove or correct it",
         "f: field 'adId': size must be >= 1, got 0",
-        `f: field 'adId' has kind "idd"; use one of id, ids, number, vector, cross`,
+        `f: field 'adId' has kind "idd"; use one of id, ids, number, vector, cross, sequence, counter`,
         "f: field 'v' lacks 'length'",
         `f: field 'v': scope must be one of request, ad, creative, candidate, variant, got "x"`,
       ].join('\n'),

@@ -3,8 +3,10 @@ import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { listOf, UserError } from '../core/errors.ts';
 import { derivedFields } from './derivedFields.ts';
-import { columnOf, embeddingSize, isEmbedded, tableOf } from './fields.ts';
-import { type Field, fieldKinds, type HistoryField, type Schema, SchemaFile } from './schema.ts';
+import { columnOf, embeddingSize, isEmbedded, isSequence, tableOf } from './fields.ts';
+import { historyProblems } from './historyProblems.ts';
+import { durationPattern, type Field, fieldKinds, type HistoryField, type Schema, SchemaFile } from './schema.ts';
+import { alternativesAt, meantOf } from './unions.ts';
 
 /**
  * Reads a schema file's content; every mistake in it is reported together.
@@ -14,17 +16,21 @@ import { type Field, fieldKinds, type HistoryField, type Schema, SchemaFile } fr
  */
 export function parseSchema(json: unknown, source = 'schema'): Schema {
   const problems = shapeProblems(json);
-  const schema = problems.length === 0 ? withDerivedFields(json as Static<typeof SchemaFile>) : undefined;
+  const schema = problems.length === 0 ? readFields(json as Static<typeof SchemaFile>, problems) : undefined;
   if (schema !== undefined) problems.push(...meaningProblems(schema));
   if (problems.length > 0 || schema === undefined) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
   return schema;
 }
 
-function withDerivedFields({ $schema: _, fields, ...file }: Static<typeof SchemaFile>): Schema {
+/** The schema with the fields that history's stand for; without them where history's are wrong. */
+function readFields(json: Static<typeof SchemaFile>, problems: string[]): Schema {
+  const { $schema: _, fields, ...file } = json;
   const isHistory = (field: Field | HistoryField) => field.kind === 'sequence' || field.kind === 'counter';
   const plain = fields.filter((field) => !isHistory(field)) as Field[];
   const historyFields = fields.filter(isHistory) as HistoryField[];
-  if (historyFields.length === 0) return { ...file, fields: plain };
+  const wrong = historyProblems(json, plain, historyFields);
+  problems.push(...wrong);
+  if (historyFields.length === 0 || wrong.length > 0) return { ...file, fields: plain };
   const byName = new Map(plain.map((field) => [field.name, field]));
   const derived = historyFields.flatMap((field) => derivedFields(field, byName));
   return { ...file, fields: [...plain, ...derived], historyFields };
@@ -42,6 +48,11 @@ export function parseJson(text: string, source: string): unknown {
 /** What a typebox shape finds wrong with a value, one line each: where, what was expected, what was got. */
 export function problemsOf(shape: TSchema, value: unknown, where: (path: string) => string): string[] {
   const errors = allErrors(shape, value);
+  // A union fails once for each alternative: only the one that was meant is worth telling.
+  const unions = errors.flatMap(({ keyword, schemaPath, instancePath }) => {
+    const alternatives = keyword === 'anyOf' ? alternativesAt(shape, schemaPath) : undefined;
+    return alternatives === undefined ? [] : [{ schemaPath, instancePath, alternatives }];
+  });
   // A union of constants fails once for each and once as a whole: said once, with the choices.
   const choices = new Map<string, unknown[]>();
   for (const { keyword, instancePath, params } of errors) {
@@ -53,7 +64,19 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
   }
   const problems: string[] = [];
   for (const error of errors) {
+    if (unions.some((union) => isInside(error, union))) continue;
     const at = where(error.instancePath);
+    const union = unions.find((given) => given.schemaPath === error.schemaPath && error.keyword === 'anyOf');
+    if (union !== undefined) {
+      const given = valueAt(value, error.instancePath);
+      const meant = meantOf(union.alternatives, given);
+      if (meant === undefined)
+        problems.push(
+          `${at} must be one of ${union.alternatives.map(({ name }) => name).join(', ')}, got ${shown(given)}`,
+        );
+      else problems.push(...problemsOf(meant.shape, given, (path) => where(error.instancePath + path)));
+      continue;
+    }
     const params = error.params as Record<string, unknown>;
     const got = shown(valueAt(value, error.instancePath));
     const allowed = choices.get(error.instancePath);
@@ -63,6 +86,8 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
       );
     } else if (error.keyword === 'required') {
       problems.push(`${at} lacks ${listOf((params.requiredProperties as string[]).map((key) => `'${key}'`))}`);
+    } else if (params.pattern === durationPattern) {
+      problems.push(`${at} must be a length of time above 0, such as 90s, 10m, 4h or 1d, got ${got}`);
     } else if (allowed !== undefined) {
       if (choices.delete(error.instancePath)) problems.push(`${at} must be one of ${allowed.join(', ')}, got ${got}`);
     } else if (
@@ -76,10 +101,23 @@ export function problemsOf(shape: TSchema, value: unknown, where: (path: string)
   return problems;
 }
 
-/** typebox stops at 8 errors, of which one wrong constant alone may take five. */
+interface Place {
+  readonly schemaPath: string;
+  readonly instancePath: string;
+}
+
+/** Whether an error is that of an alternative of a union, or of something in it. */
+function isInside(error: Place, union: Place): boolean {
+  return (
+    error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`) &&
+    `${error.instancePath}/`.startsWith(`${union.instancePath}/`)
+  );
+}
+
 /** Shapes are few and checked often: a model's steps each against one of them. */
 const compiled = new WeakMap<TSchema, ReturnType<typeof Compile>>();
 
+/** typebox stops at 8 errors, of which one wrong constant alone may take five. */
 function allErrors(shape: TSchema, value: unknown) {
   const validator = compiled.get(shape) ?? Compile(shape);
   compiled.set(shape, validator);
@@ -201,10 +239,11 @@ function sharingProblems(table: string, first: Field, second: Field): string[] {
   const differ = (what: string, a: number | string, b: number | string) => {
     if (a !== b) problems.push(`${both} but differ in ${what} (${a} and ${b}); make them equal`);
   };
-  const settings = (field: Field) => field as { minCount?: number; buckets?: number };
+  const settings = (field: Field) => field as { minCount?: number; buckets?: number; identity?: number };
   differ('size', embeddingSize(first), embeddingSize(second));
   differ('minCount', settings(first).minCount ?? 1, settings(second).minCount ?? 1);
   differ('buckets', settings(first).buckets ?? 'none', settings(second).buckets ?? 'none');
+  differ('identity', settings(first).identity ?? 'none', settings(second).identity ?? 'none');
   return problems;
 }
 
@@ -223,10 +262,18 @@ function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: M
         problems.push(
           `cross '${field.name}' is of '${part}', which has kind '${other.kind}'; name fields of kind id or ids`,
         );
-      }
+      } else if (isSequence(other))
+        problems.push(`cross '${field.name}' is of '${part}', a sequence, which has no crosses; name another`);
     }
     return problems;
   }
+  if ((field.kind === 'id' || field.kind === 'ids') && field.identity !== undefined) {
+    for (const key of ['minCount', 'buckets'] as const)
+      if (field[key] !== undefined)
+        problems.push(`field '${field.name}' has both identity and ${key}; its values are rows already: remove one`);
+  }
+  if (field.kind === 'vector' && field.clip !== undefined && !field.standardise)
+    problems.push(`field '${field.name}' has a clip but is not standardised; set "standardise": true or remove clip`);
   const label = labelColumns.get(columnOf(field));
   if (label !== undefined) {
     problems.push(

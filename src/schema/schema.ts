@@ -121,8 +121,10 @@ export const CrossField = Type.Object(
   strict,
 );
 
+export const durationPattern = '^[1-9][0-9]{0,5}(ms|s|m|h|d)$';
+
 /** A length of time as people write it; `durationMs` reads it. */
-const Duration = (description: string) => Type.String({ pattern: '^[1-9][0-9]{0,5}(ms|s|m|h|d)$', description });
+const Duration = (description: string) => Type.String({ pattern: durationPattern, description });
 
 const KeyNames = (description: string, maxItems: number) =>
   Type.Array(Type.String({ minLength: 1 }), { maxItems, description });

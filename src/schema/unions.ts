@@ -1,0 +1,36 @@
+import type { TSchema } from 'typebox';
+
+/**
+ * A choice of a union of constants and of objects told apart by the one key they must have, so that messages can speak of the one
+ * that was meant.
+ */
+export interface Alternative {
+  readonly shape: TSchema;
+  /** As messages name it: `count`, `{"rate": …}`. */
+  readonly name: string;
+  /** The key that tells an object. */
+  readonly key?: string;
+}
+
+/**
+ * The alternatives of the union at a place of a shape; undefined where they cannot be told apart.
+ *
+ * @param path as typebox's errors give it: `#/properties/over/items`
+ */
+export function alternativesAt(shape: TSchema, path: string): Alternative[] | undefined {
+  let at = shape as Record<string, unknown>;
+  for (const key of path.split('/').slice(1)) at = at?.[key] as Record<string, unknown>;
+  const alternatives = ((at?.anyOf ?? []) as Record<string, unknown>[]).map((option) => {
+    const [key, ...more] = (option.required ?? []) as string[];
+    if (option.const !== undefined) return { shape: option as TSchema, name: String(option.const) };
+    if (key === undefined || more.length > 0) return undefined;
+    return { shape: option as TSchema, name: `{"${key}": …}`, key };
+  });
+  return alternatives.every((alternative) => alternative !== undefined) ? alternatives : undefined;
+}
+
+/** The alternative that a value is an attempt at; undefined where it is like none. */
+export function meantOf(alternatives: readonly Alternative[], value: unknown): Alternative | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return alternatives.find(({ key }) => key !== undefined && Object.hasOwn(value, key));
+}
