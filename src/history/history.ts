@@ -60,6 +60,8 @@ export interface History {
    * before its arrival, or is of a time longer than `lateness` after it; the state is unchanged then
    */
   add(rows: EventRows, row: number): void;
+  /** Throws what `add` would, and changes nothing: several rows are taken in all or none. */
+  check(rows: EventRows, row: number): void;
   /** Lets history see all it may at `nowMs`; going back is a no-op up to `lateness`, then a UserError. What is read does not depend on how often it is called. */
   advance(nowMs: number): void;
   /**
