@@ -15,6 +15,8 @@ const schema = parseSchema({
     { name: 'pair', kind: 'cross', of: ['user', 'words'], size: 4 },
     { name: 'age', kind: 'number', scope: 'request' },
     { name: 'look', kind: 'vector', scope: 'ad', length: 5 },
+    { name: 'seen', kind: 'ids', scope: 'request', size: 4, table: 'ad', pooling: 'none', maxItems: 6 },
+    { name: 'seenImages', kind: 'ids', scope: 'request', size: 3, table: 'image', pooling: 'none', maxItems: 7 },
   ],
 });
 
@@ -50,6 +52,15 @@ function model(steps: StepJson[], changes: object = {}) {
 
 const u = embed('u', 'user');
 const a = embed('a', 'ad');
+const seen = (output: string, settings: object = {}): StepJson => ({
+  op: 'embedSequence',
+  inputs: ['seen', 'seenImages'],
+  tables: ['ad', 'image'],
+  length: 7,
+  output,
+  ...settings,
+});
+const attend = (inputs: string[]): StepJson => ({ op: 'attend', inputs, units: 5, weights: 'softmax', output: 'y' });
 const three: StepJson[] = [embed('e', 'user', 'ad', 'words')];
 const ragged: StepJson[] = [embed('e', 'user', 'image')];
 
@@ -57,6 +68,10 @@ describe('checkModel', () => {
   it.each<[string, StepJson[], string, string, number]>([
     ['embed', [embed('y', 'user', 'image')], 'fields[2; 4, 3]', 'variant', 0],
     ['embed of a cross', [embed('y', 'pair')], 'fields[1, 4]', 'candidate', 0],
+    ['embedSequence', [seen('y')], 'sequence[7, 8]', 'request', 0],
+    ['attend', [seen('s'), a, attend(['s', 'a'])], 'vector[8]', 'candidate', 4 * 5 + 5 + 8 * 5],
+    ['pool', [seen('s'), { op: 'pool', inputs: ['s'], mode: 'last', output: 'y' }], 'vector[8]', 'request', 0],
+    ['sums of a sequence', [seen('s'), { op: 'add', inputs: ['s', 's'], output: 'y' }], 'vector[56]', 'request', 0],
     ['input', [{ op: 'input', inputs: ['age', 'look'], output: 'y' }], 'vector[6]', 'candidate', 0],
     ['stack', [u, a, { op: 'stack', inputs: ['u', 'a'], output: 'y' }], 'fields[2, 4]', 'candidate', 0],
     ['concat', [u, ...ragged, { op: 'concat', inputs: ['u', 'e'], output: 'y' }], 'vector[11]', 'variant', 0],
@@ -102,7 +117,7 @@ describe('checkModel', () => {
     [
       'an op nobody knows',
       [{ op: 'conv', inputs: ['x'], output: 'y' }],
-      /step 0 \(conv → y\) has an unknown op; use one of embed, input/,
+      /step 0 \(conv → y\) has an unknown op; use one of embed, embedSequence, input/,
     ],
     ['an op of every object', [{ op: 'toString', inputs: ['x'], output: 'y' }], /has an unknown op/],
     [
@@ -160,6 +175,22 @@ describe('checkModel', () => {
     ],
     ['one input too many', [u, a, { op: 'softmax', inputs: ['u', 'a'], output: 'y' }], /takes 1 input, got 2/],
     ['one input too few', [u, { op: 'cross', inputs: ['u'], rank: 2, output: 'y' }], /takes 2 inputs, got 1/],
+    [
+      'a sequence to pool',
+      [embed('y', 'seen')],
+      /takes field 'seen', whose pooling is 'none'; embed it by embedSequence/,
+    ],
+    [
+      'a pooled list as a sequence',
+      [seen('y', { inputs: ['seen', 'words'] })],
+      /takes field 'words', which is no list/,
+    ],
+    [
+      'lists longer than the sequence',
+      [seen('y', { length: 6 })],
+      /field 'seenImages' of up to 7 items, more than its length 6/,
+    ],
+    ['fields to attend to', [u, a, attend(['u', 'a'])], /takes a sequence, got fields\[1, 4\]/],
     ['everything dropped', [u, { op: 'dropout', inputs: ['u'], rate: 1, output: 'y' }], /rate/],
   ])('refuses %s, naming the step', (_, steps, message) => {
     expect(() => checkModel(model(steps), schema)).toThrow(message);
