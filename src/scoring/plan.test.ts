@@ -8,7 +8,7 @@ import { checkModel } from '../model/checkModel.ts';
 import type { Step } from '../model/steps.ts';
 import type { Field } from '../schema/schema.ts';
 import { joinAll } from '../schema/scopes.ts';
-import { randomBundle, randomInput, randomWeights } from './conformance/randomBundle.ts';
+import { historyFields, randomBundle, randomInput, randomWeights, sampleFields } from './conformance/randomBundle.ts';
 import { randomModel } from './conformance/randomModel.ts';
 import { repeatRows } from './conformance/rows.ts';
 import type { Matrix } from './engines/reference/matrix.ts';
@@ -18,6 +18,7 @@ import { createPlan } from './plan.ts';
 import { costOfRequest, costsByScope } from './planner/costs.ts';
 import { defaultRates } from './planner/defaultRates.ts';
 import { naiveCosts } from './planner/naiveCosts.ts';
+import { sumOf } from './planner/parts.ts';
 import { keptBytes, planCosts } from './planner/planCosts.ts';
 import type { Plan, PlanOptions, PlanStep, PlanValue, Term } from './planner/planSteps.ts';
 import { slicesOf } from './planner/reads.ts';
@@ -41,7 +42,7 @@ function randomOptions(random: Random): PlanOptions {
 }
 
 /** One fitted schema, of which every random model takes some fields. */
-const base = randomBundle({ random: createRandom(5), rowCount: 40 });
+const base = randomBundle({ random: createRandom(5), rowCount: 40, fields: [...sampleFields, ...historyFields] });
 const inputs = [0, 1, 3].map((rows) => randomInput(base, rows, createRandom(rows), 'request'));
 
 function randomTyped(random: Random): Pick<Bundle, 'typed' | 'weights'> {
@@ -85,7 +86,7 @@ function checkPlan({ typed, weights }: Pick<Bundle, 'typed' | 'weights'>, plan: 
       if (source.scope !== value.scope) crossed.add(slice.value);
       return source.scope;
     });
-    const readsFields = step.op === 'embed' || step.op === 'input';
+    const readsFields = slicesOf(step).length === 0;
     assert(readsFields || value.scope === joinAll(scopes), `${output} has scope ${value.scope}`);
     checkShapes(step, value.width, (name) => weights.get(name)?.shape as readonly number[]);
     assert(!made.has(output), `${output} is made twice`);
@@ -114,6 +115,20 @@ function checkShapes(step: PlanStep, width: number, shapeOf: (weights: string) =
     switch (step.op) {
       case 'embed':
         return step.tables.every((table, i) => shapeOf(`tables/${table}`)[1] === step.sizes[i]);
+      case 'embedSequence': {
+        const sizes = step.tables.map((table) => shapeOf(`tables/${table}`)[1]);
+        return step.sizes.every((size, i) => size === sizes[i]) && width === step.length * (sumOf(sizes) + 1);
+      }
+      case 'projectSequence': {
+        const size = step.input.width / step.length;
+        return fits(step.weight, 0, size, step.units) && width === step.length * step.units;
+      }
+      case 'attend':
+        return (
+          step.keys.width === step.length * step.query.width && step.events.width === step.length * width && width > 0
+        );
+      case 'pool':
+        return step.input.width === step.length * width;
       case 'projectField':
         return (
           fits(step.weight, step.firstRow, step.input.width, step.units) && width === step.sizes.length * step.units
@@ -163,7 +178,68 @@ describe('createPlan', () => {
     // A rewrite that no plan takes would pass unseen.
     for (const what of ['request', 'ad', 'creative'].flatMap((scope) => [`fields of ${scope}`, `value of ${scope}`]))
       expect(taken.get(what), what).toBeGreaterThan(10);
+    for (const op of ['embedSequence', 'projectSequence', 'attend', 'pool'])
+      expect(taken.get(op), op).toBeGreaterThan(20);
   }, 60_000);
+});
+
+describe('a plan of attention', () => {
+  const { typed, weights } = randomBundle({
+    random: createRandom(9),
+    fields: [...sampleFields, ...historyFields],
+    model: () => ({
+      architecture: 'attention',
+      tables: [
+        { name: 'ads', vocabulary: 'adId', size: 8 },
+        { name: 'gaps', vocabulary: 'recent.gap', size: 3 },
+        { name: 'users', vocabulary: 'userId', size: 4 },
+      ],
+      steps: [
+        {
+          op: 'embedSequence',
+          inputs: ['recent.adId', 'recent.gap'],
+          tables: ['ads', 'gaps'],
+          length: 6,
+          output: 'recent',
+        },
+        { op: 'embed', inputs: ['userId'], tables: ['users'], output: 'user' },
+        { op: 'embed', inputs: ['adId'], tables: ['ads'], output: 'ad' },
+        { op: 'attend', inputs: ['recent', 'ad'], units: 5, weights: 'softmax', output: 'byAd' },
+        { op: 'concat', inputs: ['user', 'ad'], output: 'both' },
+        { op: 'attend', inputs: ['recent', 'both'], units: 6, weights: 'sigmoid', output: 'byBoth' },
+        { op: 'pool', inputs: ['recent'], mode: 'last', output: 'latest' },
+        {
+          op: 'dense',
+          inputs: ['byAd', 'byBoth', 'latest'],
+          units: 1,
+          activation: 'linear',
+          bias: true,
+          output: 'logit',
+        },
+      ],
+      tasks: [{ name: 'click', logits: ['logit'] }],
+      losses: [],
+    }),
+  });
+  const options = { rates: defaultRates('bf16'), keeps: true };
+  const plan = createPlan(typed, options);
+
+  it('computes keys once a request, keeps the ad’s queries and adds the user’s share of others', () => {
+    checkPlan({ typed, weights }, plan, options);
+    const value = (name: string) => plan.values.get(name);
+    expect(value('byAd.keys')).toEqual({ width: 6 * 5, scope: 'request', kept: false });
+    expect(value('byAd.query')).toEqual({ width: 5, scope: 'ad', kept: true });
+    expect(value('byBoth.query.request')).toEqual({ width: 6, scope: 'request', kept: false });
+    expect(value('byBoth.query')).toMatchObject({ scope: 'candidate' });
+    expect(value('latest')).toMatchObject({ width: 12, scope: 'request' });
+  });
+
+  it('pays a candidate for its scores and its sum alone', () => {
+    const cost = planCosts(plan).find(({ output }) => output === 'byAd');
+    expect(cost).toEqual({ output: 'byAd', scope: 'candidate', multiplyAdds: 6 * 5 + 6 + 6 * 12, bytes: 4 * 5 });
+    const naive = naiveCosts(typed).find(({ output }) => output === 'byAd');
+    expect(naive?.multiplyAdds).toBe(8 * 5 + 6 * 12 * 5 + 6 * 5 + 6 + 6 * 12);
+  });
 });
 
 describe('a plan of sums of sums', () => {

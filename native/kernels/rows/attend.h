@@ -22,14 +22,15 @@ inline void transposeKeys(const float* keys, int count, int units, float scale, 
   }
 }
 
-/// Softmax of whole vectors, those beyond the last event −∞.
+/// Softmax of whole vectors, filled up with −∞. What is e⁻⁸⁰ of the greatest or less counts as that: numbers too small to be
+/// normal are slow.
 inline void softmaxPadded(float* x, int padded) {
   Vec most = Vec::load(x);
   for (int j = Vec::lanes; j < padded; j += Vec::lanes) most = max(most, Vec::load(x + j));
   most = Vec::of(maxLanes(most));
   Vec total = Vec::zero();
   for (int j = 0; j < padded; j += Vec::lanes) {
-    const Vec power = exp(Vec::load(x + j) - most);
+    const Vec power = exp(max(Vec::of(-80.0f), Vec::load(x + j) - most));
     power.store(x + j);
     total = total + power;
   }
@@ -44,7 +45,7 @@ inline void attendShared(int rows, const Attention& a, const float* const* q, co
   float* weights[Attention::rowsAtOnce];
   for (int i = 0; i < Attention::rowsAtOnce; i++) weights[i] = scratch + i * padded;
   float* beyond = scratch + Attention::rowsAtOnce * padded;
-  for (int e = 0; e < padded; e++) beyond[e] = e < count ? 0.0f : -__builtin_inff();
+  for (int e = 0; e < padded; e++) beyond[e] = e < count || !a.softmax ? 0.0f : -__builtin_inff();
   float* columns = beyond + padded;
   transposeKeys(keys, count, a.units, 1.0f / __builtin_sqrtf(float(a.units)), columns);
   for (int first = 0; first < rows; first += Attention::rowsAtOnce) {

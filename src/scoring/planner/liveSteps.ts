@@ -1,9 +1,10 @@
-import type { Model, Op, Step } from '../../model/steps.ts';
+import { type Model, type Op, readsFields, type Step } from '../../model/steps.ts';
 
 /** Ops whose numbers are other values' numbers: a plan needs no step for them. */
 const aliases: ReadonlySet<Op> = new Set(['stack', 'concat', 'dropout', 'stopGradient', 'gate']);
 
-const readsOf = (step: Step) => (step.op === 'embed' || step.op === 'input' ? [] : step.inputs);
+/** The values that a step takes; of fields, none. */
+export const readsOf = (step: Step): readonly string[] => (readsFields(step) ? [] : step.inputs);
 
 /** The steps that some task needs, in order. */
 export function liveSteps({ steps, tasks }: Model): Step[] {

@@ -14,6 +14,7 @@ export function planCosts(plan: Plan): StepCost[] {
       .map(({ width }) => width);
     if (scope === 'request') numbers.push(weightsOf(step));
     if (step.op === 'embed' || step.op === 'input') numbers.push(...step.sizes);
+    if (step.op === 'embedSequence') numbers.push(step.length * sumOf(step.sizes));
     return { output: step.output, scope, multiplyAdds: multiplyAddsOf(step), bytes: floatBytes * sumOf(numbers) };
   });
 }
@@ -29,6 +30,7 @@ export function keptBytes(plan: Plan): Record<'ad' | 'creative', number> {
 /** Learned numbers a step reads, tables apart. */
 function weightsOf(step: PlanStep): number {
   if (step.op === 'projectField') return step.input.width * step.units;
+  if (step.op === 'projectSequence') return (step.input.width / step.length) * step.units;
   if (step.op === 'sum') return step.bias === null ? 0 : 1;
   if (step.op !== 'affine') return 0;
   const rows = step.terms.map((term) => (term.kind === 'product' ? term.input.width : 0));
@@ -40,7 +42,13 @@ function multiplyAddsOf(step: PlanStep): Cost['multiplyAdds'] {
     term.kind === 'value' ? units : (term.kind === 'product' ? term.input : term.gates).width * units;
   switch (step.op) {
     case 'projectField':
+    case 'projectSequence':
       return step.input.width * step.units;
+    case 'attend':
+      // A product for each key's number, a weight an event, a product for each event's number.
+      return step.keys.width + step.length + step.events.width;
+    case 'pool':
+      return step.mode === 'mean' ? step.input.width : 0;
     case 'affine':
       return sumOf(step.terms.map((term) => ofTerm(term, step.units)));
     case 'means':

@@ -4,16 +4,21 @@ import type { PlanStep, Slice, Term } from './planSteps.ts';
 export function slicesOf(step: PlanStep): Slice[] {
   switch (step.op) {
     case 'embed':
+    case 'embedSequence':
     case 'input':
       return [];
     case 'means':
     case 'projectField':
+    case 'projectSequence':
+    case 'pool':
     case 'inner':
     case 'fm':
     case 'softmax':
       return [step.input];
     case 'gate':
       return [step.input, step.gates];
+    case 'attend':
+      return [step.query, step.keys, step.events];
     case 'affine':
       return step.terms.flatMap((term) => slicesOfTerm(term, step.units));
     default:

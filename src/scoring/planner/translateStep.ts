@@ -1,6 +1,6 @@
 import type { TypedModel } from '../../model/checkModel.ts';
 import type { Step, StepOf } from '../../model/steps.ts';
-import { type FieldsType, type TypedValue, type ValueType, widthOf } from '../../model/values.ts';
+import { type FieldsType, type SequenceType, type TypedValue, type ValueType, widthOf } from '../../model/values.ts';
 import { denseWidth, scopeOfField } from '../../schema/fields.ts';
 import { type Scope, scopes } from '../../schema/scopes.ts';
 import { gateParts, mergeParts, type Part, sumOf } from './parts.ts';
@@ -20,6 +20,7 @@ export function translateStep(given: Translation, step: Step): readonly Part[] {
   const { builder } = given;
   const { output } = step;
   if (step.op === 'embed' || step.op === 'input') return readFields(given, step);
+  if (step.op === 'embedSequence') return readSequence(given, step);
   const inputs = step.inputs.map((name) => given.parts.get(name) as readonly Part[]);
   const all = () => mergeParts(inputs.flat());
   const joined = (i: number) => builder.joined(inputs[i], step.inputs[i]);
@@ -57,10 +58,16 @@ export function translateStep(given: Translation, step: Step): readonly Part[] {
     }
     case 'softmax':
       return made({ op: 'softmax', input: joined(0), output });
+    case 'attend':
+      return attend(given, step, inputs);
+    case 'pool': {
+      const { length } = (given.typed.values.get(step.inputs[0]) as TypedValue).type as SequenceType;
+      return made({ op: 'pool', input: joined(0), length, mode: step.mode, output });
+    }
   }
 }
 
-const sizesOf = (type: ValueType) => (type.kind === 'fields' ? type.sizes : [type.width]);
+const sizesOf = (type: ValueType) => (type.kind === 'fields' ? type.sizes : [widthOf(type)]);
 
 /** One step a scope, whose fields keep their order. */
 function readFields({ typed, builder, scopeOf }: Translation, step: StepOf<'embed'> | StepOf<'input'>): Part[] {
@@ -89,6 +96,30 @@ function readFields({ typed, builder, scopeOf }: Translation, step: StepOf<'embe
     }
   }
   return mergeParts(fields.map((field) => ({ slice: places.get(field) as Slice, sizes: [field.size] })));
+}
+
+/** Of a sequence's lists, which have one scope, one value. */
+function readSequence({ typed, builder, scopeOf }: Translation, step: StepOf<'embedSequence'>): Part[] {
+  const { inputs: fields, tables, length, output } = step;
+  const { type, scope } = typed.values.get(output) as TypedValue;
+  const sizes = tables.map((table) => typed.tables.get(table)?.size as number);
+  const planStep: PlanStep = { op: 'embedSequence', fields, tables, sizes, length, output };
+  const slice = builder.add(planStep, widthOf(type), scopeOf(scope));
+  return [{ slice, sizes: [slice.width] }];
+}
+
+/** The query's side is a layer as any other, so that its part of an ad is kept; the keys are computed where the events are. */
+function attend(given: Translation, step: StepOf<'attend'>, [sequence, query]: (readonly Part[])[]): Part[] {
+  const { builder, typed } = given;
+  const { output, units, weights } = step;
+  const { length, size } = (typed.values.get(step.inputs[0]) as TypedValue).type as SequenceType;
+  const events = builder.joined(sequence, step.inputs[0]);
+  const layer = { parts: query, weight: `${output}.wq`, bias: `${output}.bq`, units, activation: 'linear' } as const;
+  const q = addAffine(given, { ...layer, output: builder.freshName(`${output}.query`) });
+  const key = { op: 'projectSequence', input: events, length, weight: `${output}.wk`, units } as const;
+  const keys = builder.add({ ...key, output: builder.freshName(`${output}.keys`) }, length * units);
+  const slice = builder.add({ op: 'attend', query: q.slice, keys, events, length, weights, output }, size);
+  return [{ slice, sizes: [size] }];
 }
 
 /** The means of each field, scope by scope, and two layers. */

@@ -1,13 +1,14 @@
 import { assert } from '../../../core/errors.ts';
 import { tableWeight } from '../../../model/bundle.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
-import type { EncodedColumn, EncodedDense } from '../../../schema/encoded.ts';
+import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
 import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
 import type { ScoringInput } from '../../scorer.ts';
-import { embed, input } from './embed.ts';
+import { embed, input, type Table } from './embed.ts';
 import { fieldMeans, fm, gate, inner } from './fields.ts';
 import { activate, add, concat, dense, multiply, softmax, sum } from './layers.ts';
 import { joinedRows, type Matrix, matrix, rowStart } from './matrix.ts';
+import { attend, embedSequence, pool, projectSequence } from './sequences.ts';
 
 /**
  * Computes every value of a plan, in float64, each with as many rows as what it is made of: the meaning of each op, which
@@ -38,10 +39,18 @@ class PlanExecution {
 
   run(step: PlanStep): Matrix {
     switch (step.op) {
-      case 'embed': {
-        const tables = step.tables.map((name, i) => ({ values: this.weight(tableWeight(name)), size: step.sizes[i] }));
-        return embed(this.columns(step.fields), tables);
+      case 'embed':
+        return embed(this.columns(step.fields), this.tables(step));
+      case 'embedSequence':
+        return embedSequence(this.columns(step.fields) as EncodedLists[], this.tables(step), step.length);
+      case 'projectSequence':
+        return projectSequence(this.read(step.input), step.length, this.weight(step.weight));
+      case 'attend': {
+        const [query, keys, events] = this.readAll([step.query, step.keys, step.events]);
+        return attend(query, keys, events, step.length, step.weights);
       }
+      case 'pool':
+        return pool(this.read(step.input), step.length, step.mode);
       case 'input':
         return concat(input(this.columns(step.fields) as EncodedDense[]));
       case 'means':
@@ -135,6 +144,10 @@ class PlanExecution {
 
   private columns(names: readonly string[]): EncodedColumn[] {
     return names.map((name) => this.given.fields.get(name) as EncodedColumn);
+  }
+
+  private tables({ tables, sizes }: Extract<PlanStep, { op: 'embed' | 'embedSequence' }>): Table[] {
+    return tables.map((name, i) => ({ values: this.weight(tableWeight(name)), size: sizes[i] }));
   }
 
   private weight(name: string): Float32Array {
