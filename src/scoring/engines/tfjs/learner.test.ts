@@ -10,8 +10,9 @@ import { widthOf } from '../../../model/values.ts';
 import type { EncodedDense } from '../../../schema/encoded.ts';
 import { missingId } from '../../../schema/fields.ts';
 import { parseSchema } from '../../../schema/parseSchema.ts';
-import { randomBundle, randomInput } from '../../conformance/randomBundle.ts';
+import { historyFields, randomBundle, randomInput, sampleFields } from '../../conformance/randomBundle.ts';
 import { gather, gatherDense, planEmbed } from '../../gather.ts';
+import { gatherSequence, listOf, planSequence } from '../../gatherSequence.ts';
 import type { LearnerBatch } from '../../learner.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import { runSteps } from '../reference/runSteps.ts';
@@ -19,7 +20,7 @@ import type { LoadedBackend } from './backend.ts';
 import { createTfjsLearner } from './learner.ts';
 import { loadBackend } from './load.ts';
 
-const architectures: [name: string, options: object][] = [
+const architectures: [name: string, options: object, remembers?: 'remembering'][] = [
   ['senet-dnn', { hidden: [7, 5] }],
   ['senet-dnn', { hidden: [6], crossLayers: 2, crossRank: 3, innerUnits: 4, gateActivation: 'sigmoid' }],
   ['senet-dnn', { hidden: [], crossLayers: 1, crossRank: null, gateActivation: 'relu' }],
@@ -27,6 +28,10 @@ const architectures: [name: string, options: object][] = [
   ['fm', { embeddingSize: 5 }],
   ['deep-fm', { hidden: [6], embeddingSize: 4 }],
   ['dcn-v2', { hidden: [6], crossLayers: 2, crossRank: 3 }],
+  ['senet-dnn', { hidden: [6], crossLayers: 1, crossRank: 3, attention: { units: 5 } }, 'remembering'],
+  ['din', { hidden: [6], attention: { units: 5, weights: 'sigmoid' } }, 'remembering'],
+  ['din', { hidden: [6], pooling: 'last' }, 'remembering'],
+  ['deep-fm', { hidden: [6], embeddingSize: 4 }, 'remembering'],
 ];
 
 interface Problem {
@@ -36,9 +41,16 @@ interface Problem {
 }
 
 /** A small model, random rows, labels and weights; conversions only after clicks, and one against the order. */
-function problemOf(architecture: string, options: object, rowCount: number, seed: number): Problem {
+function problemOf(
+  architecture: string,
+  options: object,
+  rowCount: number,
+  seed: number,
+  remembers?: unknown,
+): Problem {
   const random = createRandom(seed);
-  const bundle = withLossWeights(randomBundle({ random, architecture, options }), [1.5, 0.3]);
+  const fields = remembers === undefined ? sampleFields : [...sampleFields, ...historyFields];
+  const bundle = withLossWeights(randomBundle({ random, architecture, options, fields }), [1.5, 0.3]);
   const input = randomInput(bundle, rowCount, random);
   const click = Float32Array.from({ length: rowCount }, () => (random.next() < 0.4 ? 1 : 0));
   const conversion = click.map((clicked) => (clicked === 1 && random.next() < 0.5 ? 1 : 0));
@@ -61,6 +73,7 @@ function inputsOf({ typed, weights }: Bundle, { rowCount, fields }: ScoringInput
     const width = widthOf(typed.values.get(step.output)?.type as never);
     const out = new Float32Array(rowCount * width);
     if (step.op === 'embed') gather(planEmbed(step, typed, weights), fields, rowCount, out);
+    else if (step.op === 'embedSequence') gatherSequence(planSequence(step, typed, weights), fields, rowCount, out);
     else if (step.op === 'input')
       gatherDense(
         step.inputs.map((name) => fields.get(name) as EncodedDense),
@@ -121,12 +134,28 @@ function differences(problem: Problem, weights: Map<string, Tensor<Float32Array>
 /** The gradient of each table: each row's share of the gathered gradients, added up in float64. */
 function tableGradients({ bundle, input }: Problem, gradients: ReadonlyMap<string, Float32Array>) {
   const sums = new Map<string, Float64Array>();
+  const sumOf = (table: string, length: number) =>
+    sums.get(table) ?? sums.set(table, new Float64Array(length)).get(table)!;
+  const addEvents = (step: StepOf<'embedSequence'>) => {
+    const plan = planSequence(step, bundle.typed, bundle.weights);
+    const gradient = gradients.get(step.output) as Float32Array;
+    for (const { field, table, values, size, offset } of plan.fields) {
+      const { offsets, ids } = listOf(input.fields, field, input.rowCount);
+      offsets.slice(1).forEach((end, row) => {
+        for (let i = offsets[row]; i < end; i++) {
+          const from = row * plan.width + (i - offsets[row]) * plan.size + offset;
+          for (let d = 0; d < size; d++) sumOf(table, values.length)[ids[i] * size + d] += gradient[from + d];
+        }
+      });
+    }
+  };
   for (const step of bundle.typed.model.steps) {
+    if (step.op === 'embedSequence') addEvents(step);
     if (step.op !== 'embed') continue;
     const plan = planEmbed(step as StepOf<'embed'>, bundle.typed, bundle.weights);
     const gradient = gradients.get(step.output) as Float32Array;
     for (const { field, table, values, size, offset } of plan.fields) {
-      const sum = sums.get(table) ?? sums.set(table, new Float64Array(values.length)).get(table)!;
+      const sum = sumOf(table, values.length);
       const column = input.fields.get(field);
       for (let row = 0; row < input.rowCount; row++) {
         if (column === undefined || column.kind === 'dense') throw new Error('an embedded field');
@@ -173,8 +202,8 @@ function describeLearner(backend: LoadedBackend): void {
 
     it.each(architectures)(
       'has the gradients of %s %j that finite differences of the reference engine have',
-      (name, options) => {
-        const problem = problemOf(name, options, 9, 11);
+      (name, options, remembers) => {
+        const problem = problemOf(name, options, 9, 11, remembers);
         const { bundle, batch } = problem;
         const learner = createTfjsLearner(bundle.typed, backend, { parameters: parametersOf(bundle), seed: 1 });
         const { losses, gradients } = learner.step(batch, 0);

@@ -21,7 +21,16 @@ interface Golden {
 
 const golden = JSON.parse(readFileSync(new URL('golden/ops.json', import.meta.url), 'utf8')) as Golden;
 
-type Attributes = { activation: Activation; bias: boolean; sizes: number[]; fields: number; dim: number };
+type Attributes = {
+  activation: Activation;
+  bias: boolean;
+  sizes: number[];
+  fields: number;
+  dim: number;
+  length: number;
+  weights: 'softmax' | 'sigmoid';
+  mode: 'mean' | 'last';
+};
 const apply: Record<string, (ops: Ops, inputs: Tensor2D[], attrs: Attributes) => Tensor2D> = {
   dense: (ops, [x, w, b], { activation, bias }) => ops.dense(x, w, bias ? b : null, activation),
   fieldMeans: (ops, [x], { sizes }) => ops.fieldMeans(x, sizes),
@@ -36,6 +45,8 @@ const apply: Record<string, (ops: Ops, inputs: Tensor2D[], attrs: Attributes) =>
   sumWidth: (ops, [x]) => ops.sumWidth(x),
   addBias: (ops, [x, b]) => ops.addBias(x, b),
   softmax: (ops, [x]) => ops.softmax(x),
+  attend: (ops, [k, q, wk], { length, weights }) => ops.attend(k, q, wk, length, weights),
+  pool: (ops, [k], { length, mode }) => ops.pool(k, length, mode),
 };
 
 const unavailable = await whyUnavailable();

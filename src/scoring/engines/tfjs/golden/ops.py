@@ -40,7 +40,8 @@ cases = []
 
 
 def case(op_name, attrs, op, *shapes):
-    inputs = [random.normal(size=shape).astype(np.float32).astype(np.float64) for shape in shapes]
+    draw = lambda shape: random.normal(size=shape) if isinstance(shape, tuple) else shape
+    inputs = [draw(shape).astype(np.float32).astype(np.float64) for shape in shapes]
     value = op(*inputs)
     dy = random.normal(size=value.shape).astype(np.float32).astype(np.float64)
     pack = lambda x: {"shape": list(x.shape), "values": [float(f"{v:.9g}") for v in x.ravel()]}
@@ -88,6 +89,44 @@ case("multiply", {}, lambda a, b: a * b, (1, 4), (3, 4))
 case("sumWidth", {}, lambda x: x.sum(1, keepdims=True), (3, 5))
 case("addBias", {}, lambda x, b: x + b, (3, 2), (2,))
 case("softmax", {}, lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True), (3, 4))
+
+
+def there(k):
+    return k[:, :, -1:] > 0.5  # so that a step of the differences makes no event
+
+
+def attend(k, q, wk, length, weights):
+    k = k.reshape(len(k), length, -1)
+    s = np.einsum("rls,su,ru->rl", k, wk, q)[:, :, None] / np.sqrt(wk.shape[1])
+    if weights == "sigmoid":
+        a = np.where(there(k), sigmoid(s), 0)
+    else:
+        e = np.where(there(k), np.exp(s), 0)
+        a = e / np.maximum(e.sum(1, keepdims=True), 1e-300)
+    return np.sum(a * k, 1)
+
+
+def pool(k, length, mode):
+    k = k.reshape(len(k), length, -1)
+    if mode == "last":
+        return np.where(there(k)[:, 0], k[:, 0], 0)
+    return np.sum(np.where(there(k), k, 0), 1) / np.maximum(there(k).sum(1), 1)
+
+
+def events(rows, length, size):
+    """Events whose last number is 1; the second row has none, the third one, with a gap before it."""
+    k = random.normal(size=(rows, length, size))
+    k[:, :, -1] = 1
+    k[1] = 0
+    k[2, [i for i in range(length) if i != 1]] = 0
+    return k.reshape(rows, length * size)
+
+
+for weights in ("softmax", "sigmoid"):
+    run = lambda k, q, wk: attend(k, q, wk, 4, weights)
+    case("attend", {"length": 4, "weights": weights}, run, events(5, 4, 3), (5, 2), (3, 2))
+for mode in ("mean", "last"):
+    case("pool", {"length": 4, "mode": mode}, lambda k: pool(k, 4, mode), events(5, 4, 3))
 
 
 def loss_of(logits, label):
