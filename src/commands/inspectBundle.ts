@@ -1,5 +1,6 @@
 import { type Bundle, tableWeight } from '../model/bundle.ts';
 import { describeType } from '../model/values.ts';
+import { defaultMaxItems } from '../schema/encoder.ts';
 import { scopeOfField, tableOf } from '../schema/fields.ts';
 import type { Field } from '../schema/schema.ts';
 import { scopes } from '../schema/scopes.ts';
@@ -82,11 +83,16 @@ function detailsOf(field: Field): string {
     case 'cross':
       return `of ${field.of.join(' × ')}`;
     case 'vector':
-      return `length ${field.length}`;
+      return [`length ${field.length}`, field.standardise ? 'standardised' : ''].filter(Boolean).join(', ');
     case 'number':
       return [field.transform ?? '', field.quantiles ? `${field.quantiles} quantiles` : ''].filter(Boolean).join(', ');
     case 'ids':
-      return [`${field.pooling ?? 'mean'} of items`, field.table ? `table ${field.table}` : '']
+      return [
+        field.pooling === 'none'
+          ? `sequence of ${field.maxItems ?? defaultMaxItems}`
+          : `${field.pooling ?? 'mean'} of items`,
+        field.table ? `table ${field.table}` : '',
+      ]
         .filter(Boolean)
         .join(', ');
     case 'id':

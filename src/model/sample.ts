@@ -1,6 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import type { EncodedColumn, EncodedFields, EncodedLists } from '../schema/encoded.ts';
-import { denseWidth, isEmbedded, tableOf } from '../schema/fields.ts';
+import { defaultMaxItems } from '../schema/encoder.ts';
+import { denseWidth, isEmbedded, isSequence, tableOf } from '../schema/fields.ts';
 import type { Fitted } from '../schema/fitted.ts';
 import type { Field } from '../schema/schema.ts';
 import type { TypedModel } from './checkModel.ts';
@@ -79,6 +80,8 @@ export function checkSample(
     if (column === undefined) fail(`has a sample without field '${field.name}'`);
     if (column.kind === 'ids' && !ascends(column))
       fail(`has a sample whose offsets of '${field.name}' do not ascend within its ${column.ids.length} ids`);
+    if (column.kind === 'ids' && isSequence(field) && longestRow(column) > (field.maxItems ?? defaultMaxItems))
+      fail(`has a sample with longer rows of '${field.name}' than ${field.maxItems ?? defaultMaxItems}`);
     const rows = rowsOf(column);
     if (rows !== rowCount) fail(`has a sample of ${rows} rows of '${field.name}', expected ${rowCount}`);
     if (column.kind === 'dense') {
@@ -104,6 +107,12 @@ const rowsOf = (column: EncodedColumn): number =>
     : column.kind === 'ids'
       ? column.offsets.length - 1
       : column.values.length / column.width;
+
+function longestRow({ offsets }: EncodedLists): number {
+  let longest = 0;
+  for (let row = 1; row < offsets.length; row++) longest = Math.max(longest, offsets[row] - offsets[row - 1]);
+  return longest;
+}
 
 function ascends({ offsets, ids }: EncodedLists): boolean {
   if (offsets.length === 0 || offsets[0] !== 0 || offsets[offsets.length - 1] !== ids.length) return false;

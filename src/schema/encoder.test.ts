@@ -201,6 +201,49 @@ describe('the encoder', () => {
     expect(cut).toMatchObject({ pooling: 'sum', offsets: Int32Array.of(0, 2, 3) });
   });
 
+  const adAndSeen = [
+    { name: 'ad', kind: 'id', scope: 'ad', minCount: 2 },
+    { name: 'seen', kind: 'ids', scope: 'request', pooling: 'none', maxItems: 3, table: 'ad', minCount: 2 },
+  ];
+
+  it('keeps the place of an event without a value in a sequence, and of a long one its first events', () => {
+    const batch = batchOf({
+      ad: ['integer', [5, 5, 6, 6]],
+      seen: ['list of integer', [[null, 6, null], null, [5, 9, null, 6], []]],
+    });
+    const column = fitEncoder(schemaOf(adAndSeen), batch).encode(batch).fields.get('seen');
+    expect(column).toEqual({
+      kind: 'ids',
+      pooling: 'none',
+      offsets: Int32Array.of(0, 3, 3, 6, 6),
+      ids: Int32Array.of(0, 3, 0, 2, 1, 0),
+    });
+  });
+
+  it('does not count what a sequence repeats into a table that a field of the impression fits', () => {
+    const columns: Parameters<typeof batchOf>[0] = {
+      ad: ['integer', [5, 5, 6]],
+      seen: ['list of integer', [[6, 6, 7], [6, 7, 7], []]],
+    };
+    for (const fields of [adAndSeen, [...adAndSeen].reverse()]) {
+      const { fitted } = fitEncoder(schemaOf(fields), batchOf(columns));
+      expect([...(fitted.vocabularies.get('ad')?.counts ?? [])]).toEqual([0, 1, 2]);
+    }
+    const { fitted } = fitEncoder(schemaOf([{ ...adAndSeen[1], maxItems: 9 }]), batchOf(columns));
+    expect([...(fitted.vocabularies.get('ad')?.counts ?? [])]).toEqual([0, 0, 3, 3]);
+  });
+
+  it('gives small whole numbers their own rows, and counts what falls on them', () => {
+    const schema = schemaOf([{ name: 'hour', kind: 'id', scope: 'request', identity: 3 }]);
+    const batch = batchOf({ hour: ['integer', [2, 0, 2, 3, -1, null]] });
+    const encoder = fitEncoder(schema, batch);
+    expect(encoder.encode(batch).fields.get('hour')).toEqual({ kind: 'id', ids: Int32Array.of(4, 2, 4, 1, 1, 0) });
+    expect([...(encoder.fitted.vocabularies.get('hour')?.counts ?? [])]).toEqual([1, 2, 1, 0, 2]);
+    expect(() => fitEncoder(schema, batchOf({ hour: ['text', ['2']] }))).toThrow(
+      "field 'hour', text: identity needs whole numbers",
+    );
+  });
+
   it('takes integers where floats were trained on, and refuses text with both types named', () => {
     const encoder = fitEncoder(schemaOf([{ name: 'a', kind: 'id', scope: 'ad' }]), batchOf({ a: ['number', [5, 6]] }));
     expect(encoder.encode(batchOf({ a: ['integer', [6]] })).fields.get('a')).toEqual(

@@ -107,6 +107,7 @@ function encodeLists(
   field: Field,
   vocabulary: Vocabulary,
 ): EncodedColumn {
+  // A sequence has its latest event first, and so keeps the latest.
   const { maxItems = defaultMaxItems, pooling = 'mean' } = field as Partial<IdsField>;
   const cut = new Int32Array(rowCount + 1);
   for (let row = 0; row < rowCount; row++)

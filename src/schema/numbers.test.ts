@@ -140,6 +140,57 @@ describe('a column of numbers', () => {
   });
 });
 
+describe('a standardised vector', () => {
+  const golden: {
+    rows: (number | null)[][];
+    means: number[];
+    deviations: number[];
+    cases: { clip: number; standardised: number[][] }[];
+  } = JSON.parse(readFileSync(new URL('golden/vectorFields.json', import.meta.url), 'utf8'));
+
+  it.each(golden.cases)(
+    'has each of its numbers standardised by itself, clipped to $clip',
+    ({ clip, standardised }) => {
+      const field = { name: 'v', kind: 'vector', scope: 'ad', length: 4, standardise: true, invalid: 'missing', clip };
+      const schema = parseSchema({ name: 'x', labels: [{ name: 'click', column: 'click' }], fields: [field] });
+      const fitter = new Fitter(schema, createRandom(1));
+      const batchOf = (rows: (number | null)[][]) => ({
+        rowCount: rows.length,
+        columns: new Map([['v', columnFromJson(rows, 'list of number', 'v')]]),
+      });
+      fitter.observe(batchOf(golden.rows.slice(0, 25)));
+      fitter.observe(batchOf(golden.rows.slice(25)));
+      const fitted = fitter.finish();
+      const { means, deviations } = fitted.vectors.get('v') ?? { means: [], deviations: [] };
+      means.forEach((mean, i) => {
+        expect(Math.abs(mean / golden.means[i] - 1)).toBeLessThan(1e-12);
+        // Values of a million and a deviation of 0.3 leave a float64 nine digits.
+        expect(Math.abs(deviations[i] / golden.deviations[i] - 1)).toBeLessThan(1e-8);
+      });
+      const encoded = createEncoder(schema, fitted).encode(batchOf(golden.rows)).fields.get('v');
+      if (encoded?.kind !== 'dense') return expect.fail('a dense field');
+      expect(encoded.values).toHaveLength(240);
+      standardised.flat().forEach((z, i) => {
+        expect(Math.abs(encoded.values[i] - z)).toBeLessThan(1e-6);
+      });
+    },
+  );
+
+  it('names the field whose values are too large', () => {
+    const schema = parseSchema({
+      name: 'x',
+      labels: [{ name: 'click', column: 'click' }],
+      fields: [{ name: 'v', kind: 'vector', scope: 'ad', length: 1, standardise: true }],
+    });
+    const fitter = new Fitter(schema, createRandom(1));
+    fitter.observe({
+      rowCount: 2,
+      columns: new Map([['v', columnFromJson([[1e300], [-1e300]], 'list of number', 'v')]]),
+    });
+    expect(() => fitter.finish()).toThrow("field 'v': its values are too large to standardise; scale the column");
+  });
+});
+
 describe('a column of vectors', () => {
   const field: VectorField = { name: 'v', kind: 'vector', scope: 'ad', length: 2 };
 

@@ -158,7 +158,7 @@ function shapeProblems(json: unknown): string[] {
   fields.forEach((field: Record<string, unknown>, i) => {
     const label = typeof field?.name === 'string' ? `field '${field.name}'` : `fields[${i}]`;
     const kind = field?.kind as keyof typeof fieldKinds;
-    if (!Object.hasOwn(fieldKinds, kind ?? '')) {
+    if (typeof kind !== 'string' || !Object.hasOwn(fieldKinds, kind)) {
       problems.push(`${label} has kind ${shown(kind)}; use one of ${Object.keys(fieldKinds).join(', ')}`);
       return;
     }

@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 import type { Column, ColumnBatch } from './columns.ts';
-import { columnOf } from './fields.ts';
+import { columnOf, isSequence } from './fields.ts';
 import { columnFromJson } from './jsonColumns.ts';
 import type { Field } from './schema.ts';
 import { takeRows } from './selectRows.ts';
@@ -31,24 +31,37 @@ export function randomFields(random: Random): RandomFields {
   for (let i = 0; i < plain; i++) {
     const common = { name: `f${i}`, scope: scope(), column: maybe(random, `column ${i}`) };
     const name = common.column ?? common.name;
-    const embedded = random.next() < 0.3 ? { buckets: 1 + random.below(9) } : { minCount: 1 + random.below(3) };
     const kind = pick(random, ['id', 'id', 'ids', 'number', 'vector'] as const);
-    stored.set(name, pick(random, storages));
+    const storage = pick(random, storages);
+    stored.set(name, storage);
+    const isText = storage === 'text' || storage === 'dictionary';
+    const rows = random.next();
+    const embedded =
+      rows < 0.3
+        ? { buckets: 1 + random.below(9) }
+        : rows < 0.5 && !isText
+          ? { identity: 1 + random.below(8) }
+          : { minCount: 1 + random.below(3) };
     if (kind === 'id') fields.push({ ...common, kind, ...embedded });
     else if (kind === 'ids') {
-      const pooling = pick(random, ['mean', 'sum', undefined] as const);
+      const pooling = pick(random, ['mean', 'sum', 'none', undefined] as const);
       fields.push({ ...common, kind, ...embedded, pooling, maxItems: maybe(random, 1 + random.below(3)) });
     } else if (kind === 'number') {
       const more = random.next() < 0.5 ? { quantiles: 2 + random.below(5) } : { clip: maybe(random, 0.5) };
       const transform = pick(random, ['log1p', 'none', undefined] as const);
       fields.push({ ...common, kind, transform, ...more, invalid: 'missing' });
-    } else fields.push({ ...common, kind, length: 1 + random.below(3), invalid: 'missing' });
+    } else {
+      const standardised = random.next() < 0.5 ? { standardise: true, clip: maybe(random, 1.5) } : {};
+      fields.push({ ...common, kind, length: 1 + random.below(3), ...standardised, invalid: 'missing' });
+    }
   }
-  const crossable = fields.filter((field) => field.kind === 'id' || field.kind === 'ids');
-  const shared = crossable.find((field) => field.buckets === undefined);
+  const listed = fields.filter((field) => field.kind === 'id' || field.kind === 'ids');
+  const crossable = listed.filter((field) => !isSequence(field));
+  const shared = listed.find((field) => field.buckets === undefined);
   if (shared !== undefined && random.next() < 0.5) {
     stored.set('twin', stored.get(columnOf(shared)) as Storage);
-    fields.push({ name: 'twin', kind: 'id', scope: scope(), table: shared.name, minCount: shared.minCount });
+    const { minCount, identity } = shared;
+    fields.push({ name: 'twin', kind: 'id', scope: scope(), table: shared.name, minCount, identity });
   }
   for (let i = 0; crossable.length > 1 && i < 2; i++) {
     const of = [...new Set([pick(random, crossable).name, pick(random, crossable).name, pick(random, crossable).name])];

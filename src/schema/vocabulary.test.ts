@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom, shuffle } from '../core/random.ts';
 import { firstId, missingId, unknownId } from './fields.ts';
-import { hashedVocabulary, KeyTable, listedVocabulary, VocabularyCounter } from './vocabulary.ts';
+import { hashedVocabulary, identityVocabulary, KeyTable, listedVocabulary, VocabularyCounter } from './vocabulary.ts';
 
 /** Few distinct keys, so that they repeat, and the edges of 32 bits. */
 const half = fc.oneof(fc.integer({ min: -2, max: 2 }), fc.constantFrom(2 ** 31 - 1, -(2 ** 31)), fc.integer());
@@ -91,6 +91,21 @@ describe('a vocabulary', () => {
     expect([vocabulary.lookup(5, 0), vocabulary.lookup(6, 0)]).toEqual([firstId, firstId + 1]);
     expect([vocabulary.lookup(7, 0), vocabulary.lookup(5, 1), vocabulary.lookup(0, 0)]).toEqual([1, 1, 1]);
     expect(vocabularyOf([], 1).lookup(0, 0)).toBe(unknownId);
+  });
+
+  it('of whole numbers gives each its own row, and none to any other key', () => {
+    const vocabulary = identityVocabulary(3, new Float64Array(5));
+    expect(vocabulary.rows).toBe(5);
+    expect([0, 1, 2].map((value) => vocabulary.lookup(value, 0))).toEqual([2, 3, 4]);
+    // 3, -1, 2^32 and the lowest of 64 bits.
+    for (const [lo, hi] of [
+      [3, 0],
+      [-1, -1],
+      [-1, 0],
+      [0, 1],
+      [0, -(2 ** 31)],
+    ])
+      expect(vocabulary.lookup(lo, hi)).toBe(unknownId);
   });
 
   it('that hashes gives every key a row beyond the reserved ones, the same each time', () => {
