@@ -1,0 +1,269 @@
+import { assert, UserError } from '../core/errors.ts';
+import type { Keys } from '../schema/keys.ts';
+import { EventApplier } from './applyEvent.ts';
+import { computePrior, counterValue } from './counterValues.ts';
+import { DueQueue, TickQueue } from './dueQueue.ts';
+import { Families } from './families.ts';
+import type { EventRows, History, HistoryRows, HistoryStats } from './history.ts';
+import type { HistoryPlan } from './historyPlan.ts';
+import { listEvent } from './listEvent.ts';
+import { mergeReducers } from './mergeHistory.ts';
+import { PendingEvents } from './pendingEvents.ts';
+
+export function createHistory(plan: HistoryPlan): History {
+  return new Reducer(plan);
+}
+
+/**
+ * The reducer. An event waits in `due` for its stages; what is due before the time advanced to is taken, in order of (time, arrival),
+ * into the records with a user's key, and then waits in `ticked` for the next tick, at which all other records take it.
+ */
+export class Reducer implements History {
+  readonly plan: HistoryPlan;
+  readonly base: Reducer | undefined;
+  readonly families: Families;
+  readonly pending: PendingEvents;
+  readonly due = new DueQueue();
+  readonly ticked = new TickQueue();
+  /** `arrivedMs` up to which everything has been taken in. */
+  watermarkMs = Number.NEGATIVE_INFINITY;
+  /** Start of the tick of what was last taken. */
+  tickMs = Number.NEGATIVE_INFINITY;
+  /** Rows taken in, and impressions of them. */
+  order = 0;
+  impressions = 0;
+  private readonly applier: EventApplier;
+  private readonly userFamilies: Int32Array;
+  private readonly tickFamilies: Int32Array;
+  private readonly words: Int32Array;
+  private readonly valid: Uint8Array;
+  private readonly priors: Float64Array;
+
+  /** @param base whose records without a user's key are read in place of own ones, which it then has none of */
+  constructor(plan: HistoryPlan, base?: Reducer) {
+    this.plan = plan;
+    this.base = base;
+    this.families = new Families(plan, base?.families);
+    this.pending = new PendingEvents(plan);
+    this.applier = new EventApplier(plan);
+    const indices = plan.families.map((_, f) => f);
+    this.userFamilies = Int32Array.from(indices.filter((f) => plan.families[f].isUser));
+    this.tickFamilies = Int32Array.from(indices.filter((f) => !plan.families[f].isUser && base === undefined));
+    this.words = new Int32Array(plan.keyFields.length * 2);
+    this.valid = new Uint8Array(plan.keyFields.length);
+    this.priors = new Float64Array(plan.ops.priorN.length);
+  }
+
+  add(rows: EventRows, row: number): void {
+    this.check(rows, row);
+    const { values } = this.plan;
+    const eventMs = rows.eventMs[row];
+    const isOutcome = rows.isOutcome !== undefined && rows.isOutcome[row] !== 0;
+    const arrivedMs = Math.max(rows.arrivedMs === undefined ? eventMs : rows.arrivedMs[row], this.watermarkMs);
+    this.advance(arrivedMs);
+    this.order++;
+    if (!isOutcome) this.impressions++;
+    const { pending } = this;
+    const { valueCount } = pending;
+    const known = isOutcome ? pending.find(rows, row) : -1;
+    let at = isOutcome ? -1 : this.take(rows, row, eventMs, arrivedMs, false);
+    for (let v = 0; v < valueCount; v++) {
+      const y = rows.values[v][row];
+      const isLabel = values[v].kind === 'label';
+      if (!Number.isFinite(y) || (isOutcome && isLabel && y === 0)) continue;
+      if (known >= 0 && pending.stage[known] <= this.stageOf(v)) {
+        pending.values[known * valueCount + v] = y;
+        continue;
+      }
+      if (at < 0) at = this.take(rows, row, eventMs, arrivedMs, true);
+      pending.values[at * valueCount + v] = y;
+    }
+  }
+
+  check(rows: EventRows, row: number): void {
+    const { latenessMs } = this.plan.limits;
+    const eventMs = rows.eventMs[row];
+    const givenMs = rows.arrivedMs === undefined ? eventMs : rows.arrivedMs[row];
+    const isOutcome = rows.isOutcome !== undefined && rows.isOutcome[row] !== 0;
+    const what = isOutcome ? 'an outcome' : 'an impression';
+    if (!Number.isFinite(eventMs) || !Number.isFinite(givenMs))
+      throw new UserError(`history: ${what} has no time; give every row its time in ms since 1970`);
+    this.checkClock(givenMs);
+    const age = Math.max(givenMs, this.watermarkMs) - eventMs;
+    if (-age > latenessMs)
+      throw new UserError(
+        `history: ${what} of ${timeText(eventMs)} arrived at ${timeText(givenMs)}, before it happened; correct its time or the clock`,
+      );
+    if (!isOutcome && age > latenessMs)
+      throw new UserError(
+        `history: an impression of ${timeText(eventMs)} came at ${timeText(eventMs + age)}, later than history's lateness allows; leave it out, or raise history.lateness in the schema`,
+      );
+  }
+
+  advance(nowMs: number): void {
+    const { plan, due, pending } = this;
+    this.checkClock(nowMs);
+    if (nowMs <= this.watermarkMs) return;
+    this.watermarkMs = nowMs;
+    const { tickMs } = plan.limits;
+    while (due.count > 0 && due.ms[0] < nowMs) {
+      const at = due.events[0];
+      const ms = due.ms[0];
+      const stage = pending.stage[at];
+      due.pop();
+      this.tickTo(Math.floor(ms / tickMs) * tickMs);
+      this.takeStage(at, stage, ms);
+      this.ticked.push(ms, at, stage);
+      pending.stage[at] = stage + 1;
+      if (stage + 1 < plan.stageDelaysMs.length) this.schedule(at);
+    }
+    this.tickTo(Math.floor(nowMs / tickMs) * tickMs);
+  }
+
+  readRow(keys: readonly Keys[], row: number, nowMs: number, out: HistoryRows, to: number): void {
+    const { words, valid } = this;
+    for (let k = 0; k < valid.length; k++) {
+      const { words: from, valid: has } = keys[k];
+      valid[k] = has === undefined || has[row] !== 0 ? 1 : 0;
+      words[2 * k] = from[2 * row];
+      words[2 * k + 1] = from[2 * row + 1];
+    }
+    this.readKeys(words, valid, nowMs, out, to);
+  }
+
+  /** The same of one set of keys: [key fields, 2] and whether each has a value. */
+  readKeys(words: Int32Array, valid: Uint8Array, nowMs: number, out: HistoryRows, to: number): void {
+    assert(nowMs <= this.watermarkMs, 'history is read where it was advanced to');
+    const { plan, families, priors } = this;
+    const { ops, sequencePlans } = plan;
+    for (let f = 0; f < plan.families.length; f++) families.view(f, words, valid, this.readMs(f));
+    for (let p = 0; p < priors.length; p++) computePrior(ops, p, families.views, priors);
+    for (let op = 0; op < ops.count; op++) {
+      const counter = out.counters[ops.counters[op]];
+      const width = counter.length / out.rowCount;
+      const readMs = this.readMs(ops.families[op]);
+      counter[to * width + ops.columns[op]] = counterValue(ops, op, families.views, priors, readMs, words, valid);
+    }
+    for (let s = 0; s < sequencePlans.length; s++) {
+      const { family } = sequencePlans[s];
+      families.sequences[s].read(families.seen[family], this.readMs(family), out.sequences[s], to);
+    }
+  }
+
+  /** When a family is read: now, or at the start of the tick. */
+  readMs(family: number): number {
+    return this.plan.families[family].isUser ? this.watermarkMs : this.sharedMs();
+  }
+
+  /** When what has no user's key is read. */
+  sharedMs(): number {
+    return this.base === undefined ? this.tickMs : this.base.sharedMs();
+  }
+
+  overlay(): History {
+    return new Reducer(this.plan, this);
+  }
+
+  forget(keyField: string, lo: number, hi: number): boolean {
+    const key = this.plan.keyFields.findIndex(({ name }) => name === keyField);
+    if (key < 0)
+      throw new UserError(
+        `history: '${keyField}' is no key of its sequences and counters; name one of ${this.plan.keyFields.map(({ name }) => name).join(', ')}`,
+      );
+    const wasPending = this.pending.forget(key, lo, hi);
+    return this.families.forget(key, lo, hi) || wasPending;
+  }
+
+  merge(other: History): void {
+    assert(other instanceof Reducer, 'histories are merged with their like');
+    mergeReducers(this, other);
+  }
+
+  stats(): HistoryStats {
+    const { keys, bytes, evicted } = this.families.stats();
+    return { keys, events: this.impressions, bytes: bytes + this.pending.bytes(), evicted };
+  }
+
+  private checkClock(nowMs: number): void {
+    if (Number.isFinite(nowMs) && !(this.watermarkMs - nowMs > this.plan.limits.latenessMs)) return;
+    throw new UserError(
+      `history: the time went back to ${timeText(nowMs)} from ${timeText(this.watermarkMs)}, further than history's lateness allows; give rows in order of arrival, or correct the clock`,
+    );
+  }
+
+  private stageOf(value: number): number {
+    return this.plan.stageDelaysMs.indexOf(this.plan.values[value].delayMs);
+  }
+
+  private take(rows: EventRows, row: number, eventMs: number, arrivedMs: number, isOutcome: boolean): number {
+    const { pending } = this;
+    const at = pending.take(eventMs, arrivedMs, this.order, isOutcome);
+    pending.setKeys(at, rows.keys, row);
+    if (!isOutcome) pending.enter(at);
+    this.schedule(at);
+    return at;
+  }
+
+  /** Puts an event in line for its next stage: no stage is seen before the row arrived, nor before the event's time. */
+  private schedule(at: number): void {
+    const { pending, plan, due } = this;
+    const ms = Math.max(pending.arrivedMs[at], pending.eventMs[at] + plan.stageDelaysMs[pending.stage[at]]);
+    due.push(ms, pending.order[at], at);
+  }
+
+  /** A stage as the records with a user's key see it, and before them what an impression's outcome is expected to be. */
+  private takeStage(at: number, stage: number, ms: number): void {
+    const { pending } = this;
+    if (stage === 0 && pending.isOutcome[at] === 0) this.expect(at, ms);
+    this.applier.prepare(pending, at, stage);
+    this.applyTo(this.userFamilies, at, stage, ms);
+  }
+
+  private tickTo(tickMs: number): void {
+    if (tickMs <= this.tickMs) return;
+    this.tickMs = tickMs;
+    const { ticked, pending, plan } = this;
+    const last = plan.stageDelaysMs.length - 1;
+    for (let i = 0; i < ticked.count; i++) {
+      const at = ticked.events[i];
+      this.applier.prepare(pending, at, ticked.stages[i]);
+      this.applyTo(this.tickFamilies, at, ticked.stages[i], ticked.ms[i]);
+      if (ticked.stages[i] === last) pending.release(at);
+    }
+    ticked.count = 0;
+  }
+
+  private applyTo(indices: Int32Array, at: number, stage: number, ms: number): void {
+    const { families, pending, applier } = this;
+    for (let i = 0; i < indices.length; i++) {
+      const slot = families.slotOf(indices[i], pending, at, stage, ms);
+      if (slot < 0) continue;
+      applier.apply(families.records[indices[i]], slot, pending, at, stage);
+      const sequences = families.sequencesOf[indices[i]];
+      for (let s = 0; s < sequences.length; s++) listEvent(families.sequences[sequences[s]], slot, pending, at, stage);
+    }
+  }
+
+  private expect(at: number, ms: number): void {
+    const { pending, families, priors, plan, words, valid } = this;
+    const { expectedFamilies, expectedPriors, expectations } = plan.ops;
+    if (expectedPriors.length === 0) return;
+    const { keyCount, valueCount } = pending;
+    for (let k = 0; k < keyCount; k++) {
+      valid[k] = pending.valid[at * keyCount + k];
+      words[2 * k] = pending.words[2 * (at * keyCount + k)];
+      words[2 * k + 1] = pending.words[2 * (at * keyCount + k) + 1];
+    }
+    for (let i = 0; i < expectedFamilies.length; i++) {
+      const f = expectedFamilies[i];
+      families.view(f, words, valid, plan.families[f].isUser ? ms : this.sharedMs());
+    }
+    for (let i = 0; i < expectedPriors.length; i++) computePrior(plan.ops, expectedPriors[i], families.views, priors);
+    for (let v = 0; v < valueCount; v++)
+      if (expectations[v] >= 0) pending.expected[at * valueCount + v] = priors[expectations[v]];
+  }
+}
+
+function timeText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
+}

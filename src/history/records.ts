@@ -1,0 +1,154 @@
+import { mix32 } from '../core/hash.ts';
+import { type FamilyPlan, lastAt } from './familyPlan.ts';
+
+const firstCapacity = 16;
+
+/**
+ * The records of a family: `stride` float64s each at `numbers[slot · stride]`, found by key through open addressing with linear probing.
+ * A key is three integers: the owner's slot (0 of single keys) and the halves of the 64-bit key. A table entry is 0 where empty; else its
+ * low bits are slot + 1 and the others the hash's, so that a probe of another key's entry seldom has to look at that key.
+ *
+ * Pairs hang from their owner's record in the order of their last impression, so that they go with it and the oldest makes room.
+ */
+export class Records {
+  readonly plan: FamilyPlan;
+  numbers: Float64Array;
+  /** Owner's slot, low half, high half. */
+  keys = new Int32Array(firstCapacity * 3);
+  /** Of pairs: the slots before (newer) and after (older) of the same owner, -1 at the ends; of a free slot the next free one. */
+  links = new Int32Array(firstCapacity * 2);
+  /** Of owners, by family of pairs it owns: newest and oldest pair's slots, and how many. */
+  heads: Int32Array;
+  table = new Int32Array(firstCapacity * 2);
+  /** Slots ever used; of those, live. A free slot's first number is NaN. */
+  used = 0;
+  count = 0;
+  free = -1;
+  evicted = 0;
+  capacity = firstCapacity;
+
+  constructor(plan: FamilyPlan) {
+    this.plan = plan;
+    this.numbers = new Float64Array(firstCapacity * plan.stride);
+    this.heads = new Int32Array(firstCapacity * plan.owned.length * 3);
+  }
+
+  /** The slot of a key, -1 where it has none. */
+  find(owner: number, lo: number, hi: number): number {
+    const { table, keys } = this;
+    const mask = table.length - 1;
+    const hash = hashOf(owner, lo, hi);
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = table[at];
+      if (entry === 0) return -1;
+      if (((entry ^ hash) & ~mask) !== 0) continue;
+      const slot = (entry & mask) - 1;
+      if (keys[3 * slot] === owner && keys[3 * slot + 1] === lo && keys[3 * slot + 2] === hi) return slot;
+    }
+  }
+
+  /** Whether the slot still is that of this key. */
+  isAt(slot: number, owner: number, lo: number, hi: number): boolean {
+    const { keys, numbers, plan } = this;
+    if (slot < 0 || keys[3 * slot] !== owner || keys[3 * slot + 1] !== lo || keys[3 * slot + 2] !== hi) return false;
+    return !Number.isNaN(numbers[slot * plan.stride + lastAt]);
+  }
+
+  /** A new record for a key that has none; of a pair, not yet hung from its owner. */
+  create(owner: number, lo: number, hi: number): number {
+    if (this.free < 0 && this.used === this.capacity) this.grow();
+    let slot = this.free;
+    if (slot >= 0) this.free = this.links[2 * slot];
+    else slot = this.used++;
+    this.count++;
+    this.keys[3 * slot] = owner;
+    this.keys[3 * slot + 1] = lo;
+    this.keys[3 * slot + 2] = hi;
+    this.links[2 * slot] = -1;
+    this.links[2 * slot + 1] = -1;
+    const { fresh, stride, owned } = this.plan;
+    for (let i = 0, at = slot * stride; i < stride; i++) this.numbers[at + i] = fresh[i];
+    const owning = owned.length;
+    for (let i = 0, at = slot * owning * 3; i < owning; i++) {
+      this.heads[at + 3 * i] = -1;
+      this.heads[at + 3 * i + 1] = -1;
+      this.heads[at + 3 * i + 2] = 0;
+    }
+    this.enter(slot);
+    return slot;
+  }
+
+  /** Takes a record out; what hangs from it is the caller's to take out first. */
+  remove(slot: number): void {
+    this.leave(slot);
+    this.numbers[slot * this.plan.stride + lastAt] = Number.NaN;
+    this.links[2 * slot] = this.free;
+    this.free = slot;
+    this.count--;
+  }
+
+  isLive(slot: number): boolean {
+    return !Number.isNaN(this.numbers[slot * this.plan.stride + lastAt]);
+  }
+
+  lastMs(slot: number): number {
+    return this.numbers[slot * this.plan.stride + lastAt];
+  }
+
+  bytes(): number {
+    const { numbers, keys, links, heads, table } = this;
+    return numbers.byteLength + keys.byteLength + links.byteLength + heads.byteLength + table.byteLength;
+  }
+
+  /** Makes the table anew, of a state that was read. */
+  reindex(): void {
+    this.table = new Int32Array(this.capacity * 2);
+    for (let slot = 0; slot < this.used; slot++) if (this.isLive(slot)) this.enter(slot);
+  }
+
+  private enter(slot: number): void {
+    const { table, keys } = this;
+    const mask = table.length - 1;
+    const hash = hashOf(keys[3 * slot], keys[3 * slot + 1], keys[3 * slot + 2]);
+    let at = hash & mask;
+    while (table[at] !== 0) at = (at + 1) & mask;
+    table[at] = (hash & ~mask) | (slot + 1);
+  }
+
+  /** Deletion by shifting back: no tombstones, so probes stay short. */
+  private leave(slot: number): void {
+    const { table, keys } = this;
+    const mask = table.length - 1;
+    let at = hashOf(keys[3 * slot], keys[3 * slot + 1], keys[3 * slot + 2]) & mask;
+    while ((table[at] & mask) !== slot + 1) at = (at + 1) & mask;
+    for (let next = (at + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
+      const other = (table[next] & mask) - 1;
+      const home = hashOf(keys[3 * other], keys[3 * other + 1], keys[3 * other + 2]) & mask;
+      // It may move to `at` only where that lies between its home and where it is.
+      if (((next - home) & mask) < ((next - at) & mask)) continue;
+      table[at] = table[next];
+      at = next;
+    }
+    table[at] = 0;
+  }
+
+  private grow(): void {
+    this.capacity *= 2;
+    this.numbers = grown(this.numbers, this.capacity * this.plan.stride);
+    this.keys = grown(this.keys, this.capacity * 3);
+    this.links = grown(this.links, this.capacity * 2);
+    this.heads = grown(this.heads, this.capacity * this.plan.owned.length * 3);
+    this.reindex();
+  }
+}
+
+/** The same numbers with room for more. */
+export function grown<T extends Float64Array | Int32Array | Uint8Array>(values: T, length: number): T {
+  const more = new (values.constructor as new (length: number) => T)(length);
+  more.set(values as never);
+  return more;
+}
+
+function hashOf(owner: number, lo: number, hi: number): number {
+  return mix32(lo ^ Math.imul(hi, 0x9e3779b1) ^ Math.imul(owner, 0x7feb352d));
+}

@@ -1,0 +1,213 @@
+import { gapBuckets } from '../schema/derivedFields.ts';
+import type { SequenceRows } from './history.ts';
+import type { PendingEvents } from './pendingEvents.ts';
+import { grown } from './records.ts';
+import type { SequencePlan } from './sequencePlan.ts';
+
+/** Entry words before its items: bits (actions, then which items have a value), and the impression's order, low 32 bits. */
+const headWords = 2;
+const validShift = 8;
+const firstBlock = 4;
+
+/** From how many ms on an event is in each gap bucket: floor(2·log2(1 + s)) ≥ k at s ≥ 2^(k/2) − 1. */
+const gapFromMs = Float64Array.from({ length: gapBuckets }, (_, k) => 1000 * (2 ** (k / 2) - 1));
+
+/**
+ * The last events of every key, as a ring a key in order of `eventMs`, and of those of one time in order of being listed. Rings lie in blocks of one
+ * pool, which double until they have a sequence's length, so that a key with few events takes little.
+ */
+export class SequenceStore {
+  readonly plan: SequencePlan;
+  readonly stride: number;
+  /** By record of the family: its block's first entry, the block's length (0 for none), the oldest event's place, and how many. */
+  blocks = new Int32Array(64);
+  ms = new Float64Array(64);
+  words: Int32Array;
+  /** Entries ever used, and by length of block (as a power of two of the first) the first free one, -1 for none. */
+  used = 0;
+  free = new Int32Array(16).fill(-1);
+
+  constructor(plan: SequencePlan) {
+    this.plan = plan;
+    this.stride = headWords + 2 * plan.items.length;
+    this.words = new Int32Array(64 * this.stride);
+  }
+
+  /** Lists an event among those of a record, or drops it where all it has room for are newer. */
+  insert(slot: number, events: PendingEvents, at: number, actions: number): void {
+    const { plan, stride } = this;
+    if (4 * slot >= this.blocks.length)
+      this.blocks = grown(this.blocks, Math.max(4 * slot + 4, this.blocks.length * 2));
+    const { blocks } = this;
+    const eventMs = events.eventMs[at];
+    if (blocks[4 * slot + 3] === blocks[4 * slot + 1]) {
+      if (blocks[4 * slot + 1] < plan.length) this.enlarge(slot);
+      else if (eventMs < this.ms[blocks[4 * slot] + blocks[4 * slot + 2]]) return;
+      else this.dropOldest(slot);
+    }
+    const { ms, words } = this;
+    let i = blocks[4 * slot + 3]++;
+    for (; i > 0; i--) {
+      const newer = this.entryOf(slot, i - 1);
+      if (ms[newer] <= eventMs) break;
+      this.copy(newer, this.entryOf(slot, i));
+    }
+    const entry = this.entryOf(slot, i);
+    ms[entry] = eventMs;
+    let valid = 0;
+    for (let k = 0; k < plan.items.length; k++) {
+      const key = at * events.keyCount + plan.items[k];
+      if (events.valid[key] !== 0) valid |= 1 << k;
+      words[entry * stride + headWords + 2 * k] = events.words[2 * key];
+      words[entry * stride + headWords + 2 * k + 1] = events.words[2 * key + 1];
+    }
+    words[entry * stride] = actions | (valid << validShift);
+    words[entry * stride + 1] = events.order[at] | 0;
+  }
+
+  /**
+   * The entry of an event, -1 if it is not listed: an impression's own, or of an outcome, which does not know its impression, the
+   * newest of its time and items.
+   */
+  find(slot: number, events: PendingEvents, at: number): number {
+    const { blocks, ms, words, stride } = this;
+    if (4 * slot >= blocks.length) return -1;
+    const eventMs = events.eventMs[at];
+    for (let i = blocks[4 * slot + 3] - 1; i >= 0; i--) {
+      const entry = this.entryOf(slot, i);
+      if (ms[entry] < eventMs) return -1;
+      if (ms[entry] > eventMs) continue;
+      if (
+        events.isOutcome[at] === 0 ? words[entry * stride + 1] === (events.order[at] | 0) : this.isOf(entry, events, at)
+      )
+        return entry;
+    }
+    return -1;
+  }
+
+  addActions(entry: number, actions: number): void {
+    this.words[entry * this.stride] |= actions;
+  }
+
+  /** Takes an entry out; what it had pushed out does not come back. */
+  takeOut(slot: number, entry: number): void {
+    const { blocks } = this;
+    let i = 0;
+    while (this.entryOf(slot, i) !== entry) i++;
+    for (; i + 1 < blocks[4 * slot + 3]; i++) this.copy(this.entryOf(slot, i + 1), this.entryOf(slot, i));
+    blocks[4 * slot + 3]--;
+  }
+
+  /** Forgets a record's events. */
+  clear(slot: number): void {
+    const { blocks } = this;
+    if (4 * slot >= blocks.length || blocks[4 * slot + 1] === 0) return;
+    this.release(blocks[4 * slot], blocks[4 * slot + 1]);
+    blocks.fill(0, 4 * slot, 4 * slot + 4);
+  }
+
+  /** Writes a record's events as row `to`, latest first; none of slot -1. */
+  read(slot: number, nowMs: number, out: SequenceRows, to: number): void {
+    const { blocks, ms, words, stride } = this;
+    const { length, items } = this.plan;
+    const count = slot < 0 || 4 * slot >= blocks.length ? 0 : blocks[4 * slot + 3];
+    out.counts[to] = count;
+    if (count === 0) return;
+    const first = blocks[4 * slot];
+    let place = blocks[4 * slot + 2] + count;
+    const size = blocks[4 * slot + 1];
+    if (place >= size) place -= size;
+    let gap = 0;
+    const { actions, gaps } = out;
+    for (let i = 0, row = to * length; i < count; i++, row++) {
+      place = (place === 0 ? size : place) - 1;
+      const entry = first + place;
+      const age = nowMs - ms[entry];
+      while (gap + 1 < gapBuckets && age >= gapFromMs[gap + 1]) gap++;
+      gaps[row] = gap;
+      const at = entry * stride;
+      const bits = words[at];
+      actions[row] = bits & ((1 << validShift) - 1);
+      for (let k = 0; k < items.length; k++) {
+        const itemWords = out.items[k];
+        itemWords[2 * row] = words[at + headWords + 2 * k];
+        itemWords[2 * row + 1] = words[at + headWords + 2 * k + 1];
+        out.valid[k][row] = (bits >> (validShift + k)) & 1;
+      }
+    }
+  }
+
+  bytes(): number {
+    return this.blocks.byteLength + this.ms.byteLength + this.words.byteLength;
+  }
+
+  /** The entry of the event that is `i`-th oldest of a record. */
+  entryOf(slot: number, i: number): number {
+    const { blocks } = this;
+    const place = blocks[4 * slot + 2] + i;
+    const size = blocks[4 * slot + 1];
+    return blocks[4 * slot] + (place < size ? place : place - size);
+  }
+
+  private isOf(entry: number, events: PendingEvents, at: number): boolean {
+    const { words, stride, plan } = this;
+    for (let k = 0; k < plan.items.length; k++) {
+      const key = at * events.keyCount + plan.items[k];
+      const word = entry * stride + headWords + 2 * k;
+      if (((words[entry * stride] >> (validShift + k)) & 1) !== events.valid[key]) return false;
+      if (words[word] !== events.words[2 * key] || words[word + 1] !== events.words[2 * key + 1]) return false;
+    }
+    return true;
+  }
+
+  private dropOldest(slot: number): void {
+    const { blocks } = this;
+    blocks[4 * slot + 3]--;
+    blocks[4 * slot + 2] = blocks[4 * slot + 2] + 1 === blocks[4 * slot + 1] ? 0 : blocks[4 * slot + 2] + 1;
+  }
+
+  private copy(from: number, to: number): void {
+    const { ms, words, stride } = this;
+    ms[to] = ms[from];
+    for (let i = 0; i < stride; i++) words[to * stride + i] = words[from * stride + i];
+  }
+
+  /** Moves a record's events to a block of twice the length. */
+  private enlarge(slot: number): void {
+    const { blocks, plan } = this;
+    const old = blocks[4 * slot];
+    const oldSize = blocks[4 * slot + 1];
+    const size = Math.min(plan.length, oldSize === 0 ? firstBlock : oldSize * 2);
+    const block = this.take(size);
+    for (let i = 0; i < blocks[4 * slot + 3]; i++) this.copy(this.entryOf(slot, i), block + i);
+    if (oldSize > 0) this.release(old, oldSize);
+    blocks[4 * slot] = block;
+    blocks[4 * slot + 1] = size;
+    blocks[4 * slot + 2] = 0;
+  }
+
+  private take(size: number): number {
+    const at = this.free[classOf(size)];
+    if (at >= 0) {
+      this.free[classOf(size)] = this.words[at * this.stride];
+      return at;
+    }
+    if (this.used + size > this.ms.length) {
+      const more = Math.max(this.used + size, this.ms.length * 2);
+      this.ms = grown(this.ms, more);
+      this.words = grown(this.words, more * this.stride);
+    }
+    this.used += size;
+    return this.used - size;
+  }
+
+  private release(block: number, size: number): void {
+    this.words[block * this.stride] = this.free[classOf(size)];
+    this.free[classOf(size)] = block;
+  }
+}
+
+/** Blocks of lengths 4, 8, 16, … and the sequence's own, which only its last class has. */
+function classOf(size: number): number {
+  return 32 - Math.clz32(size - 1);
+}
