@@ -17,6 +17,8 @@ export interface RankRequest {
   reserveEcpmMicros?: number;
   /** Whether to answer each factor of each slot. */
   explain?: boolean;
+  /** The user's past impressions and what came of them, in place of those that the server holds; see `EventRequest`. */
+  history?: readonly unknown[];
 }
 
 /** A request whose outer shape is right. */
@@ -30,6 +32,7 @@ export interface RankBody {
   readonly candidates: readonly unknown[] | Record<string, unknown>;
   readonly reserveEcpmMicros: number;
   readonly explain: boolean;
+  readonly history?: readonly unknown[];
 }
 
 const BodyShape = Type.Object(
@@ -41,6 +44,7 @@ const BodyShape = Type.Object(
     candidates: Type.Unknown(),
     reserveEcpmMicros: Type.Optional(Type.Integer({ minimum: 0 })),
     explain: Type.Optional(Type.Boolean()),
+    history: Type.Optional(Type.Array(Type.Unknown())),
   },
   { additionalProperties: false },
 );
@@ -58,7 +62,7 @@ export function readBody(json: unknown): RankBody {
       `request: ${[...new Set(problems)].join('; ')}; a request has ${Object.keys(BodyShape.properties).join(', ')}`,
     );
   }
-  const { requestId, user = {}, context = {}, candidates, reserveEcpmMicros = 0, explain = false } = json;
+  const { requestId, user = {}, context = {}, candidates, reserveEcpmMicros = 0, explain = false, history } = json;
   if (typeof candidates !== 'object' || candidates === null) {
     throw new UserError(
       `request: candidates is ${shown(candidates)}; expected an array of rows or ad ids, or an object with one array a field`,
@@ -72,6 +76,7 @@ export function readBody(json: unknown): RankBody {
     candidates: candidates as RankBody['candidates'],
     reserveEcpmMicros,
     explain,
+    history,
   };
 }
 

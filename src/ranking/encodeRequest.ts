@@ -11,6 +11,7 @@ import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan, PlainField } from './fieldPlan.ts';
 import { ColumnBuffers, gatherEncoded, gatherKeys, PackedGather } from './gather.ts';
+import type { HistoryFields, HistoryView } from './historyFields.ts';
 import { candidateSource, constantSource, givenOf, requestSources, type Source } from './sources.ts';
 
 /**
@@ -21,6 +22,7 @@ export class RequestEncoder {
   private readonly plan: FieldPlan;
   private readonly encoder: Encoder;
   private readonly catalog: EncodedCatalog | undefined;
+  private readonly history: HistoryFields | undefined;
   private readonly packed: PackedGather | undefined;
   private readonly constants: readonly Source[];
   private readonly buffers = new Map<string, ColumnBuffers>();
@@ -29,10 +31,11 @@ export class RequestEncoder {
   private readonly sources = new Map<string, Source>();
   private readonly keys = new Map<string, Keys>();
 
-  constructor(plan: FieldPlan, encoder: Encoder, catalog?: EncodedCatalog) {
+  constructor(plan: FieldPlan, encoder: Encoder, catalog?: EncodedCatalog, history?: HistoryFields) {
     this.plan = plan;
     this.encoder = encoder;
     this.catalog = catalog;
+    this.history = history;
     this.packed = catalog && new PackedGather(catalog.packed);
     this.constants = plan.constant.map((plain) => constantSource(plain) as Source);
     this.encodeAlike(this.constants);
@@ -40,8 +43,11 @@ export class RequestEncoder {
       for (const key of [name, `keys of ${name}`]) this.buffers.set(key, new ColumnBuffers());
   }
 
-  /** @returns columns valid until the next call */
-  encode(body: RankBody, candidates: Candidates): ScoringInput {
+  /**
+   * @param history what to read at `nowMs`, where the model takes any
+   * @returns columns valid until the next call
+   */
+  encode(body: RankBody, candidates: Candidates, history?: HistoryView, nowMs = 0): ScoringInput {
     this.sources.clear();
     this.keys.clear();
     for (const source of this.constants) this.sources.set(source.plain.field.name, source);
@@ -51,7 +57,7 @@ export class RequestEncoder {
     let packed: ReadonlyMap<string, EncodedColumn> | undefined;
     for (const plain of this.plan.candidate) {
       const { name } = plain.field;
-      const source = candidateSource(plain, candidates, this.catalog?.names.has(name) ?? false);
+      const source = candidateSource(plain, candidates, this.isInCatalog(plain));
       this.sources.set(name, source);
       if (!plain.direct) continue;
       const { catalogRows } = candidates;
@@ -60,8 +66,21 @@ export class RequestEncoder {
       this.fields.set(name, ofCatalog ?? this.encodedOf(source));
     }
     for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates));
+    if (this.history !== undefined && history !== undefined)
+      this.history.encode(history, this.keysNamed, candidates.count, nowMs, this.fields);
     return { rowCount: candidates.count, fields: this.fields };
   }
+
+  private isInCatalog({ field: { name }, required }: PlainField): boolean {
+    const known = required ? this.catalog?.names : this.catalog?.keys;
+    return known?.has(name) ?? false;
+  }
+
+  /** The raw values of a key field; undefined for one that nothing is looked up by. */
+  private keysNamed = (name: string): Keys | undefined => {
+    const source = this.sources.get(name);
+    return source?.plain.isKey ? this.keysOf(source) : undefined;
+  };
 
   /** Encodes fields of one row each together. Two that read one column may have been sent different values, and are not. */
   private encodeAlike(sources: readonly Source[]): void {

@@ -1,6 +1,8 @@
 import { listOf, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearestName.ts';
+import { keysReadOf, takenHistory } from '../history/takenHistory.ts';
 import type { TypedModel } from '../model/checkModel.ts';
+import { historyColumns } from '../schema/derivedFields.ts';
 import { columnOf, scopeOfField } from '../schema/fields.ts';
 import type { ColumnType, Fitted } from '../schema/fitted.ts';
 import type { CrossField, Field } from '../schema/schema.ts';
@@ -14,11 +16,15 @@ export interface PlainField {
   readonly type: ColumnType;
   /** The names its value may have in a request, the field's own first. */
   readonly names: readonly string[];
-  /** Whether the model takes it as it is; otherwise only crosses do. */
+  /** Whether the model takes it as it is; otherwise only crosses or history do. */
   readonly direct: boolean;
+  /** Whether history looks something up by it. */
+  readonly isKey: boolean;
+  /** Whether it must be sent; what only history asks for is no value where it is not. */
+  readonly required: boolean;
 }
 
-/** Which of a model's fields a request gives, and where. */
+/** Which of a model's fields a request gives, and where; those that history makes are of no request. */
 export interface FieldPlan {
   /** In user or context. */
   readonly request: readonly PlainField[];
@@ -43,14 +49,20 @@ export function planFields(typed: TypedModel, fitted: Fitted): FieldPlan {
   const crosses = used.filter((field) => field.kind === 'cross');
   const crossed = new Set(crosses.flatMap((field) => field.of));
   const direct = new Set(used.map((field) => field.name));
+  const keys = keysReadOf(takenHistory(schema, direct));
   const isRequests = (field: Field) => scopeOfField(field, byName) === 'request';
-  const plain = schema.fields.filter((field) => field.kind !== 'cross');
-  const needed = plain.filter(({ name }) => direct.has(name) || crossed.has(name));
+  const derived = historyColumns(schema);
+  const plain = schema.fields.filter(
+    (field) => field.kind !== 'cross' && !derived.has(field.name),
+  ) as PlainField['field'][];
+  const needed = plain.filter(({ name }) => direct.has(name) || crossed.has(name) || keys.has(name));
   const planned = (field: PlainField['field']): PlainField => ({
     field,
     type: requestType(field, fitted.columnTypes.get(columnOf(field)) as ColumnType),
     names: [...new Set([field.name, columnOf(field)])],
     direct: direct.has(field.name),
+    isKey: keys.has(field.name),
+    required: direct.has(field.name) || crossed.has(field.name),
   });
   const given = needed.filter((field) => field.servingValue === undefined);
   const roles = [schema.user, schema.request, schema.time, schema.position].filter((name) => name !== undefined);

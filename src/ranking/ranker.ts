@@ -2,16 +2,20 @@ import { eCpmInto, eventsPerMilleInto, scoreInto } from '../auction/eCpm.ts';
 import { secondPricesInto } from '../auction/pricing.ts';
 import { chooseTop } from '../auction/slots.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { encodeCatalog } from '../catalog/encodeCatalog.ts';
+import { type EncodedCatalog, encodeCatalog } from '../catalog/encodeCatalog.ts';
+import { UserError } from '../core/errors.ts';
 import type { Bundle } from '../model/bundle.ts';
-import { createEncoder } from '../schema/encoder.ts';
+import { createEncoder, type Encoder } from '../schema/encoder.ts';
 import { scoreInBlocks } from '../scoring/scoreInBlocks.ts';
 import type { Scorer } from '../scoring/scorer.ts';
 import { answerOf, type RankAnswer } from './answer.ts';
-import { readBody } from './body.ts';
+import { type RankBody, readBody } from './body.ts';
 import { type Candidates, readCandidates } from './candidates.ts';
 import { RequestEncoder } from './encodeRequest.ts';
+import type { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
+import type { HistoryView } from './historyFields.ts';
+import { createPast, type Past } from './past.ts';
 import { CandidateProbabilities } from './probabilities.ts';
 import { RepeatedAds } from './repeatedAds.ts';
 
@@ -22,6 +26,8 @@ export interface RankerOptions {
   readonly catalog?: Catalog;
   /** A request with more is refused. */
   readonly maxCandidates?: number;
+  /** What sequences and counters are read from; where absent, nothing ever happened. */
+  readonly history?: HistoryView;
 }
 
 /** Ranks requests with one model; not to be entered twice at a time, since its buffers are reused. */
@@ -31,13 +37,16 @@ export interface Ranker {
   readonly catalog?: Catalog;
   /** What a request must send, and where. */
   readonly plan: FieldPlan;
+  /** Reads events for the history of the model's schema, where that has any. */
+  readonly events?: EventReader;
   /**
    * One request end to end: read, encode, score, calibrate, value by eCPM, choose slots and price them.
    *
    * @param request a `RankRequest` as JSON has it, unchecked
+   * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent
    * @throws UserError for anything wrong in it
    */
-  rank(request: unknown): RankAnswer;
+  rank(request: unknown, nowMs?: number): RankAnswer;
 }
 
 /** @throws UserError if the catalog lacks a column that the model needs */
@@ -46,9 +55,8 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
   const { typed, fitted, manifest } = bundle;
   const plan = planFields(typed, fitted);
   const encoder = createEncoder(typed.schema, fitted);
-  const needed = [...plan.candidate.map(({ field }) => field), ...plan.crosses];
-  const encodedCatalog = catalog === undefined ? undefined : encodeCatalog(catalog, encoder, needed);
-  const requests = new RequestEncoder(plan, encoder, encodedCatalog);
+  const past = createPast(bundle, plan, encoder, options);
+  const requests = new RequestEncoder(plan, encoder, catalog && encodeFor(catalog, plan, encoder), past?.fields);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
   const auction = new AuctionBuffers(new RepeatedAds());
   const rules = { catalog, most: maxCandidates, names: plan.candidateNames, requestNames: plan.requestNames };
@@ -57,16 +65,30 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
     scorer,
     catalog,
     plan,
-    rank(request) {
+    events: past?.events,
+    rank(request, nowMs = Math.max(0, past?.history.watermarkMs ?? 0)) {
       const body = readBody(request);
       const candidates = readCandidates(body.candidates, rules);
       probabilities.check(candidates);
-      const scores = scoreInBlocks(scorer, requests.encode(body, candidates));
+      const history = historyFor(body, past, nowMs);
+      const scores = scoreInBlocks(scorer, requests.encode(body, candidates, history, nowMs));
       probabilities.update(scores, candidates.count);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
       return answerOf({ manifest, body, candidates, catalog, scores, probabilities, ...outcome });
     },
   };
+}
+
+function encodeFor(catalog: Catalog, { candidate, crosses }: FieldPlan, encoder: Encoder): EncodedCatalog {
+  const needed = [...candidate.filter(({ required }) => required).map(({ field }) => field), ...crosses];
+  const keys = candidate.filter(({ isKey }) => isKey).map(({ field }) => field);
+  return encodeCatalog(catalog, encoder, needed, 'catalog', keys);
+}
+
+function historyFor({ history, user, context }: RankBody, past: Past | undefined, nowMs: number) {
+  if (history === undefined) return past?.history;
+  if (past !== undefined) return past.told(history, user, context, nowMs);
+  throw new UserError('request: has a history, but the model takes none; leave it out');
 }
 
 /** Runs auctions in columns that are reused. */

@@ -6,7 +6,7 @@ import type { ColumnBatch } from '../schema/columns.ts';
 import { columnOf } from '../schema/fields.ts';
 import type { ColumnType } from '../schema/fitted.ts';
 import { columnFromJson } from '../schema/jsonColumns.ts';
-import type { Field } from '../schema/schema.ts';
+import type { Field, HistoryField, HistorySettings } from '../schema/schema.ts';
 import { randomBundle, randomColumns } from '../scoring/conformance/randomBundle.ts';
 
 /*
@@ -46,13 +46,21 @@ export interface SampleOptions {
   readonly seed: number;
   readonly adCount?: number;
   readonly labels?: readonly string[];
-  readonly fields?: readonly Field[];
+  readonly fields?: readonly (Field | HistoryField)[];
+  readonly labelDelay?: string;
+  readonly history?: HistorySettings;
 }
 
 export async function sampleMarket(options: SampleOptions): Promise<SampleMarket> {
-  const { seed, adCount = 40, labels = ['click', 'conversion', 'engagement'], fields = sampleFields } = options;
+  const {
+    seed,
+    adCount = 40,
+    labels = ['click', 'conversion', 'engagement'],
+    fields = sampleFields,
+    ...rest
+  } = options;
   const random = createRandom(seed);
-  const bundle = randomBundle({ random: random.fork('bundle'), fields, labels });
+  const bundle = randomBundle({ random: random.fork('bundle'), fields, labels, ...rest });
   const { schema } = bundle.typed;
   const raw = randomColumns(schema, adCount, random.fork('ads'));
   const ids = Array.from({ length: adCount }, (_, i) => i + 1);

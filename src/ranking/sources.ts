@@ -41,8 +41,8 @@ export function requestSources(
   for (const plain of plan.request) {
     const { name } = plain.field;
     const value = valueIn(user, context, plain);
-    if (value === undefined) missing.push(`'${name}' (${plain.type})`);
-    else sources.push({ plain, column: columnOfValues([value], plain.type, `request: field '${name}'`) });
+    if (value === undefined && plain.required) missing.push(`'${name}' (${plain.type})`);
+    else sources.push({ plain, column: columnOfValues([value ?? null], plain.type, `request: field '${name}'`) });
   }
   if (missing.length === 0) return sources;
   throw new UserError(
@@ -64,7 +64,8 @@ function valueIn(user: Record<string, unknown>, context: Record<string, unknown>
 }
 
 /**
- * Finds a field's value for every candidate: in the request where it gives one, else in the catalog.
+ * Finds a field's value for every candidate: in the request where it gives one, else in the catalog; null where neither has it and
+ * the model can do without.
  *
  * @param inCatalog whether the catalog has the field
  * @throws UserError naming the first candidate without
@@ -85,7 +86,10 @@ export function candidateSource(plain: PlainField, candidates: Candidates, inCat
       values.push(value);
       at[i] = -values.length;
     } else if (rows !== undefined && rows[i] >= 0) at[i] = rows[i];
-    else {
+    else if (!plain.required) {
+      values.push(null);
+      at[i] = -values.length;
+    } else {
       const why = rows === undefined ? '' : ' and is not in the catalog';
       throw new UserError(
         `${describeCandidate(i, candidates.adIds[i])}: lacks field '${name}' (${plain.type})${why}; send it, null where there is no value`,

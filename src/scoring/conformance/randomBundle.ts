@@ -14,7 +14,7 @@ import { columnOf, isSequence, scopeOfField } from '../../schema/fields.ts';
 import { Fitter } from '../../schema/fit.ts';
 import type { Fitted } from '../../schema/fitted.ts';
 import { parseSchema } from '../../schema/parseSchema.ts';
-import type { Field, HistoryField, IdsField, Schema } from '../../schema/schema.ts';
+import type { Field, HistoryField, HistorySettings, IdsField, Schema } from '../../schema/schema.ts';
 import { measureActivations } from '../activations.ts';
 import { createReferenceScorer } from '../engines/reference/scorer.ts';
 import { batchFromJson, makeGolden } from '../golden.ts';
@@ -52,6 +52,9 @@ export interface RandomBundleOptions {
   readonly fields?: readonly (Field | HistoryField)[];
   /** Labels by name, each after the one before it; click and conversion where absent. */
   readonly labels?: readonly string[];
+  /** How long after the impression labels are known; at once where absent. */
+  readonly labelDelay?: string;
+  readonly history?: HistorySettings;
   /** Rows the encoder is fitted to; 200 where absent. */
   readonly rowCount?: number;
 }
@@ -61,10 +64,23 @@ export interface RandomBundleOptions {
  * The same `random` gives the same bundle.
  */
 export function randomBundle(given: RandomBundleOptions): Bundle {
-  const { random, fields = sampleFields, labels = ['click', 'conversion'], rowCount = 200 } = given;
+  const {
+    random,
+    fields = sampleFields,
+    labels = ['click', 'conversion'],
+    rowCount = 200,
+    labelDelay,
+    history,
+  } = given;
   const schema = parseSchema({
     name: 'sample',
-    labels: labels.map((name, i) => ({ name, column: name, ...(i > 0 ? { after: labels[i - 1] } : {}) })),
+    labels: labels.map((name, i) => ({
+      name,
+      column: name,
+      ...(i > 0 && { after: labels[i - 1] }),
+      ...(labelDelay && { delay: labelDelay }),
+    })),
+    ...(history && { history }),
     user: 'userId',
     time: 'time',
     fields,
