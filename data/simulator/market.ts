@@ -2,6 +2,7 @@ import { UserError } from '../../src/core/errors.ts';
 import { sigmoid } from '../../src/core/numerics.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
 import type { ColumnBatch } from '../../src/schema/columns.ts';
+import { createDrift, type Drift } from './drift.ts';
 import { type Ads, type Creatives, createAds, createCreatives } from './inventory.ts';
 import { createPopulation, type Population } from './population.ts';
 import type { MarketPreset } from './presets.ts';
@@ -38,6 +39,7 @@ interface Laws {
   readonly ads: Ads;
   readonly creatives: Creatives;
   readonly truth: Truth;
+  readonly drift: Drift | undefined;
   readonly clickIntercept: number;
   readonly buyIntercept: number;
 }
@@ -59,10 +61,12 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
   const ads = createAds(preset, topicVectors, random.fork('ads'));
   const creatives = createCreatives(ads, random.fork('creatives'));
   const truth = createTruth(preset, users, ads, creatives, random.fork('truth'));
-  const requests = createRequests(preset, users, ads, truth);
   const clock = createClock(preset);
-  const intercepts = fitIntercepts(preset, truth, requests, random.fork('pilot'));
-  const laws = { users, ads, creatives, truth, ...intercepts };
+  const pilot = createRequests(preset, users, ads, truth);
+  const intercepts = fitIntercepts(preset, truth, pilot, random.fork('pilot'));
+  const drift = preset.drift && createDrift(preset, preset.drift, ads, random.fork('drift'));
+  const requests = createRequests(preset, users, ads, truth, drift);
+  const laws = { users, ads, creatives, truth, drift, ...intercepts };
 
   const demand = random.fork('requests');
   const outcomes = random.fork('outcomes');
@@ -71,9 +75,10 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
   let emitted = 0;
   let requestCount = 0;
   let slot = 0;
-  let timeMs = 0;
+  let timeMs = preset.startMs;
   const begin = () => {
-    requests.next(view, demand);
+    // Its slots, on which its own time depends, are not known yet: drift is a few seconds behind.
+    requests.next(view, timeMs, demand);
     slot = 0;
     requestCount++;
     timeMs = clock((emitted + view.slotCount * demand.next()) / (impressionCount + preset.feedSlots[1]));
@@ -102,6 +107,7 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
         buffer.timeMs[filled] = BigInt(timeMs);
         writeContext(buffer, filled, exposure, view, preset, timeMs);
         drawOutcome(buffer, filled, exposure, laws, outcomes);
+        drift?.shown(exposure.user, exposure.ad);
         emitted++;
         slot++;
       }
@@ -178,7 +184,8 @@ function writeContext(
 function drawOutcome(rows: RowBuffer, row: number, exposure: Exposure, laws: Laws, random: Random): void {
   const { truth, clickIntercept } = laws;
   const pExamined = truth.examination(exposure);
-  const clickLogit = clickIntercept + truth.clickLogit(exposure);
+  const drifted = laws.drift?.clickLogit(exposure.user, exposure.ad) ?? 0;
+  const clickLogit = clickIntercept + truth.clickLogit(exposure) + drifted;
   const pRelevant = sigmoid(clickLogit);
   const pConversion = sigmoid(laws.buyIntercept + truth.buyLogit(exposure));
   const isVideo = laws.creatives.format[exposure.creative] === 1 ? 1 : 0;
@@ -210,7 +217,7 @@ function drawOutcome(rows: RowBuffer, row: number, exposure: Exposure, laws: Law
   rows.conversionDelayMs[row] = BigInt(clickDelayMs + Math.max(1, afterClickMs));
 }
 
-/** Sets both intercepts on a pilot of page views of their own, so that rates are as the preset has them. */
+/** Sets both intercepts on a pilot of page views of their own, so that rates are as the preset has them, before any drift. */
 function fitIntercepts(
   preset: MarketPreset,
   truth: Truth,
@@ -224,7 +231,7 @@ function fitIntercepts(
   const clickLogits: number[] = [];
   const buyLogits: number[] = [];
   for (let request = 0; request < PILOT_REQUESTS; request++) {
-    requests.next(view, random);
+    requests.next(view, preset.startMs, random);
     startExposure(preset, exposure, view, clock(random.next()));
     for (let slot = 0; slot < view.slotCount; slot++) {
       exposure.ad = view.ads[slot];

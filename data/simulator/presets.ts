@@ -21,6 +21,8 @@ export interface MarketPreset {
   readonly clickRate: number;
   readonly conversionRate: number;
   readonly effects: ClickEffects;
+  /** What changes while the market runs; nothing where absent. */
+  readonly drift?: DriftEffects;
 }
 
 /**
@@ -56,7 +58,28 @@ export interface ClickEffects {
   readonly creative: number;
 }
 
-const DAY_MS = 86_400_000;
+/** How far values wander from 0, and how soon: after its half-life half of a value is left, the rest is new. */
+export interface Wandering {
+  readonly deviation: number;
+  readonly halfLifeMs: number;
+}
+
+/** What makes the past tell the next click; see `Drift.clickLogit`. */
+export interface DriftEffects {
+  /** What a user feels like, by topic. */
+  readonly mood: Wandering;
+  /** What everybody does, by topic. */
+  readonly trend: Wandering;
+  readonly wear: number;
+  readonly wearHalfLifeMs: number;
+  readonly fade: number;
+  /** Users come in visits: so many are there at a time, each for this many page views on average. */
+  readonly visitorCount: number;
+  readonly visitRequests: number;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** A market that does not change: the same users, ads and tastes on all 14 days, with daily and weekly rhythm. */
 const STATIC: MarketPreset = {
@@ -105,8 +128,23 @@ const STATIC: MarketPreset = {
   },
 };
 
+/** The same market with a memory: moods and fashions come and go within hours, ads wear out, users come in visits. */
+const DRIFT: MarketPreset = {
+  ...STATIC,
+  name: 'drift',
+  drift: {
+    mood: { deviation: 1.2, halfLifeMs: 8 * HOUR_MS },
+    trend: { deviation: 0.5, halfLifeMs: 12 * HOUR_MS },
+    wear: 0.8,
+    wearHalfLifeMs: 2 * DAY_MS,
+    fade: 0.15,
+    visitorCount: 10,
+    visitRequests: 8,
+  },
+};
+
 /** Presets by name; `simulate --preset` takes these. */
-export const marketPresets: ReadonlyMap<string, MarketPreset> = new Map([[STATIC.name, STATIC]]);
+export const marketPresets: ReadonlyMap<string, MarketPreset> = new Map([STATIC, DRIFT].map((of) => [of.name, of]));
 
 /** The day a preset's log ends, exclusive. */
 export function endMsOf(preset: MarketPreset): number {

@@ -1,7 +1,8 @@
 import type { Random } from '../../src/core/random.ts';
+import type { Drift } from './drift.ts';
 import type { Ads } from './inventory.ts';
 import type { Population } from './population.ts';
-import type { MarketPreset } from './presets.ts';
+import type { DriftEffects, MarketPreset } from './presets.ts';
 import { pick, type Sampler, weightedSampler } from './sampling.ts';
 import { FEED, SEARCH, type Truth } from './truth.ts';
 
@@ -42,9 +43,11 @@ export function emptyPageView(): PageView {
 /**
  * Draws page views as an ad server's logging policy would make them: retrieve ads by interest or query and by popularity,
  * rank them by a noisy guess of their appeal to the user, show the best. In some requests the order is random.
+ *
+ * @param drift where interests change: users then come in visits, and what they look for follows their mood
  */
-export function createRequests(preset: MarketPreset, users: Population, ads: Ads, truth: Truth) {
-  const drawUser = weightedSampler(users.activity);
+export function createRequests(preset: MarketPreset, users: Population, ads: Ads, truth: Truth, drift?: Drift) {
+  const drawUser = preset.drift && drift ? visits(users, preset.drift) : weightedSampler(users.activity);
   const drawAd = weightedSampler(ads.popularity);
   const drawAdOfTopic = samplersByTopic(preset, ads);
   const homeDevice = users.ageBand.map((band, u) => (mixed(u) % 100 < 74 - 6 * band ? 0 : mixed(u) % 7 === 0 ? 1 : 2));
@@ -54,7 +57,9 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
 
   function anInterest(user: number, random: Random): number {
     const from = users.interestOffsets[user];
-    return users.interests[from + random.below(users.interestOffsets[user + 1] - from)];
+    const to = users.interestOffsets[user + 1];
+    if (drift) return strongest(users.interests.subarray(from, to), (topic) => drift.mood(user, topic), random);
+    return users.interests[from + random.below(to - from)];
   }
 
   function retrieve(view: PageView, random: Random): number {
@@ -96,9 +101,11 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
   }
 
   return {
-    next(view: PageView, random: Random): void {
+    /** @param timeMs when it is, for what has drifted by then */
+    next(view: PageView, timeMs: number, random: Random): void {
       const user = drawUser(random);
       view.user = user;
+      drift?.enter(user, timeMs);
       view.placement = random.next() < preset.feedShare ? FEED : SEARCH;
       const searching = view.placement === SEARCH;
       view.queryTopic = !searching ? -1 : random.next() < 0.6 ? anInterest(user, random) : random.below(topicCount);
@@ -119,6 +126,31 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
       }
     },
   };
+}
+
+/** Draws a user among those who visit just now; who leaves makes room for another, by activity. */
+function visits(users: Population, { visitorCount, visitRequests }: DriftEffects): Sampler {
+  const drawVisitor = weightedSampler(users.activity);
+  const visitors: number[] = [];
+  return (random) => {
+    while (visitors.length < visitorCount) visitors.push(drawVisitor(random));
+    const place = random.below(visitorCount);
+    if (random.next() < 1 / visitRequests) visitors[place] = drawVisitor(random);
+    return visitors[place];
+  };
+}
+
+/** Draws one of `topics` with probability proportional to e^strength: the largest of strength + Gumbel noise. */
+function strongest(topics: Int32Array, strength: (topic: number) => number, random: Random): number {
+  let chosen = topics[0];
+  let best = Number.NEGATIVE_INFINITY;
+  for (const topic of topics) {
+    const score = strength(topic) - Math.log(-Math.log(1 - random.next()));
+    if (score <= best) continue;
+    best = score;
+    chosen = topic;
+  }
+  return chosen;
 }
 
 const MOBILE_CONNECTIONS = [0.5, 0.28, 0.22] as const;
