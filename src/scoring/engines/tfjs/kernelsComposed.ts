@@ -152,9 +152,8 @@ function registerSequences(tf: Tf, set: SetKernel): void {
     const last = tf.slice(events, [0, 0, events.shape[2] - 1], [-1, -1, 1]);
     return { events, there: tf.cast(tf.greater(last, 0), 'float32') };
   };
-  /** a, [rows, length, 1]. */
-  const sharesOf = ({ events, there }: ReturnType<typeof eventsOf>, u: Tensor, weights: unknown) => {
-    const scores = tf.matMul(events, tf.expandDims(u, 2));
+  /** a from ⟨u, k_i⟩, [rows, length, 1]. */
+  const sharesOf = (scores: Tensor, there: Tensor, weights: unknown) => {
     if (weights === 'sigmoid') return tf.mul(tf.sigmoid(scores), there);
     const shifted = tf.add(scores, tf.mul(tf.sub(there, 1), 1e30));
     return tf.mul(tf.reshape(tf.softmax(tf.squeeze(shifted, [2])), there.shape), there);
@@ -168,20 +167,20 @@ function registerSequences(tf: Tf, set: SetKernel): void {
   };
 
   set('Attend', ({ k, u }, { length, weights }) => {
-    const given = eventsOf(k, length as number);
-    return sumOver(sharesOf(given, u, weights), given.events);
+    const { events, there } = eventsOf(k, length as number);
+    return sumOver(sharesOf(tf.matMul(events, tf.expandDims(u, 2)), there, weights), events);
   });
+  // ⟨u, k_i⟩ and da_i = ⟨dy, k_i⟩ in one product, dk_i = a_i dy + ds_i u in another: each is a pass over the events.
   set('AttendGrad', ({ dy, k, u }, { length, weights }) => {
-    const given = eventsOf(k, length as number);
-    const a = sharesOf(given, u, weights);
-    const dyRow = tf.expandDims(dy, 1);
-    const da = tf.matMul(given.events, dyRow, false, true);
+    const { events, there } = eventsOf(k, length as number);
+    const [scores, da] = tf.split(tf.matMul(events, tf.stack([u, dy], 1), false, true), 2, 2);
+    const a = sharesOf(scores, there, weights);
     const ds =
       weights === 'sigmoid'
         ? tf.mul(da, tf.mul(a, tf.sub(1, a)))
         : tf.mul(a, tf.sub(da, tf.sum(tf.mul(a, da), 1, true)));
-    const dk = tf.add(tf.mul(a, dyRow), tf.mul(ds, tf.expandDims(u, 1)));
-    return [tf.reshape(dk, k.shape), sumOver(ds, given.events)];
+    const dk = tf.matMul(tf.concat([a, ds], 2), tf.stack([dy, u], 1));
+    return [tf.reshape(dk, k.shape), sumOver(ds, events)];
   });
   set('Pool', ({ k }, { length, mode }) => {
     const { events, there } = eventsOf(k, length as number);
