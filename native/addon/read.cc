@@ -182,7 +182,6 @@ StepSpec Reader::step(napi_value object) {
   if (has(object, "units")) step.units = integer(object, "units");
   if (has(object, "fieldCount")) step.fieldCount = integer(object, "fieldCount");
   if (has(object, "matrix")) step.matrix = boolean(object, "matrix");
-  if (has(object, "format")) step.format = format(property(object, "format"));
   if (has(object, "activation")) {
     const int activation = indexOf(activationNames, text(object, "activation"));
     if (activation < 0) fail("an unknown activation");

@@ -91,8 +91,6 @@ class Checker {
       case Op::projectField:
         if (!one(step) || total(step.sizes) != step.inputs[0].width || step.units < 1 || step.units > maxWidth) return "widths";
         if (width_ != int64_t(step.sizes.size()) * step.units) return "output width";
-        if (step.matrix && (stage_ != Stage::request || step.units % 16 != 0 || step.format == Format::u8)) return "a matrix";
-        if (!kernels_.matrix.supports(step.format)) return "a format these kernels lack";
         return weightRows(step.weight, step.firstRow, step.inputs[0].width, step.units) ? nullptr : "weights";
       case Op::affine:
         return checkAffine(step);

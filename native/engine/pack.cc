@@ -32,13 +32,11 @@ size_t forEachPacked(const ProgramSpec& spec, const Kernels& kernels, Visit visi
   for (size_t s = 0; s < spec.steps.size(); s++) {
     const StepSpec& step = spec.steps[s];
     if (!step.matrix) continue;
-    const auto rows = [&](int weight, int firstRow) { return spec.weights[weight].values + size_t(firstRow) * step.units; };
-    if (step.op == Op::projectField)
-      add({s, 0, step.format, rows(step.weight, step.firstRow), step.inputs[0].width, step.units, nullptr});
     for (size_t t = 0; t < step.terms.size(); t++) {
       const TermSpec& term = step.terms[t];
-      if (term.kind == TermSpec::Kind::product)
-        add({s, t, term.format, rows(term.weight, term.firstRow), term.input.width, step.units, &term.inverseScales});
+      if (term.kind != TermSpec::Kind::product) continue;
+      const float* w = spec.weights[term.weight].values + size_t(term.firstRow) * step.units;
+      add({s, t, term.format, w, term.input.width, step.units, &term.inverseScales});
     }
   }
   return at;
@@ -67,7 +65,7 @@ void packWeights(const ProgramSpec& spec, const Kernels& kernels, std::byte* out
 
 std::vector<std::vector<PackedTerm>> locatePacked(const ProgramSpec& spec, const Kernels& kernels, const std::byte* packed) {
   std::vector<std::vector<PackedTerm>> located(spec.steps.size());
-  for (size_t s = 0; s < spec.steps.size(); s++) located[s].resize(spec.steps[s].terms.size() + 1);
+  for (size_t s = 0; s < spec.steps.size(); s++) located[s].resize(spec.steps[s].terms.size());
   forEachPacked(spec, kernels, [&](const PackedProduct& product, size_t weights, size_t scales) {
     PackedTerm& term = located[product.step][product.term];
     term.weights = packed + weights;

@@ -18,7 +18,7 @@ size_t packedBytes(const ProgramSpec& spec, const Kernels& kernels);
 /// Writes `packedBytes` bytes; `spec` has passed `checkSpec`.
 void packWeights(const ProgramSpec& spec, const Kernels& kernels, std::byte* out);
 
-/// Of each step its terms, a projection's as the first; empty where they are not packed.
+/// Of each step its terms; empty where they are not packed.
 std::vector<std::vector<PackedTerm>> locatePacked(const ProgramSpec& spec, const Kernels& kernels, const std::byte* packed);
 
 }  // namespace limelight

@@ -21,6 +21,7 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
     addStep(i);
     if (spec_.values[spec_.steps[i].output].kept) addStore(spec_.steps[i].output);
   }
+  keepProjections();
   later_ = Aligned<const std::byte*>(spec_.blockRows * (records_[0].bytes + records_[1].bytes) / 64);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});

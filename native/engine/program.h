@@ -40,6 +40,9 @@ class Program {
   /// Rows whose records are looked up together, so that many memory reads are on their way at a time.
   static constexpr int batchRows = 1024;
 
+  /// For projections of request fields.
+  static constexpr size_t keptProjectionBytes = 32 << 20;
+
   /// The pointers to every row's numbers of one slice, as one stage sees them.
   struct View {
     Slice slice;
@@ -92,6 +95,21 @@ class Program {
     std::vector<int32_t> someItems;
   };
 
+  /// x · W of one field of the request.
+  struct Projection {
+    const Column* column;  // whose table x is a row of, if it is
+    size_t tableRows;
+    int size, units;
+    bool asBf16;
+    const float *x, *w;
+    float* y;
+    Mapped kept = {};            // [tableRows, units] floats or bf16 numbers, if any
+    Aligned<bool> isKnown = {};  // [tableRows]
+    size_t rowBytes() const { return size_t(units) * (asBf16 ? 2 : 4); }
+    size_t bytes() const { return tableRows * rowBytes(); }
+    std::byte* keptRow() const { return kept ? static_cast<std::byte*>(kept.get()) + column->ids[0] * rowBytes() : nullptr; }
+  };
+
   // program.cc: memory
   void layOutRecords();
   void layOutTiles();
@@ -106,7 +124,11 @@ class Program {
   void addStep(size_t index);
   void addEmbed(const StepSpec& step);
   void addPrefetch(const StepSpec& step);
-  void addMatrixProjection(size_t index);
+  void addProjection(const StepSpec& step);
+  const Column* idColumnOf(int value, int from, int size) const;
+  void keepProjections();
+  void project(const Projection& projection);
+  bool isReadAsBf16(int value) const;
   void addGate(const StepSpec& step);
   void addPlain(const StepSpec& step);
   void addRowAffine(const StepSpec& step);
@@ -122,8 +144,9 @@ class Program {
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
   void pointRowColumns(int from);
   void fillRecords(Stage stage, int from, int rows);
+  void askForProjections() const;
   void askLater(int first, int rows);
-  MatrixProduct withLater(const MatrixProduct& product);
+  MatrixProduct withLater(const MatrixProduct& product, size_t workBefore, size_t work);
   void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
   void takeMissing(Stage stage, int from, int missing);
   void pointViews(Stage reader, const int32_t* rows, int first, int count);
@@ -149,9 +172,11 @@ class Program {
   std::vector<Run> requestSteps_;
   std::vector<Run> rowSteps_;
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
+  std::vector<Projection> projections_;
   Aligned<uint64_t> hashes_;
   Aligned<const std::byte*> later_;  // lines of the next block's records
-  int laterCount_ = 0;
+  size_t laterCount_ = 0;
+  size_t laterWork_ = 0;  // tiles multiplied by all products of a block
 };
 
 }  // namespace limelight

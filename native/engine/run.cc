@@ -16,11 +16,11 @@ bool Program::run() {
     column.values = column.allValues;
   }
   std::fill_n(answers_, spec_.tasks.size() * rowCount_, 1.0f);
+  askForProjections();
   bool isFirst = true;
   for (int64_t batch = 0; batch < rowCount_; batch += batchRows) {
     const int end = int(std::min<int64_t>(batch + batchRows, rowCount_));
     for (Stage stage : {Stage::ad, Stage::creative}) fillRecords(stage, int(batch), end - int(batch));
-    askLater(0, std::min(spec_.blockRows, end - int(batch)));
     if (isFirst)
       for (const Run& step : requestSteps_) step(1);
     isFirst = false;
@@ -105,10 +105,14 @@ void Program::fillRecords(Stage stage, int from, int rows) {
     for (int row = 0; row < rows; row++) {
       bool isNew = false;
       std::byte* record = records.cache->find(hashes_[2 * row], hashes_[2 * row + 1], isNew);
-      if (isNew)
+      if (isNew) {
         isMissing(row, record);
-      else
-        records.at[row] = record;
+        continue;
+      }
+      records.at[row] = record;
+      // The first block has no product before it to ask for its records.
+      if (row < spec_.blockRows)
+        for (size_t line = 0; line < records.bytes; line += 64) __builtin_prefetch(record + line, 0, 2);
     }
   } else {
     for (int row = 0; row < rows; row++) isMissing(row, nullptr);
@@ -122,18 +126,29 @@ void Program::fillRecords(Stage stage, int from, int rows) {
   }
 }
 
-/// Lists the records of a block of the batch. The product before it asks for them on the way, so that memory is not waited for.
+/// Kept projections are asked for before anything else is done, and read after the records have been found.
+void Program::askForProjections() const {
+  for (const Projection& p : projections_) {
+    if (const std::byte* row = p.keptRow())
+      for (size_t at = 0; at < p.rowBytes(); at += 64) __builtin_prefetch(row + at, 0, 2);
+  }
+}
+
+/// Lists the records of a block of the batch. The products before it ask for them on the way, so that memory is not waited for.
 void Program::askLater(int first, int rows) {
   laterCount_ = 0;
+  if (laterWork_ == 0) return;
   for (const Records& records : records_)
     for (int row = first; records.isUsed() && row < first + rows; row++)
       for (size_t line = 0; line < records.bytes; line += 64) later_[laterCount_++] = records.at[row] + line;
 }
 
-MatrixProduct Program::withLater(const MatrixProduct& product) {
+/// A product that asks for its share of these lines: the part of all work that is its own.
+MatrixProduct Program::withLater(const MatrixProduct& product, size_t workBefore, size_t work) {
   MatrixProduct taking = product;
-  taking.later = later_.get();
-  taking.laterCount = std::exchange(laterCount_, 0);  // the first product takes all
+  const size_t first = laterCount_ * workBefore / laterWork_, end = laterCount_ * (workBefore + work) / laterWork_;
+  taking.later = later_.get() + first;
+  taking.laterCount = int(end - first);
   return taking;
 }
 

@@ -73,8 +73,7 @@ struct StepSpec {
   int units = 0;                 // projectField, affine
   int fieldCount = 0;            // inner, fm
   Activation activation = Activation::linear;
-  bool matrix = false;           // affine, projectField: by the matrix kernels
-  Format format = Format::f32;   // projectField, if by these
+  bool matrix = false;           // affine: by the matrix kernels
 };
 
 struct ProgramSpec {

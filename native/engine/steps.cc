@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include <algorithm>
+
 // Turns each step of a program into calls of kernels, with every pointer it needs.
 
 namespace limelight {
@@ -16,7 +18,7 @@ void Program::addStep(size_t index) {
     case Op::input:
       return addEmbed(step);
     case Op::projectField:
-      return step.matrix ? addMatrixProjection(index) : addPlain(step);
+      return spec_.values[step.output].stage == Stage::request ? addProjection(step) : addPlain(step);
     case Op::gate:
       return addGate(step);
     case Op::affine:
@@ -289,41 +291,96 @@ void Program::addMatrixAffine(size_t index) {
   }
   for (const auto& tiles : tiles_)
     if (tiles->isDirect && tiles->slice.value == step.output) product.tiles[product.tileTargets++] = tiles->target;
-  steps.push_back([this, product, asks = stage == Stage::row](int rows) {
-    MatrixProduct now = asks ? withLater(product) : product;
+  size_t work = 0;
+  if (stage == Stage::row)
+    for (int t = 0; t < product.termCount; t++) work += size_t(product.terms[t].kTiles) * columns / 16;
+  const size_t workBefore = laterWork_;
+  laterWork_ += work;
+  steps.push_back([this, product, workBefore, work](int rows) {
+    MatrixProduct now = work > 0 ? withLater(product, workBefore, work) : product;
     now.rows = rows;
     kernels_.matrix.product(now);
   });
 }
 
-/// P_f = x_f · W_f of all fields as one product: row f of the left operand holds x_f where W_f is, and zeros elsewhere.
-void Program::addMatrixProjection(size_t index) {
-  const RowKernels& k = kernels_.rows;
-  const StepSpec& step = spec_.steps[index];
-  const int fields = int(step.sizes.size());
-  const int width = step.inputs[0].width;
-  const int rowTiles = (fields + tileRows - 1) / tileRows;
-  const int kTiles = tilesFor(step.format, width);
-  float* diagonal = buffer(size_t(fields) * width).get();
-  rowTables_.emplace_back(fields);
-  float** rows = rowTables_.back().get();
-  for (int f = 0; f < fields; f++) rows[f] = diagonal + size_t(f) * width;
-  tileBuffers_.push_back(std::make_unique<Aligned<std::byte>>(rowTiles * kTiles * tileBytes(step.format)));
-  std::byte* tiles = tileBuffers_.back()->get();
-  const TileTarget target{tiles, step.format, kTiles, 0, nullptr, 0};
-  MatrixProduct product;
-  product.terms[product.termCount++] = {tiles, packed_[index][0].weights, kTiles, step.format};
-  product.columns = product.outStride = step.units;
-  product.rows = fields;
-  product.out = values_[step.output].get();
-  const float* const* x = view(step.inputs[0], Stage::request).floats();
-  requestSteps_.push_back([this, &k, &step, x, rows, fields, width, target, product](int) {
-    int from = 0;
-    for (int f = 0; f < fields; from += step.sizes[f++])
-      for (int d = 0; d < step.sizes[f]; d++) rows[f][from + d] = x[0][from + d];
-    k.toTiles(fields, rows, width, target);
-    kernels_.matrix.product(withLater(product));
+/// P_f = x_f · W_f of a request's fields. Where x_f is a row of a table, so is P_f of another, which is kept as far as the
+/// budget goes: a row is computed when it is first asked for.
+void Program::addProjection(const StepSpec& step) {
+  const float* x = view(step.inputs[0], Stage::request).floats()[0];
+  const float* w = spec_.weights[step.weight].values + size_t(step.firstRow) * step.units;
+  float* y = values_[step.output].get();
+  const bool asBf16 = isReadAsBf16(step.output);
+  const size_t first = projections_.size();
+  int from = step.inputs[0].from;
+  for (int size : step.sizes) {
+    const Column* column = idColumnOf(step.inputs[0].value, from, size);
+    const size_t tableRows = column ? spec_.columns[column - columns_.data()].tableRows : 0;
+    projections_.push_back({column, tableRows, size, step.units, asBf16, x, w, y});
+    from += size;
+    x += size;
+    w += size_t(size) * step.units;
+    y += step.units;
+  }
+  requestSteps_.push_back([this, first, last = projections_.size()](int) {
+    for (size_t i = first; i < last; i++) project(projections_[i]);
   });
+}
+
+void Program::project(const Projection& p) {
+  const RowKernels& k = kernels_.rows;
+  std::byte* kept = p.keptRow();
+  if (kept == nullptr || !p.isKnown[p.column->ids[0]]) k.projectFields(p.x, &p.size, 1, p.w, p.units, p.y);
+  if (kept == nullptr) return;
+  const bool isNew = !std::exchange(p.isKnown[p.column->ids[0]], true);
+  float* floats = reinterpret_cast<float*>(kept);
+  uint16_t* halves = reinterpret_cast<uint16_t*>(kept);
+  if (p.asBf16)
+    isNew ? k.narrow(1, &p.y, p.units, &halves) : k.widen(1, &halves, p.units, &p.y);
+  else
+    isNew ? k.copy(1, &p.y, p.units, &floats) : k.copy(1, &floats, p.units, &p.y);
+}
+
+/// Whether all that reads a value rounds it to bf16.
+bool Program::isReadAsBf16(int value) const {
+  for (const StepSpec& step : spec_.steps) {
+    for (const Slice& slice : step.inputs)
+      if (slice.value == value) return false;
+    for (const TermSpec& term : step.terms) {
+      if (term.input.value == value) return false;
+      if (term.fields == value && !(step.matrix && term.format == Format::bf16)) return false;
+    }
+  }
+  return true;
+}
+
+/// The column whose table's rows are numbers `from` to `from + size` of a value, if these are just that.
+const Program::Column* Program::idColumnOf(int value, int from, int size) const {
+  for (const StepSpec& step : spec_.steps) {
+    if (step.output != value || step.op != Op::embed) continue;
+    int at = 0;
+    for (const EmbedPart& part : step.parts) {
+      const bool isId = spec_.columns[part.column].kind == ColumnSpec::Kind::id;
+      if (at == from && part.size == size) return isId ? &columns_[part.column] : nullptr;
+      at += part.size;
+    }
+  }
+  return nullptr;
+}
+
+/// Shares the budget out, small tables first.
+void Program::keepProjections() {
+  std::vector<Projection*> smallFirst;
+  for (Projection& p : projections_)
+    if (p.column) smallFirst.push_back(&p);
+  const auto isSmaller = [](const Projection* a, const Projection* b) { return a->bytes() < b->bytes(); };
+  std::stable_sort(smallFirst.begin(), smallFirst.end(), isSmaller);
+  size_t left = keptProjectionBytes;
+  for (Projection* p : smallFirst) {
+    if (p->bytes() > left) break;
+    left -= p->bytes();
+    p->isKnown = Aligned<bool>(p->tableRows);
+    p->kept = Mapped(p->bytes());
+  }
 }
 
 /// Copies a kept value from the block it was computed in to the records of the missing rows.

@@ -132,6 +132,8 @@ struct RowKernels {
   void (*copy)(int rows, const float* const* x, int n, float* const* y);
   /// f32 rows to bf16 rows, to nearest, ties to even.
   void (*narrow)(int rows, const float* const* x, int n, uint16_t* const* y);
+  /// bf16 rows to f32 rows.
+  void (*widen)(int rows, const uint16_t* const* x, int n, float* const* y);
   /// f32 rows to tiles; columns beyond n up to the end of their tile become 0.
   void (*toTiles)(int rows, const float* const* x, int n, const TileTarget& tiles);
   /// p[i] *= σ(x_i[0])

@@ -47,6 +47,11 @@ void testBf16(const RowKernels& kernels, int n, Random& random) {
   for (int i = 0; i < rowCount; i++) {
     for (int j = 0; j < n; j++) checkBf16("a bf16 number", fromBf16(narrow[i][j]), x[i][j]);
   }
+  const Rows<float> wide(rowCount, n);
+  kernels.widen(rowCount, narrow.in(), n, wide.out());
+  for (int i = 0; i < rowCount; i++) {
+    for (int j = 0; j < n; j++) checkSame("a bf16 number as a float", wide[i][j], fromBf16(narrow[i][j]));
+  }
 }
 
 void testActivations(const RowKernels& kernels, int n, Random& random) {

@@ -45,6 +45,7 @@ struct Rest {
   const int32_t* integers;
   bool plain;
   int steps;  // along k of a block
+  Later later;
   int row = 0, column = 0, columnTiles = 1;
   int interval = 1;
   int next = 0, parts = 0;
@@ -63,6 +64,11 @@ struct Rest {
   bool isWide() const { return plain && columnTiles == 2; }
 
   void advance() {
+    later.step();
+    finishNext();
+  }
+
+  void finishNext() {
     if (next == parts || ++step < interval) return;
     step = 0;
     finishPart();
@@ -82,7 +88,7 @@ struct Rest {
   void complete() {
     while (next < parts) {
       step = interval;
-      advance();
+      finishNext();
     }
   }
 };
@@ -153,11 +159,11 @@ inline void multiplyTerm(const MatrixTerm& term, int row, int column, Rest& rest
   }
 }
 
-/// The terms that a product has of each kind, and the steps along k of its first kind, in which the block before is
-/// finished.
+/// The terms that a product has of each kind, the steps along k of its first kind, in which the block before is finished,
+/// and those of all that are multiplied here.
 struct Kinds {
   bool integers = false, tiles = false, f32 = false;
-  int steps = 0;
+  int steps = 0, allSteps = 0;
 
   explicit Kinds(const MatrixProduct& p) {
     for (int t = 0; t < p.termCount; t++) {
@@ -166,6 +172,7 @@ struct Kinds {
     }
     for (int t = 0; t < p.termCount; t++) {
       const Format format = p.terms[t].format;
+      if (format != Format::f32) allSteps += p.terms[t].kTiles;
       if ((format == Format::u8) == integers && format != Format::f32) steps += p.terms[t].kTiles;
     }
   }
@@ -205,17 +212,16 @@ void multiplyBlock(const MatrixProduct& p, const Kinds& kinds, int row, int colu
 }
 
 void productInTiles(const MatrixProduct& p, const Kinds& kinds) {
-  Later later(p, (p.rows + 31) / 32 * ((p.columns + 31) / 32));
+  const int blocks = (p.rows + 31) / 32 * ((p.columns + 31) / 32);
   alignas(64) float sums[2 * columnTilesAtOnce * blockNumbers];
   alignas(64) int32_t integers[2 * columnTilesAtOnce * blockNumbers];
-  Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr, isPlain(p), kinds.steps};
+  Rest rest{p, kinds.tiles || kinds.f32 ? sums : nullptr, kinds.integers ? integers : nullptr, isPlain(p), kinds.steps, Later(p, blocks * kinds.allSteps)};
   for (int row = 0; row < p.rows; row += 2 * tileRows) {
     const bool twoRows = p.rows - row > tileRows;
     for (int column = 0; column < p.columns; column += 32) {
       const bool twoColumns = p.columns - column > 16;
       const auto multiply = twoRows ? (twoColumns ? multiplyBlock<2, 2> : multiplyBlock<2, 1>)
                                     : (twoColumns ? multiplyBlock<1, 2> : multiplyBlock<1, 1>);
-      later.askForShare();
       multiply(p, kinds, row, column, sums, integers, rest);
       rest.begin(row, column, twoRows ? 2 : 1, twoColumns ? 2 : 1);
     }

@@ -41,7 +41,7 @@ void productInBlocks(const MatrixProduct& p) {
       __builtin_memset(integers, 0, sizeof integers);
     }
     for (int column = 0, columnTiles; column < p.columns; column += 16 * columnTiles) {
-      later.askForShare();
+      later.step();
       const int left = (p.columns - column) / 16;
       columnTiles = left == 4 ? 2 : lesser(left, columnTilesAtOnce);  // rather 2 + 2 than 3 + 1
       bool firstFloats = true, firstIntegers = true;

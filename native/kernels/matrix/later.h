@@ -4,21 +4,21 @@
 namespace limelight {
 namespace {
 
-/// Asks for the lines that are read after a product, an equal share with each of its blocks.
+/// Asks for the lines that are read after a product, spread evenly over its steps: a core waits for few lines of memory at a
+/// time, and many at once would keep the product's own from coming.
 class Later {
  public:
-  Later(const MatrixProduct& p, int blocks) : p_(p), share_((p.laterCount + blocks - 1) / blocks) {}
+  Later(const MatrixProduct& p, int steps) : next_(p.later), count_(p.laterCount), steps_(steps) {}
 
-  void askForShare() {
-    int end = next_ + share_;
-    if (end > p_.laterCount) end = p_.laterCount;
-    for (; next_ < end; next_++) __builtin_prefetch(p_.later[next_]);
+  void step() {
+    for (due_ += count_; due_ >= steps_; due_ -= steps_) __builtin_prefetch(*next_++, 0, 2);
   }
 
  private:
-  const MatrixProduct& p_;
-  int share_;
-  int next_ = 0;
+  const std::byte* const* next_;
+  int count_;
+  int steps_;
+  int due_ = 0;
 };
 
 }  // namespace

@@ -59,5 +59,11 @@ inline void narrow(int rows, const float* const* x, int n, uint16_t* const* y) {
   }
 }
 
+inline void widen(int rows, const uint16_t* const* x, int n, float* const* y) {
+  for (int i = 0; i < rows; i++) {
+    forEachVector(n, [&](int j, int m) { Vec::loadBf16(x[i] + j, m).store(y[i] + j, m); });
+  }
+}
+
 }  // namespace
 }  // namespace limelight

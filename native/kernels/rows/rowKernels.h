@@ -33,6 +33,7 @@ constexpr RowKernels rowKernels = {
     .softmax = softmax,
     .copy = copy,
     .narrow = narrow,
+    .widen = widen,
     .toTiles = toTiles,
     .timesSigmoid = timesSigmoid,
     .idsInside = idsInside,

@@ -104,8 +104,6 @@ export interface StepSpec {
   readonly units?: number;
   readonly fieldCount?: number;
   readonly activation?: Activation;
-  /** Whether an affine step or a projection is for the matrix kernels. */
+  /** Whether an affine step is for the matrix kernels. */
   readonly matrix?: boolean;
-  /** Of a projection's product. */
-  readonly format?: NumberFormat;
 }

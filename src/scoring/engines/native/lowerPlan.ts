@@ -157,11 +157,8 @@ class Lowering {
         return { op: step.op, output, inputs: [this.slice(step.input)], sizes: step.sizes };
       case 'projectField': {
         const { op, sizes, firstRow, units } = step;
-        // One product of a matrix that is mostly zeros: on tiles still faster than many of one row.
-        const { other: format } = this.formats;
-        const matrix = stage === 'request' && format !== 'f32' && units % 16 === 0;
         const inputs = [this.slice(step.input)];
-        return { op, output, inputs, sizes, weight: this.weight(step.weight), firstRow, units, matrix, format };
+        return { op, output, inputs, sizes, weight: this.weight(step.weight), firstRow, units };
       }
       case 'gate':
         return { op: step.op, output, inputs: [this.slice(step.input), this.slice(step.gates)], sizes: step.sizes };
@@ -197,12 +194,17 @@ class Lowering {
       (sum, term) => sum + (term.kind === 'product' ? term.input.width : term.gates.width),
       0,
     );
+    // On tiles 16 columns cost less than one of float32, and the layer before need not be written twice.
+    const isWide = step.units >= leastUnits;
     const matrix =
-      stage !== 'request' && step.units >= leastUnits && inputs >= leastInputs && products.length <= mostTerms;
+      stage !== 'request' &&
+      (isWide || this.formats.other !== 'f32') &&
+      inputs >= leastInputs &&
+      products.length <= mostTerms;
     // The kernels scale one sum of integers, so one product is quantised: the widest of those whose range is known.
     const known = products.filter((term) => term.kind === 'product' && this.rangeOf(term) !== undefined);
     const widest = known.sort((a, b) => widthOfTerm(b) - widthOfTerm(a))[0];
-    const quantised = matrix && this.formats.quantised === 'u8' ? widest : undefined;
+    const quantised = matrix && isWide && this.formats.quantised === 'u8' ? widest : undefined;
     return {
       op: step.op,
       output: this.indexOf(step.output),
