@@ -5,7 +5,7 @@ import { architectures } from '../../model/architectures.ts';
 import type { Bundle } from '../../model/bundle.ts';
 import { expectClose } from '../conformance/answers.ts';
 import { goldenCases } from '../conformance/goldenCases.ts';
-import { randomBundle, randomInput } from '../conformance/randomBundle.ts';
+import { historyFields, randomBundle, randomInput, sampleFields } from '../conformance/randomBundle.ts';
 import { randomModel } from '../conformance/randomModel.ts';
 import { oneRow, repeatRows } from '../conformance/rows.ts';
 import { runOnnx } from '../conformance/runOnnx.ts';
@@ -16,6 +16,7 @@ import { exportModel } from './exportModel.ts';
 import { exportPlan } from './exportPlan.ts';
 
 const tolerance = 1e-5;
+const fields = [...sampleFields, ...historyFields];
 
 const forms = [
   ['as it is', exportModel],
@@ -35,7 +36,7 @@ describe.each(forms)('a model exported %s, run by onnxruntime,', (_, exported) =
   );
 
   it.each(architectures.map(({ name }) => name))('agrees with the reference engine on %s', async (architecture) => {
-    const bundle = randomBundle({ random: createRandom(7), architecture });
+    const bundle = randomBundle({ random: createRandom(7), architecture, fields });
     const inputs = [0, 1, 33].map((rows) => randomInput(bundle, rows, createRandom(rows), 'request'));
     const answers = await runOnnx(exported(bundle), ...inputs);
     inputs.forEach((input, i) => {
@@ -51,6 +52,7 @@ describe.each(forms)('a model exported %s, run by onnxruntime,', (_, exported) =
           random,
           model: (schema) => randomModel(schema, random, stepCount),
           rowCount: 40,
+          fields,
         });
         const input = randomInput(bundle, 9, random, 'request');
         const { probabilities, largest } = reference(bundle, input);

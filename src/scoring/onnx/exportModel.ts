@@ -1,11 +1,12 @@
 import { assert } from '../../core/errors.ts';
 import type { Bundle } from '../../model/bundle.ts';
-import type { Op, Step, StepOf } from '../../model/steps.ts';
-import type { FieldsType, ValueType } from '../../model/values.ts';
+import type { FieldStep, Op, Step, StepOf } from '../../model/steps.ts';
+import type { FieldsType, SequenceType, ValueType } from '../../model/values.ts';
 import { liveSteps } from '../planner/liveSteps.ts';
 import { eachRow, FieldInputs, type OnnxField } from './fieldInputs.ts';
 import { concat, dense, fieldMeans, fm, fold, gate, inner, probability, sum } from './layers.ts';
 import { OnnxGraph } from './onnxGraph.ts';
+import { attend, pool, projectSequence } from './sequences.ts';
 
 /** A graph, what it takes, and its outputs `p_<task>`, float32 [rows], one a task of the model. */
 export interface ExportedGraph {
@@ -25,7 +26,7 @@ interface StepInputs {
 
 const sizesOf = (type: ValueType) => (type as FieldsType).sizes;
 
-const emit: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, given: StepInputs) => string } = {
+const emit: { readonly [O in Exclude<Op, FieldStep['op']>]: (step: StepOf<O>, given: StepInputs) => string } = {
   stack: (_, { graph, label, values }) => concat(graph, label, values),
   concat: (_, { graph, label, values }) => concat(graph, label, values),
   senet(step, { graph, label, values: [x], types, weights }) {
@@ -45,6 +46,14 @@ const emit: { readonly [O in Exclude<Op, 'embed' | 'input'>]: (step: StepOf<O>, 
     return graph.node(label, 'Add', [graph.node(label, 'Mul', [x0, wide]), x]);
   },
   sum: (step, { graph, label, values, weights }) => sum(graph, label, values, step.bias ? weights('b') : null),
+  attend({ units, weights: kind }, { graph, label, values: [events, x], types, weights }) {
+    const shape = { ...(types[0] as SequenceType), units, weights: kind, shared: false };
+    const query = dense(graph, label, x, weights('wq'), weights('bq'), 'linear');
+    const keys = projectSequence(graph, label, events, weights('wk'), shape);
+    return attend(graph, label, { query, keys, events }, shape);
+  },
+  pool: ({ mode }, { graph, label, values: [x], types }) =>
+    pool(graph, label, x, { ...(types[0] as SequenceType), mode }),
   add: (_, { graph, label, values }) => fold(graph, label, 'Add', values),
   multiply: (_, { graph, label, values }) => fold(graph, label, 'Mul', values),
   softmax: (_, { graph, label, values: [x] }) => graph.node(label, 'Softmax', [x], { axis: 1 }),
@@ -67,6 +76,8 @@ export function exportModel(bundle: Pick<Bundle, 'typed' | 'weights'>): Exported
     if (step.op === 'embed') {
       const rows = step.inputs.map((field, i) => fields.embedded(field, step.tables[i]));
       values.set(label, concat(graph, label, rows));
+    } else if (step.op === 'embedSequence') {
+      values.set(label, fields.events(label, step.inputs, step.tables, step.length));
     } else if (step.op === 'input') {
       values.set(
         label,

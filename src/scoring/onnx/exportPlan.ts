@@ -6,6 +6,7 @@ import { eachRow } from './fieldInputs.ts';
 import * as layers from './layers.ts';
 import type { OnnxGraph } from './onnxGraph.ts';
 import { PlanValues } from './planValues.ts';
+import * as sequences from './sequences.ts';
 
 /** A general runtime's on a core with AVX-512, in fp32: onnxruntime's products run at 73 to 77. */
 const runtimeRates: MachineRates = {
@@ -46,6 +47,23 @@ const emit: { readonly [O in PlanStep['op']]: (step: OpOf<O>, values: PlanValues
       output,
       fields.map((field, i) => inputs.embedded(field, tables[i])),
     ),
+  embedSequence: ({ fields, tables, length, output }, { fields: inputs }) =>
+    inputs.events(output, fields, tables, length),
+  projectSequence: ({ input, length, weight, units, output }, values) =>
+    sequences.projectSequence(values.graph, output, values.slice(output, input), values.weight(weight), {
+      length,
+      size: input.width / length,
+      units,
+    }),
+  attend({ query, keys, events, length, weights, output }, values) {
+    const part = (slice: Slice) => values.slice(output, slice);
+    const given = { query: part(query), keys: part(keys), events: part(events) };
+    const shared = values.isOne(keys.value) && values.isOne(events.value);
+    const shape = { length, size: events.width / length, units: query.width, weights, shared };
+    return sequences.attend(values.graph, output, given, shape);
+  },
+  pool: ({ input, length, mode, output }, values) =>
+    sequences.pool(values.graph, output, values.slice(output, input), { length, size: input.width / length, mode }),
   input: ({ fields, output }, { graph, fields: inputs }) =>
     layers.concat(
       graph,

@@ -66,6 +66,34 @@ export class FieldInputs {
     return graph.node(label, 'Squeeze', [pooled, graph.integers(1)]);
   }
 
+  /** The events of lists with ids of their own each, their embeddings and a 1 side by side: [rows, length · size]. */
+  events(label: string, names: readonly string[], tables: readonly string[], length: number): string {
+    const { graph, bundle } = this;
+    const given = names.map((name) => this.cut(label, this.declare(name, 'ids', [`${name}.length`]), length));
+    const present = graph.node(label, 'GreaterOrEqual', [given[0], graph.constant('no id', [], Int32Array.of(0))]);
+    const ones = graph.node(label, 'Unsqueeze', [graph.node(label, 'Cast', [present], { to: 1 }), graph.integers(2)]);
+    const zero = graph.constant('missing id', [], Int32Array.of(missingId));
+    let size = 1;
+    const parts = given.map((ids, i) => {
+      const weight = bundle.weights.get(tableWeight(tables[i]));
+      assert(weight !== undefined, `onnx: no table '${tables[i]}'`);
+      size += weight.shape[1];
+      const rows = graph.constant(tableWeight(tables[i]), weight.shape, weight.values);
+      const looked = graph.node(label, 'Gather', [rows, graph.node(label, 'Max', [ids, zero])]);
+      return graph.node(label, 'Mul', [looked, ones]);
+    });
+    const events = graph.node(label, 'Concat', [...parts, ones], { axis: 2 });
+    return graph.node(label, 'Reshape', [events, graph.integers(0, length * size)]);
+  }
+
+  /** Ids [rows, any length] as [rows, length], −1 where there are none. */
+  private cut(label: string, ids: string, length: number): string {
+    const { graph } = this;
+    const none = graph.constant('after the last id', [], Int32Array.of(-1));
+    const padded = graph.node(label, 'Pad', [ids, graph.integers(0, 0, 0, length), none]);
+    return graph.node(label, 'Slice', [padded, graph.integers(0), graph.integers(length), graph.integers(1)]);
+  }
+
   private isList(field: Field): boolean {
     return field.kind === 'ids' || (field.kind === 'cross' && field.of.some((part) => this.isList(this.fieldOf(part))));
   }
