@@ -205,7 +205,7 @@ export class Reducer implements History {
   }
 
   /** Puts an event in line for its next stage: no stage is seen before the row arrived, nor before the event's time. */
-  private schedule(at: number): void {
+  schedule(at: number): void {
     const { pending, plan, due } = this;
     const ms = Math.max(pending.arrivedMs[at], pending.eventMs[at] + plan.stageDelaysMs[pending.stage[at]]);
     due.push(ms, pending.order[at], at);

@@ -14,9 +14,9 @@ export class Records {
   readonly plan: FamilyPlan;
   numbers: Float64Array;
   /** Owner's slot, low half, high half. */
-  keys = new Int32Array(firstCapacity * 3);
+  keys: Int32Array = new Int32Array(firstCapacity * 3);
   /** Of pairs: the slots before (newer) and after (older) of the same owner, -1 at the ends; of a free slot the next free one. */
-  links = new Int32Array(firstCapacity * 2);
+  links: Int32Array = new Int32Array(firstCapacity * 2);
   /** Of owners, by family of pairs it owns: newest and oldest pair's slots, and how many. */
   heads: Int32Array;
   table = new Int32Array(firstCapacity * 2);
@@ -100,7 +100,22 @@ export class Records {
     return numbers.byteLength + keys.byteLength + links.byteLength + heads.byteLength + table.byteLength;
   }
 
-  /** Makes the table anew, of a state that was read. */
+  /** Takes over a state that was read; `reindex` is to follow. */
+  restore(state: Pick<Records, 'used' | 'free' | 'evicted' | 'numbers' | 'keys' | 'links' | 'heads'>): void {
+    const { used, free, evicted, numbers, keys, links, heads } = state;
+    while (this.capacity < used) this.capacity *= 2;
+    this.used = used;
+    this.free = free;
+    this.evicted = evicted;
+    this.numbers = grown(numbers, this.capacity * this.plan.stride);
+    this.keys = grown(keys, this.capacity * 3);
+    this.links = grown(links, this.capacity * 2);
+    this.heads = grown(heads, this.capacity * this.plan.owned.length * 3);
+    this.count = 0;
+    for (let slot = 0; slot < used; slot++) if (this.isLive(slot)) this.count++;
+  }
+
+  /** Makes the table anew. */
   reindex(): void {
     this.table = new Int32Array(this.capacity * 2);
     for (let slot = 0; slot < this.used; slot++) if (this.isLive(slot)) this.enter(slot);

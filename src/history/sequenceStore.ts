@@ -20,12 +20,12 @@ export class SequenceStore {
   readonly plan: SequencePlan;
   readonly stride: number;
   /** By record of the family: its block's first entry, the block's length (0 for none), the oldest event's place, and how many. */
-  blocks = new Int32Array(64);
-  ms = new Float64Array(64);
+  blocks: Int32Array = new Int32Array(64);
+  ms: Float64Array = new Float64Array(64);
   words: Int32Array;
   /** Entries ever used, and by length of block (as a power of two of the first) the first free one, -1 for none. */
   used = 0;
-  free = new Int32Array(16).fill(-1);
+  free: Int32Array = new Int32Array(16).fill(-1);
 
   constructor(plan: SequencePlan) {
     this.plan = plan;
@@ -139,6 +139,25 @@ export class SequenceStore {
 
   bytes(): number {
     return this.blocks.byteLength + this.ms.byteLength + this.words.byteLength;
+  }
+
+  /** Takes over a state that was read. */
+  restore(blocks: Int32Array, ms: Float64Array, words: Int32Array, free: Int32Array): void {
+    const room = Math.max(64, ms.length);
+    this.blocks = grown(blocks, Math.max(64, blocks.length));
+    this.ms = grown(ms, room);
+    this.words = grown(words, room * this.stride);
+    this.free = free.slice();
+    this.used = ms.length;
+  }
+
+  /** The length of the blocks of a class. */
+  sizeOf(sizeClass: number): number {
+    return Math.min(this.plan.length, 1 << sizeClass);
+  }
+
+  isSize(size: number): boolean {
+    return size > 0 && size <= this.plan.length && this.sizeOf(classOf(size)) === size;
   }
 
   /** The entry of the event that is `i`-th oldest of a record. */

@@ -1,0 +1,126 @@
+import { UserError } from '../core/errors.ts';
+import type { Records } from './records.ts';
+import type { SequenceStore } from './sequenceStore.ts';
+import type { StateTensor } from './state.ts';
+
+/** Reads a state's arrays. Nothing in them is taken on trust: whatever they hold, no loop over them is endless and no index out of range. */
+export class StateReader {
+  private readonly tensors: ReadonlyMap<string, StateTensor>;
+  private readonly source: string;
+
+  constructor(tensors: ReadonlyMap<string, StateTensor>, source: string) {
+    this.tensors = tensors;
+    this.source = source;
+  }
+
+  check(condition: boolean, name: string): void {
+    if (!condition)
+      throw new UserError(`${this.source}: not a readable history ('${name}' is damaged); restore it or make it anew`);
+  }
+
+  /** @param shape -1 for any length */
+  floats(name: string, ...shape: number[]): Float64Array {
+    const tensor = this.tensor(name, shape);
+    this.check(tensor.values instanceof Float64Array, name);
+    return tensor.values as Float64Array;
+  }
+
+  ints(name: string, ...shape: number[]): Int32Array {
+    const tensor = this.tensor(name, shape);
+    this.check(tensor.values instanceof Int32Array, name);
+    return tensor.values as Int32Array;
+  }
+
+  readRecords(records: Records, name: string): void {
+    const { stride, owned, keys: keyFields } = records.plan;
+    const [used, free, evicted] = this.floats(`${name}.head`, 3);
+    const { length } = this.ints(`${name}.keys`, -1, 3);
+    this.check(
+      used === length / 3 && free >= -1 && free < used && Number.isInteger(free) && evicted >= 0,
+      `${name}.head`,
+    );
+    records.restore({
+      used,
+      free,
+      evicted,
+      numbers: this.floats(`${name}.numbers`, used, stride),
+      keys: this.ints(`${name}.keys`, used, 3),
+      links: this.ints(`${name}.links`, used, 2),
+      heads: this.ints(`${name}.heads`, used, owned.length, 3),
+    });
+    let freed = 0;
+    for (let at = free; at >= 0 && freed <= used; at = records.links[2 * at], freed++)
+      this.check(at < used && !records.isLive(at), `${name}.links`);
+    let live = 0;
+    for (let slot = 0; slot < used; slot++) if (records.isLive(slot)) live++;
+    this.check(freed === used - live, `${name}.links`);
+    records.reindex();
+    for (let slot = 0; slot < used; slot++) {
+      if (!records.isLive(slot)) continue;
+      const [owner, lo, hi] = records.keys.subarray(3 * slot, 3 * slot + 3);
+      this.check(records.find(owner, lo, hi) === slot, `${name}.keys`);
+    }
+    this.check(keyFields.length > 0 || (used === 1 && live === 1), `${name}.keys`);
+  }
+
+  /** Every pair hangs from its owner, once. */
+  checkPairs(records: Records, owners: Records | undefined, name: string): void {
+    if (owners === undefined) return;
+    const { ownedIndex } = records.plan;
+    let hanging = 0;
+    for (let owner = 0; owner < owners.used; owner++) {
+      if (!owners.isLive(owner)) continue;
+      const head = 3 * (owner * owners.plan.owned.length + ownedIndex);
+      const [newest, oldest, count] = owners.heads.subarray(head, head + 3);
+      let before = -1;
+      let seen = 0;
+      for (let slot = newest; slot !== -1; slot = records.links[2 * slot + 1], seen++) {
+        this.check(slot >= 0 && slot < records.used && seen < count && records.isLive(slot), `${name}.links`);
+        this.check(records.keys[3 * slot] === owner && records.links[2 * slot] === before, `${name}.links`);
+        before = slot;
+      }
+      this.check(seen === count && before === oldest, `${name}.links`);
+      hanging += seen;
+    }
+    this.check(hanging === records.count, `${name}.links`);
+  }
+
+  readSequence(store: SequenceStore, records: Records, name: string): void {
+    const ms = this.floats(`${name}.ms`, -1);
+    const words = this.ints(`${name}.words`, ms.length, store.stride);
+    const blocks = this.ints(`${name}.blocks`, -1, 4);
+    const free = this.ints(`${name}.free`, store.free.length);
+    // Each entry belongs to at most one block, in use or free.
+    const taken = new Uint8Array(ms.length);
+    const take = (from: number, size: number) => {
+      this.check(from >= 0 && size > 0 && from + size <= ms.length, `${name}.blocks`);
+      for (let at = from; at < from + size; at++) {
+        this.check(taken[at] === 0, `${name}.blocks`);
+        taken[at] = 1;
+      }
+    };
+    for (let slot = 0; slot < blocks.length / 4; slot++) {
+      const [from, size, start, count] = blocks.subarray(4 * slot, 4 * slot + 4);
+      if (size === 0 && from === 0 && start === 0 && count === 0) continue;
+      this.check(slot < records.used && records.isLive(slot) && store.isSize(size), `${name}.blocks`);
+      this.check(start >= 0 && start < size && count >= 0 && count <= size, `${name}.blocks`);
+      take(from, size);
+    }
+    free.forEach((first, sizeClass) => {
+      for (let at = first; at !== -1; at = words[at * store.stride]) take(at, store.sizeOf(sizeClass));
+    });
+    store.restore(blocks, ms, words, free);
+  }
+
+  private tensor(name: string, shape: readonly number[]): StateTensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined)
+      throw new UserError(`${this.source}: not a readable history ('${name}' is missing); restore it or make it anew`);
+    const fits =
+      tensor.shape.length === shape.length &&
+      tensor.shape.every((n, i) => shape[i] === -1 || n === shape[i]) &&
+      tensor.shape.reduce((product, n) => product * n, 1) === tensor.values.length;
+    this.check(fits, name);
+    return tensor;
+  }
+}
