@@ -100,10 +100,9 @@ export class VectorFit {
 
   /** @param values [rows, length], row-major, NaN where there is none */
   observe(values: Float64Array): void {
-    this.moments.forEach((moments, i) => {
-      for (let at = i; at < values.length; at += this.moments.length)
-        if (!Number.isNaN(values[at])) moments.add(values[at]);
-    });
+    const { moments } = this;
+    for (let row = 0; row < values.length; row += moments.length)
+      for (let i = 0; i < moments.length; i++) if (!Number.isNaN(values[row + i])) moments[i].add(values[row + i]);
   }
 
   finish(): VectorStatistics {

@@ -114,18 +114,26 @@ function readVectors<T extends Float32Array | Float64Array>(
     );
   }
   const { offsets, items, valid } = column;
-  out.fill(Number.NaN);
+  // One type of array in the loop: it runs once for each number of each row.
+  const numbers =
+    items.values instanceof Float32Array ? items.values : Float64Array.from(items.values as never, Number);
+  const known = items.valid;
+  const { length: width } = field;
   for (let row = 0; row < column.rowCount; row++) {
-    if (valid !== undefined && valid[row] === 0) continue;
-    const length = offsets[row + 1] - offsets[row];
-    if (length !== field.length) {
-      const next = "correct the field's length or the data";
-      throw new RowError(`${what}: expected ${field.length} numbers a row, got ${length}`, row, next);
+    const to = row * width;
+    if (valid !== undefined && valid[row] === 0) {
+      out.fill(Number.NaN, to, to + width);
+      continue;
     }
-    for (let i = 0; i < length; i++) {
-      const at = offsets[row] + i;
-      const value = items.valid !== undefined && items.valid[at] === 0 ? Number.NaN : Number(items.values[at]);
-      out[row * length + i] = Number.isFinite(value) ? value : notFinite(value, field, what, row);
+    const from = offsets[row];
+    const length = offsets[row + 1] - from;
+    if (length !== width) {
+      const next = "correct the field's length or the data";
+      throw new RowError(`${what}: expected ${width} numbers a row, got ${length}`, row, next);
+    }
+    for (let i = 0; i < width; i++) {
+      const value = known !== undefined && known[from + i] === 0 ? Number.NaN : numbers[from + i];
+      out[to + i] = Number.isFinite(value) ? value : notFinite(value, field, what, row);
     }
   }
   return out;
@@ -142,12 +150,11 @@ export function standardiseVectors(
   { means, deviations }: VectorStatistics,
 ): Float32Array {
   const out = new Float32Array(values.length);
-  for (let i = 0; i < length; i++) {
-    const mean = means[i];
-    const scale = 1 / deviations[i];
-    for (let at = i; at < values.length; at += length) {
-      const z = (values[at] - mean) * scale;
-      out[at] = Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
+  const scales = deviations.map((deviation) => 1 / deviation);
+  for (let row = 0; row < values.length; row += length) {
+    for (let i = 0; i < length; i++) {
+      const z = (values[row + i] - means[i]) * scales[i];
+      out[row + i] = Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
     }
   }
   return out;
