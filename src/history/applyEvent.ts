@@ -111,6 +111,8 @@ export class EventApplier {
     if (age > 0) numbers[base + anchorAt] = eventMs;
     for (let w = 0; w < windowKinds.length; w++) {
       const kind = windowKinds[w];
+      // Another family's window of this index may have been a ring.
+      this.shifts[w] = 0;
       if (kind === LIFETIME) this.weights[w] = 1;
       else if (kind === SESSION) this.weights[w] = inSession ? 1 : 0;
       else if (kind === DECAY) {
