@@ -21,7 +21,7 @@ interface ColumnJson {
   readonly kind: 'id' | 'ids' | 'dense';
   readonly ids: number[];
   readonly offsets: number[];
-  readonly pooling: 'mean' | 'sum';
+  readonly pooling: 'mean' | 'sum' | 'none';
   readonly width: number;
   readonly values: number[];
 }

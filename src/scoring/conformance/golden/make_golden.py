@@ -20,6 +20,9 @@ SCHEMA = {
         {"name": "word", "kind": "ids", "scope": "ad", "size": 4, "pooling": "sum"},
         {"name": "image", "kind": "id", "scope": "creative", "size": 3},
         {"name": "look", "kind": "vector", "scope": "ad", "length": 3},
+        {"name": "recentAds", "kind": "ids", "scope": "request", "size": 4, "table": "ad", "pooling": "none", "maxItems": 4},
+        {"name": "recentImages", "kind": "ids", "scope": "request", "size": 3, "table": "image", "pooling": "none", "maxItems": 4},
+        {"name": "shown", "kind": "ids", "scope": "candidate", "size": 4, "table": "user", "pooling": "none", "maxItems": 3},
     ],
 }
 # Request fields have one row for all; lists begin with, hold and end with an empty one.
@@ -31,6 +34,9 @@ INPUT = {
     "word": {"kind": "ids", "offsets": [0, 0, 1, 4, 4, 6], "ids": [5, 2, 2, 3, 1, 0], "pooling": "sum"},
     "image": {"kind": "id", "ids": [4, 2, 0, 1, 2]},
     "look": {"kind": "dense", "width": 3, "values": [round(float(x), 3) for x in rng.normal(size=ROWS * 3)]},
+    "recentAds": {"kind": "ids", "offsets": [0, 3], "ids": [8, 0, 4], "pooling": "none"},
+    "recentImages": {"kind": "ids", "offsets": [0, 3], "ids": [4, 1, 0], "pooling": "none"},
+    "shown": {"kind": "ids", "offsets": [0, 0, 1, 4, 4, 6], "ids": [5, 2, 2, 3, 1, 0], "pooling": "none"},
 }
 
 
@@ -54,6 +60,7 @@ ACTIVATION = {
 class Case:
     def __init__(self, name):
         self.name, self.steps, self.tables, self.weights, self.values, self.sizes = name, [], {}, {}, {}, {}
+        self.events = {}
 
     def step(self, op, inputs, output, value, sizes=None, **settings):
         self.steps.append({"op": op, "inputs": inputs, "output": output, **settings})
@@ -70,13 +77,8 @@ class Case:
     def embed(self, output, fields, size=None):
         parts, tables, sizes = [], [], []
         for field in fields:
-            spec = next(f for f in SCHEMA["fields"] if f["name"] == field)
-            vocabulary = spec.get("table", field)
-            width = size or spec["size"]
-            table = vocabulary if size is None else f"{vocabulary}.{size}"
-            if table not in self.tables:
-                self.tables[table] = {"name": table, "vocabulary": vocabulary, "size": width}
-                self.weight(f"tables/{table}", VOCABULARY[vocabulary], width)
+            table = self.table(field, size)
+            width = self.tables[table]["size"]
             rows, column = self.weights[f"tables/{table}"], INPUT[field]
             part = np.zeros((ROWS, width))
             for row in range(ROWS):
@@ -91,6 +93,52 @@ class Case:
             tables.append(table)
             sizes.append(width)
         return self.step("embed", fields, output, np.concatenate(parts, axis=1), sizes, tables=tables)
+
+    def table(self, field, size):
+        spec = next(f for f in SCHEMA["fields"] if f["name"] == field)
+        vocabulary = spec.get("table", field)
+        width = size or spec["size"]
+        table = vocabulary if size is None else f"{vocabulary}.{size}"
+        if table not in self.tables:
+            self.tables[table] = {"name": table, "vocabulary": vocabulary, "size": width}
+            self.weight(f"tables/{table}", VOCABULARY[vocabulary], width)
+        return table
+
+    def sequence(self, output, fields, length):
+        """[rows, length · size], zeros where no event is; `self.events` holds each row's own."""
+        tables = [self.table(field, None) for field in fields]
+        size = sum(self.tables[table]["size"] for table in tables)
+        events = np.zeros((ROWS, length, size + 1))
+        for row in range(ROWS):
+            offsets = INPUT[fields[0]]["offsets"]
+            at = 0 if len(offsets) == 2 else row
+            for i in range(offsets[at + 1] - offsets[at]):
+                parts = [self.weights[f"tables/{t}"][INPUT[f]["ids"][offsets[at] + i]] for f, t in zip(fields, tables)]
+                events[row, i] = np.concatenate([*parts, [1]])
+        self.step("embedSequence", fields, output, events.reshape(ROWS, -1), tables=tables, length=length)
+        self.events[output] = [[e for e in row if e[-1] == 1] for row in events]
+        return output
+
+    def attend(self, output, name, query, units, weights):
+        q = self.values[query] @ self.weight(f"{output}.wq", self.values[query].shape[1], units)
+        q = q + self.weight(f"{output}.bq", units)
+        size = self.events[name][2][0].shape[0]
+        wk = self.weight(f"{output}.wk", size, units)
+        y = np.zeros((ROWS, size))
+        for row, events in enumerate(self.events[name]):
+            if not events:
+                continue
+            scores = np.array([q[row] @ (e @ wk) for e in events]) / np.sqrt(units)
+            shares = sigmoid(scores) if weights == "sigmoid" else np.exp(scores) / np.exp(scores).sum()
+            y[row] = sum(share * e for share, e in zip(shares, events))
+        return self.step("attend", [name, query], output, y, units=units, weights=weights)
+
+    def pool(self, output, name, mode):
+        y = np.zeros((ROWS, self.events[name][2][0].shape[0]))
+        for row, events in enumerate(self.events[name]):
+            if events:
+                y[row] = np.mean(events, axis=0) if mode == "mean" else events[0]
+        return self.step("pool", [name], output, y, mode=mode)
 
     def numbers(self, output, fields):
         parts = []
@@ -279,6 +327,25 @@ def case_tasks():
     return c.finish({"click": ["z"], "buy": ["z", "y"], "stay": ["u"], "all": ["z", "y", "u"]})
 
 
+def case_attend(weights):
+    c = Case(f"attend: to the request's events and to a candidate's, some rows without: {weights}")
+    c.sequence("recent", ["recentAds", "recentImages"], 5)
+    c.sequence("who", ["shown"], 3)
+    c.embed("ad side", ["ad", "image"])
+    c.embed("user side", ["user"])
+    c.attend("by ad", "recent", "ad side", 3, weights)
+    c.attend("by user", "who", "user side", 2, weights)
+    return c.finish({"click": [c.dense("z", ["by ad", "by user"], 1)], "buy": [c.dense("y", ["by ad", "who"], 1)]})
+
+
+def case_pool():
+    c = Case("pool: mean and last")
+    c.sequence("recent", ["recentImages", "recentAds"], 4)
+    c.sequence("who", ["shown"], 4)
+    parts = [c.pool(f"{name} {mode}", name, mode) for name in ("recent", "who") for mode in ("mean", "last")]
+    return c.finish({"click": [c.dense("z", parts, 1)], "buy": [c.dense("y", ["recent"], 1)]})
+
+
 cases = [
     case_embed(),
     case_sum(),
@@ -289,5 +356,8 @@ cases = [
     case_cross(),
     case_elementwise(),
     case_tasks(),
+    case_attend("softmax"),
+    case_attend("sigmoid"),
+    case_pool(),
 ]
 print(json.dumps({"schema": SCHEMA, "rowCount": ROWS, "vocabularies": VOCABULARY, "input": INPUT, "cases": cases}))
