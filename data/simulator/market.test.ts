@@ -15,6 +15,8 @@ import { endMsOf, marketPresets } from './presets.ts';
 const preset = marketPresets.get('static')!;
 /** Small in users and ads, so that many markets can be made. */
 const hamlet = { ...preset, userCount: 60, adCount: 40, advertiserCount: 12 };
+const driftingPreset = marketPresets.get('drift')!;
+const driftingHamlet = { ...driftingPreset, userCount: 60, adCount: 40, advertiserCount: 12 };
 
 const integersOf = (batch: ColumnBatch, name: string) => (batch.columns.get(name) as IntegerColumn).values;
 const wholeOf = (batch: ColumnBatch, name: string) => integersOf(batch, name) as Int32Array;
@@ -61,14 +63,21 @@ function drain(seed: number, impressionCount: number, sizes: readonly number[], 
 }
 
 describe('a market', () => {
-  it('gives the same rows for the same seed, whatever the batch sizes', () => {
-    const whole = fingerprint(drain(7, 900, [900]));
+  it.each([
+    ['static', hamlet],
+    ['drift', driftingHamlet],
+  ])('%s gives the same rows for the same seed, whatever the batch sizes', (_, of) => {
+    const whole = fingerprint(drain(7, 900, [900], of));
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 4 }), (sizes) => {
-        expect(fingerprint(drain(7, 900, sizes))).toBe(whole);
+        expect(fingerprint(drain(7, 900, sizes, of))).toBe(whole);
       }),
       { numRuns: 12 },
     );
+  });
+
+  it('of the preset static gives these very rows, on which bars for models rest', () => {
+    expect(fingerprint(drain(7, 900, [900]))).toBe('ad914c429844c72f9b21769457c036066a21ae78c8f5d8bf6c09233ec0400dd3');
   });
 
   it('differs from seed to seed', () => {
@@ -92,6 +101,17 @@ describe('a market', () => {
   });
 });
 
+/** How many standard deviations the outcomes lie from what their probabilities promise. */
+function surprise(outcome: ArrayLike<number>, p: ArrayLike<number>, among: readonly number[]): number {
+  let excess = 0;
+  let variance = 0;
+  for (const row of among) {
+    excess += outcome[row] - p[row];
+    variance += p[row] * (1 - p[row]);
+  }
+  return excess / Math.sqrt(variance);
+}
+
 describe('the static market', () => {
   const impressionCount = 120_000;
   const market = createMarket(preset, { seed: 3, impressionCount });
@@ -102,17 +122,6 @@ describe('the static market', () => {
   const placement = textsOf(log, 'placement');
   const position = wholeOf(log, 'position');
   const rows = Array.from({ length: impressionCount }, (_, row) => row);
-
-  /** How many standard deviations the outcomes lie from what their probabilities promise. */
-  function surprise(outcome: ArrayLike<number>, p: ArrayLike<number>, among: readonly number[]): number {
-    let excess = 0;
-    let variance = 0;
-    for (const row of among) {
-      excess += outcome[row] - p[row];
-      variance += p[row] * (1 - p[row]);
-    }
-    return excess / Math.sqrt(variance);
-  }
 
   it('clicks as often as the truth says, at every placement and position', () => {
     expect(Math.abs(surprise(click, pClick, rows))).toBeLessThan(3);
@@ -270,5 +279,65 @@ describe('the static market', () => {
     expect(relevance(0, 1) / relevance(0, 3)).toBeGreaterThan(1.1);
     expect(relevance(1, 1) / relevance(1, 3)).toBeGreaterThan(0.9);
     expect(relevance(1, 1) / relevance(1, 3)).toBeLessThan(1.1);
+  });
+});
+
+describe('the drifting market', () => {
+  const impressionCount = 120_000;
+  const log = createMarket(driftingPreset, { seed: 3, impressionCount }).nextBatch(impressionCount);
+  const click = wholeOf(log, 'click');
+  const pClick = numbersOf(log, 'true_p_click');
+  const examined = numbersOf(log, 'true_p_examined');
+  const userId = longOf(log, 'user_id');
+  const adId = longOf(log, 'ad_id');
+  const rows = Array.from({ length: impressionCount }, (_, row) => row);
+  const relevance = (among: readonly number[]) =>
+    among.reduce((sum, row) => sum + pClick[row] / examined[row], 0) / among.length;
+  /** By how often the user had seen the ad: 0, 1, 2, 3 and more. */
+  const bySeen: number[][] = [[], [], [], []];
+  const seen = new Map<string, number>();
+  for (const row of rows) {
+    const pair = `${userId[row]} ${adId[row]}`;
+    const times = seen.get(pair) ?? 0;
+    seen.set(pair, times + 1);
+    bySeen[Math.min(times, 3)].push(row);
+  }
+
+  it('clicks as often as the truth says, however often the user has seen the ad', () => {
+    expect(Math.abs(surprise(click, pClick, rows))).toBeLessThan(3);
+    for (const members of bySeen) expect(Math.abs(surprise(click, pClick, members))).toBeLessThan(3.5);
+  });
+
+  it('clicks less on what it has seen', () => {
+    const [never, once, twice, often] = bySeen.map(relevance);
+    expect(once).toBeLessThan(0.9 * never);
+    expect(twice).toBeLessThan(once);
+    expect(often).toBeLessThan(twice);
+  });
+
+  it('clicks on the topics it clicked on within the hour more than on those it passed over', () => {
+    const topic = wholeOf(log, 'topic');
+    const timeMs = longOf(log, 'time_ms');
+    const last = new Map<string, number>();
+    const after: number[][] = [[], []];
+    for (const row of rows) {
+      const pair = `${userId[row]} ${topic[row]}`;
+      const before = last.get(pair);
+      if (before !== undefined && timeMs[row] - timeMs[before] < 3_600_000n) after[click[before]].push(row);
+      last.set(pair, row);
+    }
+    expect(relevance(after[1])).toBeGreaterThan(1.5 * relevance(after[0]));
+  });
+
+  it('is visited by a few users at a time, for several page views each', () => {
+    const requestId = longOf(log, 'request_id');
+    const visitors = rows.filter((row) => row > 0 && requestId[row] !== requestId[row - 1]).map((row) => userId[row]);
+    let returns = 0;
+    visitors.forEach((user, i) => {
+      if (visitors.slice(Math.max(0, i - 30), i).includes(user)) returns++;
+    });
+    // Seven in eight page views are of a user who is there already, and most of those within the last thirty.
+    expect(returns / visitors.length).toBeGreaterThan(0.7);
+    expect(new Set(userId).size).toBeGreaterThan(0.5 * driftingPreset.userCount);
   });
 });

@@ -110,7 +110,7 @@ describe('simulate', () => {
 
   it('refuses an unknown preset, and a folder that holds anything, and leaves that as it was', async () => {
     await expect(simulate({ ...small, preset: 'lunar', outDir: join(folder, 'out') })).rejects.toThrow(
-      /expected a preset among static, got 'lunar'/,
+      /expected a preset among static and drift, got 'lunar'/,
     );
     const full = join(folder, 'full');
     await mkdir(full);
