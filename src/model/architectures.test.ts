@@ -2,29 +2,35 @@ import { describe, expect, it } from 'vitest';
 import { isEmbedded, scopeOfField } from '../schema/fields.ts';
 import { parseSchema } from '../schema/parseSchema.ts';
 import { scopeIncludes } from '../schema/scopes.ts';
-import { sampleFields } from '../scoring/conformance/randomBundle.ts';
+import { historyFields, sampleFields } from '../scoring/conformance/randomBundle.ts';
 import { architectures, buildModel } from './architectures.ts';
+import { readsFields } from './steps.ts';
 
 const labels = [
   { name: 'click', column: 'click' },
   { name: 'conversion', column: 'bought', after: 'click', weight: 0.5 },
   { name: 'share', column: 'shared' },
 ];
-const schemaOf = (fields: readonly unknown[]) => parseSchema({ name: 'test', labels, fields });
+const schemaOf = (fields: readonly unknown[]) =>
+  parseSchema({ name: 'test', labels, user: 'userId', time: 'time', fields });
 const schema = schemaOf(sampleFields);
+const remembering = schemaOf([...sampleFields, ...historyFields]);
 const names = architectures.map(({ name }) => name);
 
 describe.each(names)('%s', (name) => {
-  it('reads every field once, in a step of its own scope', () => {
+  it.each([
+    ['plain fields', schema],
+    ['history', remembering],
+  ])('reads every field once, in a step of its own scope: %s', (_, schema) => {
     const typed = buildModel(name, schema);
     const byName = new Map(schema.fields.map((field) => [field.name, field]));
     const read = new Map<string, number>();
     for (const step of typed.model.steps) {
-      if (step.op !== 'embed' && step.op !== 'input') continue;
+      if (!readsFields(step)) continue;
       for (const field of step.inputs) {
         // The first-order parts of FMs have one table of weights a label, beside the embeddings.
         const key =
-          step.op === 'embed' ? `${field} ${typed.tables.get(step.tables[step.inputs.indexOf(field)])?.name}` : field;
+          step.op !== 'input' ? `${field} ${typed.tables.get(step.tables[step.inputs.indexOf(field)])?.name}` : field;
         read.set(key, (read.get(key) ?? 0) + 1);
         const found = byName.get(field);
         if (found) expect(scopeOfField(found, byName)).toBe(typed.values.get(step.output)?.scope);
@@ -64,6 +70,51 @@ describe.each(names)('%s', (name) => {
   });
 });
 
+describe.each(['senet-dnn', 'din'])('%s reads sequences', (name) => {
+  const stepsOf = (op: string, options: object, given = remembering) =>
+    buildModel(name, given, options).model.steps.filter((step) => step.op === op);
+
+  it('by how they fit what of the ad and creative shares their tables', () => {
+    const { values, model } = buildModel(name, remembering, { attention: { units: 7, weights: 'sigmoid' } });
+    expect(model.steps.find((step) => step.output === 'query')).toMatchObject({
+      inputs: ['embeddings.ad.query', 'embeddings.creative.query'],
+    });
+    const read = (output: string) => model.steps.find((step) => step.output === output)?.inputs;
+    expect(read('embeddings.ad.query')).toEqual(['adId']);
+    expect(read('embeddings.creative.query')).toEqual(['imageId']);
+    // The query of an ad and creative alone can be kept with them.
+    expect(values.get('query')).toMatchObject({ scope: 'creative', type: { width: 16 } });
+    expect(model.steps.filter((step) => step.op === 'attend')).toMatchObject([
+      { inputs: ['sequence.recent', 'query'], units: 7, weights: 'sigmoid' },
+      { inputs: ['sequence.shown', 'query'], units: 7, weights: 'sigmoid' },
+    ]);
+    expect(values.get('sequence.recent')).toMatchObject({ scope: 'request', type: { length: 6, size: 33 } });
+  });
+
+  it('as their mean or latest event where asked, or where there is nothing of the ad to compare with', () => {
+    for (const mode of ['mean', 'last'] as const) {
+      expect(stepsOf('attend', { pooling: mode })).toEqual([]);
+      expect(stepsOf('pool', { pooling: mode })).toMatchObject([{ mode }, { mode }]);
+    }
+    const ofUser = [
+      { name: 'userId', kind: 'id', scope: 'request' },
+      { ...historyFields[0], items: ['userId'] },
+    ];
+    expect(stepsOf('pool', {}, schemaOf(ofUser))).toMatchObject([{ mode: 'mean' }]);
+  });
+
+  it('as any others where no field of the ad shares a table with them', () => {
+    const apart = [
+      { name: 'userId', kind: 'id', scope: 'request' },
+      { name: 'adId', kind: 'id', scope: 'ad' },
+      { ...historyFields[0], items: ['userId'] },
+    ];
+    expect(stepsOf('attend', {}, schemaOf(apart))).toMatchObject([
+      { inputs: ['sequence.recent', 'embeddings.ad.query'] },
+    ]);
+  });
+});
+
 describe('senet-dnn', () => {
   it('has hidden units of gates by the reduction, and cross layers and inner products on request', () => {
     const options = { reduction: 4, crossLayers: 2, crossRank: 7, innerUnits: 6, hidden: [32], dropout: 0.1 };
@@ -86,6 +137,6 @@ describe('senet-dnn', () => {
 
 it('names the architectures there are', () => {
   expect(() => buildModel('gpt', schema)).toThrow(
-    "unknown architecture 'gpt'; use one of senet-dnn, lr, fm, deep-fm, dcn-v2",
+    "unknown architecture 'gpt'; use one of senet-dnn, lr, fm, deep-fm, dcn-v2, din",
   );
 });
