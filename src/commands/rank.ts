@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags } from './engineOptions.ts';
+import { timeMs } from './output.ts';
 import { maxCandidatesOption } from './serve.ts';
 
 interface RankFlags extends EngineFlags {
@@ -7,6 +8,8 @@ interface RankFlags extends EngineFlags {
   request: string;
   catalog?: string;
   maxCandidates?: number;
+  history?: string;
+  at?: number;
   json?: boolean;
 }
 
@@ -20,16 +23,18 @@ export function addRank(program: Command): void {
     )
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .requiredOption('--request <file>', 'the request as JSON (docs/http-api.md); - for standard input')
-    .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad');
+    .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
+    .option('--history <file>', "a state of history to read; without, the model's own")
+    .option('--at <time>', 'when the request is; the end of the history where absent', timeMs);
   addEngineOptions(command)
     .addOption(maxCandidatesOption())
     .option('--json', 'print the answer as one JSON object')
-    .action(async ({ request, json, ...options }: RankFlags) => {
+    .action(async ({ request, json, at, ...options }: RankFlags) => {
       const { readRequest, renderAnswer } = await import('./rankOnce.ts');
       const { loadRanker } = await import('../server/loadRanker.ts');
       const asked = await readRequest(request);
-      const { ranker } = await loadRanker(options);
-      const answer = ranker.rank(asked);
+      const { ranker, history } = await loadRanker(options);
+      const answer = ranker.rank(asked, at === undefined ? undefined : history?.advance(at));
       ranker.scorer.dispose();
       process.stdout.write(json ? `${JSON.stringify(answer)}\n` : renderAnswer(answer));
     });

@@ -10,6 +10,8 @@ interface ServeFlags extends EngineFlags {
   maxCandidates?: number;
   bodyLimitMb: number;
   logLevel: string;
+  history?: string;
+  replay?: boolean;
 }
 
 export const maxCandidatesOption = () =>
@@ -21,12 +23,14 @@ export function addServe(program: Command): void {
     .command('serve')
     .summary('start the ranking server')
     .description(
-      'Serves POST /v1/rank, GET /v1/models, /metrics, /healthz and /readyz over HTTP until SIGTERM or SIGINT.',
+      'Serves POST /v1/rank and /v1/events, GET /v1/models, /metrics, /healthz and /readyz over HTTP until SIGTERM or SIGINT.',
     )
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
     .addOption(new Option('--port <n>', '0 takes a free one').argParser(wholeNumber(0, 65535)).default(8080))
-    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1');
+    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
+    .option('--history <file>', "a state of history to begin with and to write at the end; without, the model's own")
+    .option('--replay', 'take time from requests and events, not from the clock: to serve what happened before again');
   addEngineOptions(command)
     .addOption(maxCandidatesOption())
     .addOption(

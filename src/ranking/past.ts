@@ -53,7 +53,7 @@ export function createPast(
 function emptyHistory(plan: HistoryPlan): HistoryView {
   const history = createHistory(plan);
   const readRow: HistoryView['readRow'] = (keys, row, nowMs, out, to) => {
-    history.advance(nowMs);
+    if (nowMs > history.watermarkMs) history.advance(nowMs);
     history.readRow(keys, row, nowMs, out, to);
   };
   return { plan, watermarkMs: 0, readRow, overlay: () => createHistory(plan) };

@@ -51,6 +51,60 @@ export interface SampleOptions {
   readonly history?: HistorySettings;
 }
 
+/** Of a market whose model has sequences and counters; labels are known after a minute, the play time after two. */
+export const remembering: Omit<SampleOptions, 'seed'> = {
+  fields: [
+    ...sampleFields.map(({ ...field }) => {
+      // The schema's user is this column.
+      if (field.name === 'userId' && field.kind === 'id') delete field.column;
+      return field;
+    }),
+    { name: 'placement', kind: 'id', scope: 'request', size: 8 },
+    {
+      name: 'recent',
+      kind: 'sequence',
+      by: 'userId',
+      length: 4,
+      items: ['adId', 'topic'],
+      actions: ['click', 'conversion'],
+    },
+    {
+      name: 'userStats',
+      kind: 'counter',
+      by: ['userId'],
+      over: ['lifetime', { halfLife: '1h' }, 'session'],
+      values: ['count', { rate: 'click' }, { mean: 'playMs' }],
+    },
+    {
+      name: 'userLast',
+      kind: 'counter',
+      by: ['userId'],
+      values: ['sinceLast', { last: 'click' }, { same: 'placement' }],
+    },
+    {
+      name: 'userTopic',
+      kind: 'counter',
+      by: ['userId', 'topic'],
+      values: ['count', { rate: 'click', prior: { by: ['topic'] } }],
+    },
+    {
+      name: 'adStats',
+      kind: 'counter',
+      by: ['adId'],
+      values: ['count', { rate: 'click', prior: { by: ['placement'] } }],
+    },
+    {
+      name: 'placementStats',
+      kind: 'counter',
+      by: ['placement'],
+      over: ['lifetime', { window: '4h' }],
+      values: ['count'],
+    },
+  ],
+  labelDelay: '1m',
+  history: { numbers: [{ name: 'playMs', column: 'play_ms', delay: '2m' }] },
+};
+
 export async function sampleMarket(options: SampleOptions): Promise<SampleMarket> {
   const {
     seed,

@@ -1,6 +1,7 @@
 import { type Catalog, catalogColumns, readCatalog } from '../catalog/catalog.ts';
 import { catalogFields } from '../catalog/encodeCatalog.ts';
 import { UserError } from '../core/errors.ts';
+import { createHistoryPlan } from '../history/historyPlan.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { readBundle, resolveBundleFolder } from '../model/bundleFiles.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
@@ -9,6 +10,7 @@ import { createScorer, type EngineChoice } from '../scoring/engines.ts';
 import { replayGolden } from '../scoring/golden.ts';
 import { tolerances } from '../scoring/precision.ts';
 import { openTable } from '../tables/parquetReader.ts';
+import { type HeldHistory, openHistory } from './heldHistory.ts';
 
 export interface LoadOptions extends Pick<EngineChoice, 'engine' | 'precision' | 'adCacheMb'> {
   /** A bundle's folder, or a model's, of which the highest version is taken. */
@@ -16,6 +18,8 @@ export interface LoadOptions extends Pick<EngineChoice, 'engine' | 'precision' |
   /** Parquet files of one row an ad. */
   readonly catalog?: string;
   readonly maxCandidates?: number;
+  /** A file with a state of history to begin with; the bundle's own where absent. */
+  readonly history?: string;
 }
 
 /** A model in use: its golden requests have been answered rightly by the engine that serves it. */
@@ -23,18 +27,28 @@ export interface LoadedRanker {
   readonly ranker: Ranker;
   /** Why this engine. */
   readonly reason: string;
+  /** What the ranker reads, where the model's schema has any. */
+  readonly history?: HeldHistory;
 }
 
-/** @throws UserError if anything of it is missing, damaged or does not fit the rest */
-export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
+/**
+ * @param held what another model's server holds: kept if it serves this model as well, so that a reload loses nothing
+ * @throws UserError if anything of it is missing, damaged or does not fit the rest
+ */
+export async function loadRanker(options: LoadOptions, held?: HeldHistory): Promise<LoadedRanker> {
   const { engine, precision, adCacheMb, maxCandidates } = options;
   const { nativeMapFile } = await import('../scoring/engines/native/load.ts');
-  const bundle = await readBundle(await resolveBundleFolder(options.model), { mapFile: nativeMapFile() });
+  const folder = await resolveBundleFolder(options.model);
+  const bundle = await readBundle(folder, { mapFile: nativeMapFile() });
+  const plan = createHistoryPlan(bundle.typed.schema);
+  const fits = held !== undefined && held.history.plan.hash === plan?.hash;
+  const history = fits ? held : await openHistory(bundle, folder, options.history);
   const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
   const { scorer, reason } = await createScorer(bundle, { engine, precision, adCacheMb });
   try {
     replayGolden(bundle, scorer, tolerances[scorer.precision ?? 'fp32']);
-    return { ranker: createRanker(bundle, scorer, { catalog, maxCandidates }), reason };
+    const ranker = createRanker(bundle, scorer, { catalog, maxCandidates, history: history?.history });
+    return { ranker, reason, history };
   } catch (error) {
     scorer.dispose();
     throw error;

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AdCacheStats } from '../scoring/scorer.ts';
-import type { ModelHost } from './server.ts';
+import type { HeldHistory } from './heldHistory.ts';
+import type { ModelHost, ServerOptions } from './server.ts';
 
 /** What `GET /metrics` tells, in Prometheus' text form. */
 export interface ServerMetrics {
@@ -18,12 +19,13 @@ const decades = (from: number, count: number, steps: readonly number[]) =>
 const secondsBuckets = [...decades(1e-4, 4, [1, 1.5, 2, 3, 5, 7]), 1];
 const candidatesBuckets = [...decades(1, 5, [1, 2, 5]), 100_000];
 
-/**
- * Metrics of a server, and of the model it uses at the time they are asked for.
- *
- * @param options.process whether to add what Node knows of the process: CPU, memory, event loop, garbage collection
- */
-export function createMetrics(host: ModelHost, options: { readonly process?: boolean } = {}): ServerMetrics {
+export interface MetricsOptions extends Pick<ServerOptions, 'nowMs' | 'replay'> {
+  /** Whether to add what Node knows of the process: CPU, memory, event loop, garbage collection. */
+  readonly process?: boolean;
+}
+
+/** Metrics of a server, and of the model it uses at the time they are asked for. */
+export function createMetrics(host: ModelHost, options: MetricsOptions = {}): ServerMetrics {
   const registry = new Registry();
   const registers = [registry];
   const duration = new Histogram({
@@ -46,6 +48,7 @@ export function createMetrics(host: ModelHost, options: { readonly process?: boo
     registers,
   });
   addModelMetrics(host, registry);
+  addHistoryMetrics(host, registry, options);
   if (options.process) collectDefaultMetrics({ register: registry });
   // Looking a metric up by its labels makes objects; a server meets few pairs of route and status.
   const durations = new Map<string, Map<number, Histogram.Internal<'route' | 'status'>>>();
@@ -97,6 +100,32 @@ function addModelMetrics(host: ModelHost, registry: Registry): void {
       registers,
       collect() {
         this.set(of(stats()));
+      },
+    });
+  }
+}
+
+function addHistoryMetrics(host: ModelHost, registry: Registry, { nowMs = Date.now, replay }: MetricsOptions): void {
+  const lagMs = ({ history, newestMs }: HeldHistory) => (replay ? history.watermarkMs : nowMs()) - newestMs;
+  const gauges: readonly [name: string, help: string, of: (held: HeldHistory) => number][] = [
+    ['keys', 'Keys of which history holds anything', ({ history }) => history.stats().keys],
+    ['events', 'Impressions that history has taken in', ({ history }) => history.stats().events],
+    ['bytes', 'Memory that history takes', ({ history }) => history.stats().bytes],
+    ['evicted', 'Keys that had to go for others', ({ history }) => history.stats().evicted],
+    [
+      'lag_seconds',
+      'Since the newest impression that this server was told of; 0 before the first',
+      (held) => lagMs(held) / 1000,
+    ],
+  ];
+  for (const [name, help, of] of gauges) {
+    new Gauge({
+      name: `limelight_history_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        const value = host.current?.history === undefined ? 0 : of(host.current.history);
+        this.set(Number.isFinite(value) ? value : 0);
       },
     });
   }

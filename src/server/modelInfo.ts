@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { catalogFields } from '../catalog/encodeCatalog.ts';
 import type { PlainField } from '../ranking/fieldPlan.ts';
+import { columnOf } from '../schema/fields.ts';
 import type { LoadedRanker } from './loadRanker.ts';
 
 /** What `GET /v1/models` tells of a model in use, and of what a request to it must hold. */
-export function modelInfo({ ranker, reason }: LoadedRanker) {
+export function modelInfo({ ranker, reason, history }: LoadedRanker) {
   const { bundle, plan, catalog, scorer } = ranker;
   const { manifest, typed } = bundle;
-  const inCatalog = new Set(
-    catalog === undefined ? [] : catalogFields(plan.candidate.map(({ field }) => field)).map(({ name }) => name),
-  );
+  const ofCatalog = new Set(catalogFields(plan.candidate.map(({ field }) => field)).map(({ name }) => name));
+  const inCatalog = ({ field }: PlainField) =>
+    ofCatalog.has(field.name) && catalog?.batches.every(({ columns }) => columns.has(columnOf(field))) === true;
   return {
     name: manifest.name,
     version: manifest.version,
@@ -29,19 +30,20 @@ export function modelInfo({ ranker, reason }: LoadedRanker) {
       /** With each candidate; those in the catalog need not be sent. */
       candidates: plan.candidate.map((plain) => ({
         ...describeField(plain),
-        inCatalog: inCatalog.has(plain.field.name),
+        inCatalog: inCatalog(plain),
       })),
       /** Not to be sent: the schema has a value for serving. */
       constant: plan.constant.map((plain) => ({ ...describeField(plain), servingValue: plain.field.servingValue })),
     },
     catalog: catalog === undefined ? null : { adCount: catalog.adCount },
+    history: history === undefined ? null : { origin: history.origin, ...history.history.stats() },
     metrics: manifest.metrics,
   };
 }
 
-function describeField({ field, type }: PlainField) {
-  const { name, kind, scope, column } = field;
-  return column === undefined || column === name ? { name, kind, type, scope } : { name, column, kind, type, scope };
+function describeField({ field, type, required }: PlainField) {
+  const { name, kind, scope, column = name } = field;
+  return { name, ...(column !== name && { column }), kind, type, scope, ...(!required && { required }) };
 }
 
 /** The SHA-256 of a schema, whatever the order of its keys. */

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import pino from 'pino';
+import { type HeldHistory, writeHistory } from './heldHistory.ts';
 import { listen, untilStopped } from './listen.ts';
-import { type LoadOptions, loadRanker } from './loadRanker.ts';
+import { type LoadedRanker, type LoadOptions, loadRanker } from './loadRanker.ts';
 import { createMetrics } from './metrics.ts';
 import { buildServer } from './server.ts';
 import { warmUp } from './warmUp.ts';
@@ -12,22 +14,28 @@ export interface RunOptions extends LoadOptions {
   readonly bodyLimitBytes: number;
   /** pino's. */
   readonly logLevel: string;
+  /** Whether time comes with requests and events. */
+  readonly replay?: boolean;
 }
 
 /** Loads a model, serves it, and ends when a signal has stopped the server. Logs go to standard error. */
 export async function runServer(options: RunOptions): Promise<void> {
-  const { host, port, bodyLimitBytes, logLevel } = options;
+  const { host, port, bodyLimitBytes, logLevel, replay } = options;
   const logger = pino({ level: logLevel, base: { pid: process.pid } }, pino.destination(2));
-  const loaded = await loadRanker(options);
+  // A file that is not there yet is written when the server ends.
+  const begun = options.history !== undefined && existsSync(options.history);
+  const loaded = await loadRanker({ ...options, history: begun ? options.history : undefined });
   warmUp(loaded.ranker, () => performance.now());
+  await beginHistory(loaded, options);
   const modelHost = { current: loaded };
   const app = buildServer({
     host: modelHost,
     nowUs: () => performance.now() * 1000,
+    replay,
     newId: randomUUID,
     bodyLimitBytes,
     logger,
-    metrics: createMetrics(modelHost, { process: true }),
+    metrics: createMetrics(modelHost, { replay, process: true }),
   });
   const url = await listen(app, { host, port });
   const stopped = untilStopped(app, process);
@@ -35,11 +43,31 @@ export async function runServer(options: RunOptions): Promise<void> {
   const { name, version } = bundle.manifest;
   const ads = catalog === undefined ? '' : ` with ${catalog.adCount} ads`;
   process.stdout.write(
-    `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}\n`,
+    `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}${describeHistory(loaded.history)}\n`,
   );
   const answered = await stopped;
   scorer.dispose();
+  if (loaded.history !== undefined && options.history !== undefined) {
+    await writeHistory(loaded.history.history, bundle.typed.schema, options.history);
+    logger.info({ history: options.history }, 'history written');
+  }
   logger.info({ answered }, answered ? 'stopped' : 'stopped before all requests were answered');
   // A second signal leaves connections half open, which would keep the process alive.
   if (!answered) process.exit(1);
+}
+
+/** Finds out now, rather than when it ends, that the server's clock or its file is wrong. */
+async function beginHistory(
+  { history: held, ranker }: LoadedRanker,
+  { history: file, replay }: RunOptions,
+): Promise<void> {
+  if (held === undefined) return;
+  if (!replay) held.history.advance(Date.now());
+  if (file !== undefined) await writeHistory(held.history, ranker.bundle.typed.schema, file);
+}
+
+function describeHistory(held: HeldHistory | undefined): string {
+  if (held === undefined) return '';
+  const { keys } = held.history.stats();
+  return `; history ${held.origin}, ${keys} keys`;
 }

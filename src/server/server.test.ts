@@ -237,7 +237,7 @@ describe('the other routes', () => {
       {
         kind: 'missing',
         message:
-          'no route GET /v1/rnak; there are POST /v1/rank, GET /v1/models, GET /metrics, GET /healthz and GET /readyz',
+          'no route GET /v1/rnak; there are POST /v1/rank, POST /v1/events, GET /v1/models, GET /metrics, GET /healthz and GET /readyz',
       },
     ]);
     const broken = await app.inject('/v1/rank%ff');

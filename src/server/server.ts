@@ -7,7 +7,10 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { listOf } from '../core/errors.ts';
+import type { Ranker } from '../ranking/ranker.ts';
+import { requestTimeMs } from '../ranking/requestTime.ts';
 import { malformedJson, type Refusal, refusal, refusalOf } from './errors.ts';
+import type { HeldHistory } from './heldHistory.ts';
 import type { LoadedRanker } from './loadRanker.ts';
 import { createMetrics, type ServerMetrics } from './metrics.ts';
 import { modelInfo } from './modelInfo.ts';
@@ -24,6 +27,10 @@ export interface ServerOptions {
   readonly host: ModelHost;
   /** Microseconds on a clock that never goes back. */
   readonly nowUs: () => number;
+  /** The time of requests and events, ms since 1970; the system's clock where absent. */
+  readonly nowMs?: () => number;
+  /** Whether time comes with requests and events instead: what happened before is served again. */
+  readonly replay?: boolean;
   /** A new id for a request that brings none. */
   readonly newId: () => string;
   readonly bodyLimitBytes?: number;
@@ -36,7 +43,7 @@ export interface ServerOptions {
 /** The ranking server, not yet listening. */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { host, nowUs, newId, bodyLimitBytes = defaultBodyLimitBytes, logger } = options;
-  const metrics = options.metrics ?? createMetrics(host);
+  const metrics = options.metrics ?? createMetrics(host, options);
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -57,7 +64,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     if (text === '') return done(new errorCodes.FST_ERR_CTP_EMPTY_JSON_BODY());
     parseJson(request, text, (error, json) => done(error && malformedJson(text, error), json));
   });
-  const routes = addRoutes(app, host, nowUs, metrics);
+  const routes = addRoutes(app, options, metrics);
   addLogging(app, nowUs, metrics);
   app.setErrorHandler((error, request, reply) => {
     const known = refusalOf(error, bodyLimitBytes);
@@ -90,9 +97,15 @@ function idFrom(header: unknown): string | undefined {
 }
 
 const rankUrl = '/v1/rank';
+const eventsUrl = '/v1/events';
 
-function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number, { registry }: ServerMetrics) {
+function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: ServerMetrics) {
+  const { host, nowUs, nowMs = Date.now, replay } = options;
   const notReady = refusal(503, 'unavailable', 'no model is ready yet; try again, and watch GET /readyz');
+
+  /** When a request is, to which history is advanced. */
+  const timeOf = (json: unknown, history: HeldHistory, { bundle }: Ranker) =>
+    replay ? history.advance(requestTimeMs(json, bundle.typed.schema)) : history.advanceByClock(nowMs());
 
   app.get('/healthz', () => ({ status: 'ok' }));
 
@@ -110,20 +123,38 @@ function addRoutes(app: FastifyInstance, host: ModelHost, nowUs: () => number, {
   app.post(rankUrl, (request, reply) => {
     if (host.current === undefined) return refuse(reply, notReady);
     const begin = nowUs();
-    const answer = host.current.ranker.rank(request.body);
+    const { ranker, history } = host.current;
+    const answer = ranker.rank(request.body, history && timeOf(request.body, history, ranker));
     reply.header('x-latency-us', Math.round(nowUs() - begin));
     request.candidateCount = answer.candidateCount;
     return reply.send(answer);
   });
 
+  app.post(eventsUrl, (request, reply) => {
+    if (host.current === undefined) return refuse(reply, notReady);
+    const { ranker, history } = host.current;
+    if (history === undefined || ranker.events === undefined) return refuse(reply, takesNoEvents);
+    const arrivedMs = replay ? undefined : history.advanceByClock(nowMs());
+    const rows = ranker.events.readRequest(request.body, { arrivedMs });
+    history.add(rows);
+    return { accepted: rows.rowCount };
+  });
+
   return [
     { method: 'POST', url: rankUrl },
+    { method: 'POST', url: eventsUrl },
     { method: 'GET', url: '/v1/models' },
     { method: 'GET', url: '/metrics' },
     { method: 'GET', url: '/healthz' },
     { method: 'GET', url: '/readyz' },
   ];
 }
+
+const takesNoEvents = refusal(
+  422,
+  'unsupported',
+  'events: the model has no sequences and no counters, so nothing is kept of them; serve one that has',
+);
 
 declare module 'fastify' {
   interface FastifyRequest {

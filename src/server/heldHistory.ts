@@ -1,0 +1,103 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { UserError } from '../core/errors.ts';
+import { createHistory } from '../history/createHistory.ts';
+import type { EventRows, History } from '../history/history.ts';
+import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
+import { loadHistory, saveHistory } from '../history/state.ts';
+import { putSchema, takeSchema } from '../history/stateSchema.ts';
+import type { Bundle } from '../model/bundle.ts';
+import { readHistoryFile } from '../model/bundleFiles.ts';
+import { encodeHistoryFile } from '../model/historyFile.ts';
+import type { Schema } from '../schema/schema.ts';
+
+/** What a server holds of history. It outlives the models that read it. */
+export class HeldHistory {
+  readonly history: History;
+  /** Where it began: for the log. */
+  readonly origin: string;
+  /** When the newest impression was, of those taken in here. */
+  newestMs = Number.NEGATIVE_INFINITY;
+
+  constructor(history: History, origin: string) {
+    this.history = history;
+    this.origin = origin;
+  }
+
+  /**
+   * Lets history see all it may by now.
+   *
+   * @param clockMs what the server's clock shows: one that was set back stands still until it has caught up
+   * @returns the time to go by
+   */
+  advanceByClock(clockMs: number): number {
+    return this.advance(Math.max(clockMs, this.history.watermarkMs));
+  }
+
+  /** The same at a time that a request says. @throws UserError if that lies before what history has seen, by more than `lateness` */
+  advance(timeMs: number): number {
+    this.history.advance(timeMs);
+    return Math.max(timeMs, this.history.watermarkMs);
+  }
+
+  /** Takes events in, all of them or none. @throws UserError for one whose time cannot be */
+  add(rows: EventRows): void {
+    for (let row = 0; row < rows.rowCount; row++) this.history.check(rows, row);
+    for (let row = 0; row < rows.rowCount; row++) {
+      this.history.add(rows, row);
+      this.newestMs = Math.max(this.newestMs, rows.eventMs[row]);
+    }
+  }
+}
+
+/**
+ * The history that a model's server begins with: that of a file, where one is named; else the bundle's snapshot, which ends where its
+ * training data does; else nothing.
+ *
+ * @throws UserError if the file is missing, damaged or of another schema
+ */
+export async function openHistory(bundle: Bundle, folder: string, file?: string): Promise<HeldHistory | undefined> {
+  const plan = createHistoryPlan(bundle.typed.schema);
+  if (plan === undefined) {
+    if (file === undefined) return undefined;
+    throw new UserError(
+      `--history '${file}': model '${bundle.manifest.name}' has no sequences and no counters; leave it out, or serve one that has`,
+    );
+  }
+  if (file !== undefined) return new HeldHistory(await readInto(plan, file), `from ${file}`);
+  try {
+    return new HeldHistory(await readInto(plan, folder), "the model's own");
+  } catch (error) {
+    if (!(error instanceof UserError && error.kind === 'missing')) throw error;
+  }
+  const history = createHistory(plan);
+  history.advance(0);
+  return new HeldHistory(history, 'empty');
+}
+
+async function readInto(plan: HistoryPlan, source: string): Promise<History> {
+  const tensors = await readHistoryFile(source);
+  takeSchema(tensors, source);
+  return loadHistory(plan, tensors, source);
+}
+
+/** Writes a state so that its file is whole whatever happens: the old one, or the new one. */
+export async function writeHistory(history: History, schema: Schema, file: string): Promise<void> {
+  const tensors = saveHistory(history);
+  putSchema(tensors, schema);
+  const part = `${file}.part-${process.pid}`;
+  try {
+    const handle = await open(part, 'w');
+    try {
+      await handle.writeFile(encodeHistoryFile(tensors));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw new UserError(
+      `cannot write history to '${file}': ${(error as Error).message}; name a file in a folder that can be written`,
+    );
+  }
+}
