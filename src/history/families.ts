@@ -1,4 +1,3 @@
-import { lastAt } from './familyPlan.ts';
 import type { HistoryLimits, HistoryPlan } from './historyPlan.ts';
 import type { PendingEvents } from './pendingEvents.ts';
 import { Records } from './records.ts';
@@ -151,6 +150,7 @@ export class Families {
     } else {
       const { heads, plan } = this.records[owner];
       const head = 3 * (ownerSlot * plan.owned.length + ownedIndex);
+      if (heads[head + 2] >= maxPairs) this.sweepPairs(f, heads[head], ms);
       if (heads[head + 2] >= maxPairs) {
         this.remove(f, heads[head + 1]);
         records.evicted++;
@@ -159,20 +159,35 @@ export class Families {
     return records.create(ownerSlot, lo, hi);
   }
 
-  /** Takes out those longest without an impression; among equals those in lower slots. */
+  private sweepPairs(f: number, newest: number, ms: number): void {
+    const { links } = this.records[f];
+    for (let slot = newest; slot >= 0; ) {
+      const older = links[2 * slot + 1];
+      if (ms - this.records[f].lastMs(slot) > this.limits.timeToLiveMs) this.remove(f, slot);
+      slot = older;
+    }
+  }
+
+  /** Takes out those longest without an impression; among equals in order of their keys, so that it does not matter where they lie. */
   private evict(f: number, share: number): void {
     const records = this.records[f];
     const times = new Float64Array(records.count);
     for (let slot = 0, i = 0; slot < records.used; slot++) if (records.isLive(slot)) times[i++] = records.lastMs(slot);
     times.sort();
     const limit = times[share - 1];
-    let ties = share - lowerBound(times, limit);
+    const ties: number[] = [];
+    let left = share;
     for (let slot = 0; slot < records.used; slot++) {
-      const last = records.numbers[slot * records.plan.stride + lastAt];
-      if (!(last < limit || (last === limit && ties-- > 0))) continue;
+      const last = records.lastMs(slot);
+      if (last === limit) ties.push(slot);
+      if (!(last < limit)) continue;
       this.remove(f, slot);
-      records.evicted++;
+      left--;
     }
+    const { keys } = records;
+    ties.sort((a, b) => keys[3 * a + 2] - keys[3 * b + 2] || keys[3 * a + 1] - keys[3 * b + 1]);
+    for (let i = 0; i < left; i++) this.remove(f, ties[i]);
+    records.evicted += share;
   }
 
   /** Hangs a pair from its owner, as the newest. */
@@ -203,16 +218,4 @@ export class Families {
     else heads[head + 1] = newer;
     heads[head + 2]--;
   }
-}
-
-/** How many of ascending numbers are less. */
-function lowerBound(values: Float64Array, limit: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle] < limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

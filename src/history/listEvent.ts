@@ -25,8 +25,9 @@ export function listEvent(store: SequenceStore, slot: number, events: PendingEve
     else store.addActions(entry, bits);
     return;
   }
+  if (isOutcome && isExcluded && stages[without] < stage) return;
   const isTakenOut = isOutcome && isExcluded && stages[without] === stage;
-  if (!isTakenOut && (!isNew || (stage < listStage && !isOutcome))) return;
+  if (!isTakenOut && (isOutcome ? bits === 0 : !isNew || stage < listStage)) return;
   const entry = store.find(slot, events, at);
   if (entry < 0) return;
   if (isTakenOut) store.takeOut(slot, entry);
