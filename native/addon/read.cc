@@ -12,7 +12,8 @@ const char* const termKinds[] = {"product", "gatedSum", "value"};
 const char* const activationNames[] = {"linear", "relu", "sigmoid", "doubleSigmoid"};
 const char* const formatNames[] = {"f32", "bf16", "split", "u8"};
 const char* const opNames[] = {"embed", "input", "means", "projectField", "affine",      "gate",    "concat",
-                               "inner", "fm",    "sum",   "add",          "multiply", "multiplyAdd", "softmax"};
+                               "inner", "fm",    "sum",   "add",          "multiply", "multiplyAdd", "softmax",
+                               "embedSequence", "projectSequence", "attend", "poolMean"};
 
 template <size_t N>
 int indexOf(const char* const (&names)[N], const std::string& name) {
@@ -180,6 +181,8 @@ StepSpec Reader::step(napi_value object) {
   if (has(object, "weight")) step.weight = integer(object, "weight");
   if (has(object, "firstRow")) step.firstRow = integer(object, "firstRow");
   if (has(object, "units")) step.units = integer(object, "units");
+  if (has(object, "length")) step.length = integer(object, "length");
+  if (has(object, "softmax")) step.softmax = boolean(object, "softmax");
   if (has(object, "fieldCount")) step.fieldCount = integer(object, "fieldCount");
   if (has(object, "matrix")) step.matrix = boolean(object, "matrix");
   if (has(object, "activation")) {

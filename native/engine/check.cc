@@ -7,6 +7,7 @@ namespace {
 
 // Far above any sensible model, and low enough that no product below overflows 64 bits.
 constexpr int64_t maxWidth = 1 << 22;
+constexpr int maxLength = 1024, maxUnits = 1 << 16;
 
 /// Checks steps in order, so that each reads only what is already there.
 class Checker {
@@ -105,6 +106,21 @@ class Checker {
         for (const auto& slice : step.inputs) sum += slice.width;
         return sum == width_ ? nullptr : "widths";
       }
+      case Op::embedSequence:
+        return checkFields(step);
+      case Op::projectSequence: {
+        if (!one(step) || !isSequence(step, step.inputs[0].width)) return "widths";
+        if (step.units < 1 || step.units > maxWidth || width_ != int64_t{step.length} * step.units) return "output width";
+        return weightRows(step.weight, 0, step.inputs[0].width / step.length, step.units) ? nullptr : "weights";
+      }
+      case Op::attend: {
+        if (step.inputs.size() != 3 || !isSequence(step, step.inputs[1].width)) return "inputs";
+        if (step.inputs[0].width > maxUnits || step.inputs[1].width != int64_t{step.length} * step.inputs[0].width) return "widths";
+        return step.inputs[2].width == step.length * width_ ? nullptr : "output width";
+      }
+      case Op::poolMean:
+        if (!one(step) || !isSequence(step, step.inputs[0].width)) return "widths";
+        return step.inputs[0].width == step.length * width_ ? nullptr : "output width";
       case Op::inner:
       case Op::fm: {
         const int64_t fields = step.fieldCount;
@@ -128,6 +144,10 @@ class Checker {
     return "an unknown op";
   }
 
+  static bool isSequence(const StepSpec& step, int width) {
+    return step.length >= 1 && step.length <= maxLength && width % step.length == 0;
+  }
+
   bool one(const StepSpec& step) const { return step.inputs.size() == 1; }
 
   bool weightRows(int weight, int64_t firstRow, int64_t rows, int64_t units) const {
@@ -140,9 +160,14 @@ class Checker {
       if (!inside(part.column, spec_.columns.size()) || part.size < 1 || part.size > maxWidth) return "a field that is not there";
       const auto& column = spec_.columns[part.column];
       if (column.stage != stage_ || (column.kind == ColumnSpec::Kind::dense) != (step.op == Op::input)) return "a field of another kind";
+      if (step.op == Op::embedSequence && column.kind != ColumnSpec::Kind::ids) return "a field of another kind";
       if (step.op == Op::input && column.width != part.size) return "a field of another width";
-      if (step.op == Op::embed && !hasWeights(part.weight, 0, int64_t{column.tableRows} * part.size)) return "a table of another size";
+      if (step.op != Op::input && !hasWeights(part.weight, 0, int64_t{column.tableRows} * part.size)) return "a table of another size";
       sum += part.size;
+    }
+    if (step.op == Op::embedSequence) {
+      if (step.length < 1 || step.length > maxLength) return "length";
+      sum = (sum + 1) * step.length;
     }
     return !step.parts.empty() && sum == width_ ? nullptr : "output width";
   }

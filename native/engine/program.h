@@ -139,6 +139,12 @@ class Program {
   const float* const* addedOf(const StepSpec& step, int columns, Stage stage);
   Aligned<float>& buffer(size_t count);
 
+  // sequences.cc
+  void addEmbedSequence(const StepSpec& step);
+  static void askForRows(const std::vector<std::pair<const Column*, Table>>& lists);
+  void addOverSequence(const StepSpec& step);
+  bool sequencesFit() const;
+
   // run.cc
   bool readStage();
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);

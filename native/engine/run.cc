@@ -53,7 +53,7 @@ bool Program::readStage() {
     const int64_t rows = spec_.columns[i].stage == Stage::request ? 1 : rowCount_;
     if (!readColumn(i, header[0], header[1], header[2], rows)) return false;
   }
-  return true;
+  return sequencesFit();
 }
 
 bool Program::readColumn(size_t index, int32_t at, int32_t offsetsAt, int32_t items, int64_t rows) {

@@ -58,20 +58,23 @@ struct EmbedPart {
 };
 
 enum class Op : uint8_t {
-  embed, input, means, projectField, affine, gate, concat, inner, fm, sum, add, multiply, multiplyAdd, softmax
+  embed, input, means, projectField, affine, gate, concat, inner, fm, sum, add, multiply, multiplyAdd, softmax,
+  embedSequence, projectSequence, attend, poolMean
 };
 
 struct StepSpec {
   Op op = Op::concat;
   int output = -1;
-  std::vector<Slice> inputs;     // gate: fields, gates
-  std::vector<EmbedPart> parts;  // embed, input
+  std::vector<Slice> inputs;     // gate: fields, gates; attend: query, keys, events
+  std::vector<EmbedPart> parts;  // embed, input, embedSequence
   std::vector<int> sizes;        // means, projectField, gate: of each field
   std::vector<TermSpec> terms;   // affine
-  int weight = -1;               // projectField; affine, sum: the bias, or -1
+  int weight = -1;               // projectField, projectSequence; affine, sum: the bias, or -1
   int firstRow = 0;              // projectField
-  int units = 0;                 // projectField, affine
+  int units = 0;                 // projectField, projectSequence, affine
   int fieldCount = 0;            // inner, fm
+  int length = 0;                // of sequences: events at most
+  bool softmax = false;          // attend: weights add up to 1; else each is a sigmoid
   Activation activation = Activation::linear;
   bool matrix = false;           // affine: by the matrix kernels
 };

@@ -25,6 +25,12 @@ void Program::addStep(size_t index) {
       return step.matrix ? addMatrixAffine(index) : addRowAffine(step);
     case Op::sum:
       return addSum(step);
+    case Op::embedSequence:
+      return addEmbedSequence(step);
+    case Op::projectSequence:
+    case Op::attend:
+    case Op::poolMean:
+      return addOverSequence(step);
     default:
       return addPlain(step);
   }

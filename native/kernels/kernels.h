@@ -96,6 +96,15 @@ struct Table {
   int size;
 };
 
+/// y = Σ_i a_i·k_i over the events k_i that are there, 0 without any; a = softmax(s) or σ(s), s_i = ⟨q, κ_i⟩ / √units.
+struct Attention {
+  static constexpr int rowsAtOnce = 32;
+  int length, units, size;  // q [units], κ [length, units], k [length, size]
+  bool softmax;             // else sigmoid
+  /// Numbers of scratch memory.
+  size_t scratch() const { return size_t(rowsAtOnce + 1 + units) * roundUp16(length); }
+};
+
 // Rows are given as arrays of pointers, so that a value may be one row for all, a block of rows, or lie in cached records.
 struct RowKernels {
   // --- gathers. `to[i] + offset` is where row i's numbers go; ids are known to lie inside the table.
@@ -103,6 +112,9 @@ struct RowKernels {
   /// Lists: ids[offsets[i] .. offsets[i + 1]), none is row 0; mean or sum.
   void (*gatherLists)(int rows, const int32_t* offsets, const int32_t* ids, bool mean, Table table, float* const* to,
                       int offset);
+  /// Lists whose items stay apart: item e of row i goes to `to[i] + offset + e · stride`, zeros beyond the last up to `length`.
+  void (*gatherSequence)(int rows, const int32_t* offsets, const int32_t* ids, Table table, int length, int stride,
+                         float* const* to, int offset);
   // --- fields
   /// y_f = mean_d x_fd
   void (*means)(int rows, const float* const* x, const int* sizes, int fields, float* const* y);
@@ -122,6 +134,13 @@ struct RowKernels {
   /// y (+)= Σ_f g_f · p_f, p [fields, n] of the same row.
   void (*gatedSum)(int rows, const float* const* gates, const float* const* p, int fields, int n, bool accumulate,
                    float* const* y);
+  // --- sequences: [length, size], of which the events that are there come first; their last number is 1, that of others 0
+  /// κ_i = k_i · W of the events that are there, W [size, n].
+  void (*projectSequence)(int rows, const float* const* x, int length, int size, const float* w, int n, float* const* y);
+  void (*attend)(int rows, const Attention& attention, const float* const* q, const float* const* keys,
+                 const float* const* events, float* scratch, float* const* y);
+  /// y = Σ_i k_i / n over the n events that are there, 0 without any.
+  void (*poolMean)(int rows, const float* const* x, int length, int size, float* const* y);
   // --- numbers by numbers
   void (*add)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
   void (*multiply)(int rows, const float* const* a, const float* const* b, int n, float* const* y);

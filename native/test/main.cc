@@ -10,6 +10,7 @@ void testFields(const Kernels& kernels);
 void testNumbers(const Kernels& kernels);
 void testProducts(const Kernels& kernels);
 void testTiles(const Kernels& kernels);
+void testSequences(const Kernels& kernels);
 void testIds(const Kernels& kernels);
 void testMatrix(const Kernels& kernels);
 
@@ -20,7 +21,7 @@ int main() {
   Tally& tally = Tally::get();
   std::string names;
   for (const Kernels* kernels : availableKernels()) {
-    for (const auto test : {testGathers, testFields, testNumbers, testProducts, testTiles, testIds, testMatrix}) {
+    for (const auto test : {testGathers, testFields, testNumbers, testProducts, testTiles, testIds, testSequences, testMatrix}) {
       test(*kernels);
     }
     names += names.empty() ? kernels->name : std::string(", ") + kernels->name;

@@ -138,6 +138,9 @@ class Checker {
       if (maxItems > step.length)
         throw new Error(`takes field '${name}' of up to ${maxItems} items, more than its length ${step.length}`);
     }
+    const scopes = new Set(step.inputs.map((name) => scopeOfField(this.fields.get(name) as Field, this.fields)));
+    if (scopes.size > 1)
+      throw new Error(`takes lists of scopes ${[...scopes].join(' and ')}; the lists of one sequence have one scope`);
     const size = this.tableSizes(step).reduce((sum, width) => sum + width, 1);
     return { kind: 'sequence', length: step.length, size };
   }

@@ -3,6 +3,7 @@ import type { TypedModel } from '../model/checkModel.ts';
 import type { Tensor } from '../model/safetensors.ts';
 import type { Matrix } from './engines/reference/matrix.ts';
 import { runSteps } from './engines/reference/runSteps.ts';
+import { layerInputs } from './layerInputs.ts';
 import { rowRange } from './scoreInBlocks.ts';
 import type { ScoringInput } from './scorer.ts';
 
@@ -32,9 +33,7 @@ export function measureActivations(
 ): PrecisionFacts['activations'] {
   if (input.rowCount === 0) return {};
   const values = runSteps(typed, weights, rowRange(input, 0, Math.min(input.rowCount, mostRows)));
-  const multiplied = typed.model.steps.flatMap((step) =>
-    step.op === 'dense' ? step.inputs : step.op === 'cross' ? step.inputs.slice(1) : [],
-  );
+  const multiplied = typed.model.steps.flatMap(layerInputs);
   return Object.fromEntries([...new Set(multiplied)].map((name) => [name, rangeOf(values.get(name) as Matrix)]));
 }
 

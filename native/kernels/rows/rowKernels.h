@@ -1,13 +1,17 @@
 #pragma once
+#include "attend.h"
 #include "dense.h"
 #include "fm.h"
 #include "gate.h"
 #include "gather.h"
 #include "gatherLists.h"
+#include "gatherSequence.h"
 #include "ids.h"
 #include "inner.h"
 #include "means.h"
 #include "numbers.h"
+#include "pool.h"
+#include "projectSequence.h"
 #include "softmax.h"
 #include "timesSigmoid.h"
 #include "toTiles.h"
@@ -19,6 +23,7 @@ namespace {
 constexpr RowKernels rowKernels = {
     .gather = gather,
     .gatherLists = gatherLists,
+    .gatherSequence = gatherSequence,
     .means = means,
     .gate = gate,
     .inner = inner,
@@ -26,6 +31,9 @@ constexpr RowKernels rowKernels = {
     .dense = dense,
     .projectFields = projectFields,
     .gatedSum = gatedSum,
+    .projectSequence = projectSequence,
+    .attend = attend,
+    .poolMean = poolMean,
     .add = add,
     .multiply = multiply,
     .multiplyAdd = multiplyAdd,

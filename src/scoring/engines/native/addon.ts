@@ -103,6 +103,10 @@ export interface StepSpec {
   readonly firstRow?: number;
   readonly units?: number;
   readonly fieldCount?: number;
+  /** Events at most, of steps over sequences. */
+  readonly length?: number;
+  /** Whether an attend step's weights add up to 1. */
+  readonly softmax?: boolean;
   readonly activation?: Activation;
   /** Whether an affine step is for the matrix kernels. */
   readonly matrix?: boolean;

@@ -1,9 +1,10 @@
 import { assert } from '../../../core/errors.ts';
 import { type Bundle, tableWeight } from '../../../model/bundle.ts';
 import { widthOf } from '../../../model/values.ts';
-import { denseWidth, isEmbedded, tableOf } from '../../../schema/fields.ts';
+import { denseWidth, isEmbedded, isSequence, tableOf } from '../../../schema/fields.ts';
 import type { Field, IdsField } from '../../../schema/schema.ts';
 import type { Scope } from '../../../schema/scopes.ts';
+import { layerInputs } from '../../layerInputs.ts';
 import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
 import { slicesOf } from '../../planner/reads.ts';
 import type {
@@ -28,8 +29,8 @@ export interface Formats {
 /** What of a bundle an engine computes with. */
 export type ScoredBundle = Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>;
 
-/** A program's column, and the field it holds. */
-export type FieldColumn = ColumnSpec & { readonly field: string };
+/** A program's column, the field it holds, and whether that has lists that cannot be single ids. */
+export type FieldColumn = ColumnSpec & { readonly field: string; readonly isSequence: boolean };
 
 /** A plan as a program, and the fields that its columns are. */
 export interface Lowered {
@@ -137,7 +138,9 @@ class Lowering {
     const known = this.columns.findIndex((column) => column.field === name);
     if (known >= 0) return known;
     const fields = new Map(this.bundle.typed.schema.fields.map((field) => [field.name, field]));
-    return this.columns.push({ field: name, stage, ...columnOf(fields.get(name) as Field, fields, this.bundle) }) - 1;
+    const field = fields.get(name) as Field;
+    const column = { field: name, isSequence: isSequence(field), stage, ...columnOf(field, fields, this.bundle) };
+    return this.columns.push(column) - 1;
   }
 
   step(step: PlanStep): StepSpec {
@@ -145,14 +148,28 @@ class Lowering {
     const stage = this.stageOf(step.output);
     switch (step.op) {
       case 'embed':
+      case 'embedSequence':
       case 'input': {
         const parts = step.fields.map((field, i) => ({
           column: this.column(field, stage),
-          weight: step.op === 'embed' ? this.weight(tableWeight(step.tables[i])) : -1,
+          weight: step.op === 'input' ? -1 : this.weight(tableWeight(step.tables[i])),
           size: step.sizes[i],
         }));
-        return { op: step.op, output, parts };
+        return { op: step.op, output, parts, ...(step.op === 'embedSequence' && { length: step.length }) };
       }
+      case 'projectSequence': {
+        const { op, length, units } = step;
+        return { op, output, inputs: [this.slice(step.input)], weight: this.weight(step.weight), length, units };
+      }
+      case 'attend': {
+        const inputs = [step.query, step.keys, step.events].map((slice) => this.slice(slice));
+        return { op: step.op, output, inputs, length: step.length, softmax: step.weights === 'softmax' };
+      }
+      case 'pool':
+        // The latest event lies first, and is zeros where there is none.
+        return step.mode === 'mean'
+          ? { op: 'poolMean', output, inputs: [this.slice(step.input)], length: step.length }
+          : { op: 'concat', output, inputs: [{ ...this.slice(step.input), width: step.input.width / step.length }] };
       case 'means':
         return { op: step.op, output, inputs: [this.slice(step.input)], sizes: step.sizes };
       case 'projectField': {
@@ -257,12 +274,12 @@ function rangesOf({ typed, manifest }: Pick<Bundle, 'typed' | 'manifest'>): Map<
   const ranges = new Map<string, Ranges>();
   const activations = manifest.precision?.activations ?? {};
   for (const step of typed.model.steps) {
-    if (step.op !== 'dense' && step.op !== 'cross') continue;
-    const names = step.op === 'dense' ? step.inputs : step.inputs.slice(1);
+    const names = layerInputs(step);
+    if (names.length === 0) continue;
     const parts = names.map((name) => (Object.hasOwn(activations, name) ? activations[name] : undefined));
     const widths = names.map((name) => widthOf(typed.values.get(name)?.type as Parameters<typeof widthOf>[0]));
     if (!parts.every((part, i) => part?.largest.length === widths[i])) continue;
-    const weight = step.op === 'cross' && step.rank !== null ? 'v' : 'w';
+    const weight = step.op === 'attend' ? 'wq' : step.op === 'cross' && step.rank !== null ? 'v' : 'w';
     ranges.set(`${step.output}.${weight}`, {
       largest: parts.flatMap((part) => part?.largest ?? []),
       negative: parts.some((part) => part?.negative),

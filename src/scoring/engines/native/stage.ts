@@ -72,13 +72,14 @@ export class InputStage {
     const { columns } = this;
     let words = headerWords + wordsPerColumn * columns.length + this.taskCount * rowCount;
     for (let i = 0; i < columns.length; i++) {
-      const { field, kind, width, stage } = columns[i];
+      const { field, kind, width, stage, isSequence } = columns[i];
       const column = fields.get(field);
       if (column === undefined || (column.kind === 'dense') !== (kind === 'dense')) return -1;
       this.given[i] = column;
       const rows = stage === 'request' ? 1 : rowCount;
       const given = rowsIn(column);
       if (given !== rows && given !== 1) return -1;
+      if (isSequence && column.kind !== 'ids') return -1;
       if (column.kind === 'dense') {
         if (column.width !== width) return -1;
         words += rows * width;

@@ -4,7 +4,7 @@ import { createRandom } from '../../../core/random.ts';
 import type { Bundle } from '../../../model/bundle.ts';
 import { measureActivations } from '../../activations.ts';
 import { nativeAddon } from '../../conformance/nativeAddon.ts';
-import { randomBundle, randomInput, sampleFields } from '../../conformance/randomBundle.ts';
+import { historyFields, randomBundle, randomInput, sampleFields } from '../../conformance/randomBundle.ts';
 import type { NumberPrecision } from '../../precision.ts';
 import { tolerances } from '../../precision.ts';
 import { createReferenceScorer } from '../reference/scorer.ts';
@@ -24,27 +24,27 @@ const shapes = fc.record({
   seed: fc.nat(),
   size: fc.constantFrom(4, 16, 24),
   hidden: fc.array(widths, { minLength: 1, maxLength: 3 }),
-  architecture: fc.constantFrom('senet-dnn', 'senet-dnn', 'dcn-v2', 'deep-fm'),
+  architecture: fc.constantFrom('senet-dnn', 'senet-dnn', 'din', 'dcn-v2', 'deep-fm'),
+  attention: fc.record({ units: widths, weights: fc.constantFrom('softmax', 'sigmoid') }),
+  length: fc.constantFrom(1, 6, 17),
   rows: fc.constantFrom(1, 15, 33, 70),
   request: fc.boolean(),
   slow: fc.boolean(),
   cacheBytes: fc.constantFrom(0, 3000, 2 ** 22),
 });
 
-function wideBundle({
-  seed,
-  size,
-  hidden,
-  architecture,
-}: {
-  seed: number;
-  size: number;
-  hidden: number[];
-  architecture: string;
-}): Bundle {
+type Shape = typeof shapes extends fc.Arbitrary<infer S> ? S : never;
+
+function wideBundle({ seed, size, hidden, architecture, attention, length }: Shape): Bundle {
   const random = createRandom(seed);
-  const fields = sampleFields.map((field) => ('size' in field ? { ...field, size } : field));
-  const options = architecture === 'deep-fm' ? { hidden, embeddingSize: size } : { hidden, crossLayers: 1 };
+  const fields = [
+    ...sampleFields.map((field) => ('size' in field ? { ...field, size } : field)),
+    ...historyFields.map((field) => (field.kind === 'sequence' ? { ...field, length } : field)),
+  ];
+  const ofSequences = architecture === 'din' || architecture === 'senet-dnn' ? { attention } : {};
+  const ofCrosses = architecture === 'din' ? {} : { crossLayers: 1 };
+  const options =
+    architecture === 'deep-fm' ? { hidden, embeddingSize: size } : { hidden, ...ofCrosses, ...ofSequences };
   const bundle = randomBundle({ random, architecture, options, fields });
   const activations = measureActivations(bundle.typed, bundle.weights, randomInput(bundle, 300, random));
   return { ...bundle, manifest: { ...bundle.manifest, precision: { limits: { auc: 0, logLoss: 0 }, activations } } };
