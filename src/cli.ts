@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addBackfill } from './commands/backfill.ts';
 import { addCompare } from './commands/compare.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExport } from './commands/export.ts';
+import { addHistory } from './commands/history.ts';
 import { addImport } from './commands/import.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addPredict } from './commands/predict.ts';
@@ -36,6 +38,7 @@ function createProgram(): Command {
     addSimulate,
     addImport,
     addSchema,
+    addBackfill,
     addTrain,
     addEvaluate,
     addPredict,
@@ -44,6 +47,7 @@ function createProgram(): Command {
     addExport,
     addRank,
     addServe,
+    addHistory,
   ]) {
     add(program);
   }

@@ -72,9 +72,11 @@ export async function loadCatalog(data: string, bundle: Bundle): Promise<Catalog
 
 /** As `limelight train` takes it; `config` and `schema` are parsed JSON. */
 export interface TrainOptions
-  extends Pick<TrainInputs, 'architecture' | 'train' | 'valid' | 'out' | 'from' | 'isInterrupted'> {
+  extends Pick<TrainInputs, 'architecture' | 'train' | 'valid' | 'history' | 'out' | 'from' | 'isInterrupted'> {
   readonly schema: unknown;
   readonly config?: unknown;
+  /** Auxiliary tasks as `--aux` takes them, in place of the configuration's: `long=play_time_ms>=7000:0.1`. */
+  readonly auxiliary?: readonly string[];
   /** `auto` where absent. */
   readonly backend?: string;
   /** 1 where absent. */
@@ -86,15 +88,26 @@ export interface TrainOptions
 
 /** Trains a model on Parquet logs and writes it as a bundle. */
 export async function train(options: TrainOptions): Promise<TrainSummary> {
+  const { parseAuxiliary } = await import('../training/auxiliary.ts');
   const { parseConfig } = await import('../training/config.ts');
   const { silentReporter } = await import('../training/reporter.ts');
   const { train: run } = await import('../training/train.ts');
   const { parseSchema: parse } = await import('./schema/parseSchema.ts');
-  const { schema, config = {}, backend = 'auto', seed = 1, reporter = silentReporter, sources, ...rest } = options;
+  const {
+    schema,
+    config,
+    auxiliary,
+    backend = 'auto',
+    seed = 1,
+    reporter = silentReporter,
+    sources,
+    ...rest
+  } = options;
+  const parsed = parseConfig(config ?? {}, sources?.config);
   return run({
     ...rest,
     schema: parse(schema, sources?.schema),
-    config: parseConfig(config, sources?.config),
+    config: auxiliary === undefined ? parsed : { ...parsed, auxiliary: auxiliary.map(parseAuxiliary) },
     seed,
     reporter,
     async loadLearner() {

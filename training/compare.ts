@@ -5,6 +5,7 @@ import type { Bundle } from '../src/model/bundle.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
 import { groupsOf } from './evaluationRows.ts';
+import { withHistory } from './history/withHistory.ts';
 import type { Reporter } from './reporter.ts';
 import { collectTable } from './scoreTable.ts';
 
@@ -26,8 +27,12 @@ export async function compare(
   reporter: Reporter,
 ): Promise<{ rows: number; tasks: Comparison }> {
   const table = await openTable(data);
-  const scoredA = await collectTable(a.bundle, a.scorer, table, reporter);
-  const scoredB = await collectTable(b.bundle, b.scorer, table, reporter);
+  const score = async ({ bundle, scorer }: typeof a) => {
+    const { tables } = await withHistory([table], { schema: bundle.typed.schema, reporter });
+    return collectTable(bundle, scorer, tables[0], reporter);
+  };
+  const scoredA = await score(a);
+  const scoredB = await score(b);
   const groups = groupsOf(scoredA.rows) ?? Int32Array.from({ length: scoredA.rows.rowCount }, (_, i) => i);
   const shared = [...scoredA.rows.labels.keys()].filter((task) => scoredB.rows.labels.has(task));
   if (shared.length === 0) {

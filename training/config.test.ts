@@ -10,7 +10,7 @@ describe('parseConfig', () => {
   it('fills in what is absent', () => {
     const source = 'configuration';
     const precisionLimits = { auc: 0.0003, logLoss: 0.0003 };
-    const defaults = { source, model: {}, training: trainingDefaults, precisionLimits };
+    const defaults = { source, model: {}, training: trainingDefaults, precisionLimits, auxiliary: [] };
     expect(parseConfig({})).toEqual(defaults);
     const given = {
       architecture: 'lr',
@@ -24,6 +24,7 @@ describe('parseConfig', () => {
       model: { a: 1 },
       training: { ...trainingDefaults, batchSize: 7, idDropout: { max: 0.1, scale: 2 } },
       precisionLimits: { auc: 0.002, logLoss: 0.0003 },
+      auxiliary: [],
     });
   });
 

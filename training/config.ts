@@ -4,6 +4,9 @@ import { messageOf, UserError } from '../src/core/errors.ts';
 import type { PrecisionFacts } from '../src/model/bundle.ts';
 import { parseJson, problemsOf } from '../src/schema/parseSchema.ts';
 
+import { Auxiliary } from './auxiliary.ts';
+import { Teacher } from './teacher.ts';
+
 const strict = { additionalProperties: false };
 const optional = Type.Optional;
 const Rate = (description: string) => Type.Number({ exclusiveMinimum: 0, maximum: 10, description });
@@ -91,6 +94,12 @@ export const ConfigFile = Type.Object(
     model: optional(Type.Unknown({ description: 'Options of the architecture.' })),
     training: optional(TrainingOptions),
     precisionLimits: optional(PrecisionLimits),
+    auxiliary: optional(
+      Type.Array(Auxiliary, {
+        description: 'Labels to learn beside those that are served; used where --aux is absent.',
+      }),
+    ),
+    teacher: optional(Teacher),
   },
   strict,
 );
@@ -105,6 +114,8 @@ export interface Config {
   readonly model: unknown;
   readonly training: TrainingOptions;
   readonly precisionLimits: PrecisionFacts['limits'];
+  readonly auxiliary: readonly Auxiliary[];
+  readonly teacher?: Teacher;
 }
 
 export const trainingDefaults: TrainingOptions = {
@@ -131,13 +142,16 @@ export function parseConfig(json: unknown, source = 'configuration'): Config {
     path === '' ? 'the file' : path.slice(1).replaceAll('/', '.'),
   );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
-  const { architecture, model = {}, training, precisionLimits } = json as Static<typeof ConfigFile>;
+  const file = json as Static<typeof ConfigFile>;
+  const { architecture, model = {}, training, precisionLimits, auxiliary = [], teacher } = file;
   return {
     source,
     architecture,
     model,
     training: { ...trainingDefaults, ...training },
     precisionLimits: { ...defaultPrecisionLimits, ...precisionLimits },
+    auxiliary,
+    ...(teacher && { teacher }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Scorer } from '../src/scoring/scorer.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
 import type { TimeRange } from './dataset/prepare.ts';
 import { metricsOf, slicesOf } from './evaluationRows.ts';
+import { withHistory } from './history/withHistory.ts';
 import type { Reporter } from './reporter.ts';
 import { collectTable } from './scoreTable.ts';
 
@@ -15,15 +16,25 @@ export interface Evaluation {
   readonly slices: Readonly<Record<string, Record<string, readonly { name: string; metrics: TaskMetrics }[]>>>;
 }
 
-/** Measures a bundle on a table with labels. */
+/** Which rows are measured; history sees all the table's. */
+export interface EvaluateOptions extends TimeRange {
+  /** A state of history to begin with, alone or in a bundle. */
+  readonly history?: string;
+  /** As if labels and numbers were known no earlier than so long after the impression: `10m`. */
+  readonly labelDelay?: string;
+}
+
+/** Measures a bundle on a table with labels, of which it replays the history. */
 export async function evaluate(
   bundle: Bundle,
   scorer: Scorer,
   data: string | readonly string[],
   reporter: Reporter,
-  range: TimeRange = {},
+  { history: from, labelDelay, ...range }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { rows, raw, sliceNames } = await collectTable(bundle, scorer, await openTable(data), reporter, range);
+  const { schema } = bundle.typed;
+  const { tables } = await withHistory([await openTable(data)], { schema, reporter, from, labelDelay });
+  const { rows, raw, sliceNames } = await collectTable(bundle, scorer, tables[0], reporter, range);
   const served = metricsOf(rows);
   const before = metricsOf(rows, raw);
   const truths = new Map([...rows.truths].map(([task, p]) => [task, Float64Array.from(p)]));

@@ -54,6 +54,8 @@ export interface FitResult {
 export interface FitInputs {
   readonly trainer: Trainer;
   readonly typed: TypedModel;
+  /** The tasks by which the best weights are chosen: without auxiliary ones. */
+  readonly served: TypedModel;
   readonly options: TrainingOptions;
   readonly train: EncodedStore;
   readonly valid: EncodedStore;
@@ -77,7 +79,7 @@ const validationBatch = 4096;
 
 /** The training loop: shuffled batches, decaying rates, validation, early stopping. */
 export async function fitModel(inputs: FitInputs): Promise<FitResult> {
-  const { trainer, typed, options, train, seed, reporter } = inputs;
+  const { trainer, typed, served, options, train, seed, reporter } = inputs;
   const batchesPerEpoch = Math.max(1, Math.ceil(inputs.expectedRows / options.batchSize));
   const totalSteps = options.epochs * batchesPerEpoch;
   const validateEvery = Math.max(1, Math.ceil(batchesPerEpoch / options.validationsPerEpoch));
@@ -93,7 +95,7 @@ export async function fitModel(inputs: FitInputs): Promise<FitResult> {
   const validate = async () => {
     const valid = validationLoss(inputs);
     curve.push({ examples: progress.examples, train: sums.take(), valid });
-    const total = typed.model.losses.reduce((sum, loss) => sum + loss.weight * valid[loss.task], 0);
+    const total = served.model.losses.reduce((sum, loss) => sum + loss.weight * valid[loss.task], 0);
     if (!Number.isFinite(total)) {
       throw new UserError(
         `validation log loss is ${total} after ${progress.examples} examples: the training diverged; lower learningRate and embeddingLearningRate`,

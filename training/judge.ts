@@ -26,6 +26,8 @@ export interface JudgeInputs {
   /** Raw predictions on the validation rows. */
   readonly rows: EvaluationRows;
   readonly typed: TypedModel;
+  /** Tasks that only the learning curve shows. */
+  readonly auxiliary?: readonly string[];
   readonly weights: Weights;
   /** Validation rows to read the gates from. */
   readonly sample: EncodedChunk;
@@ -118,11 +120,11 @@ export function calibrateAll(
 }
 
 function learningCurves(
-  { curve, keptAtExamples, typed }: JudgeInputs,
+  { curve, keptAtExamples, typed, auxiliary = [] }: JudgeInputs,
   metrics: Record<string, TaskMetrics>,
 ): LearningCurve[] {
   const examples = curve.map((point) => point.examples);
-  return typed.model.tasks.map(({ name }) => ({
+  return [...typed.model.tasks.map(({ name }) => name), ...auxiliary].map((name) => ({
     task: name,
     trainExamples: examples,
     trainLogLoss: curve.map((point) => point.train[name]),

@@ -6,6 +6,7 @@ import type { Scorer } from '../src/scoring/scorer.ts';
 import { type WriteType, writeTypeOf } from '../src/tables/arrowBatches.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
 import { createTableWriter, type TableWriter } from '../src/tables/parquetWriter.ts';
+import { withHistory } from './history/withHistory.ts';
 import { calibrateAll } from './judge.ts';
 import type { Reporter } from './reporter.ts';
 import { scoreTable } from './scoreTable.ts';
@@ -23,7 +24,7 @@ export const predictionColumn = (task: string) => `p_${task}`;
  * Writes a table's key columns and labels beside one calibrated probability a task.
  *
  * The key columns are the schema's `keys`, or its user, request and time columns where it names none; labels and keys the
- * table lacks are left out.
+ * table lacks are left out. History is that of the table's own rows, and of what a state given knew before.
  */
 export async function predict(
   bundle: Bundle,
@@ -31,10 +32,11 @@ export async function predict(
   data: string | readonly string[],
   out: string,
   reporter: Reporter,
+  { history: from }: { readonly history?: string } = {},
 ): Promise<{ rows: number; columns: string[] }> {
   if (existsSync(out)) throw new UserError(`output file '${out}' exists; name another, or remove it`, 'conflict');
   const { schema } = bundle.typed;
-  const table = await openTable(data);
+  const [table] = (await withHistory([await openTable(data)], { schema, reporter, from })).tables;
   const has = new Set(table.columns.map((column) => column.name));
   const keys = schema.keys ?? [schema.user, schema.request, schema.time].filter((name) => name !== undefined);
   const copied = [...new Set([...keys, ...schema.labels.map((label) => label.column)])].filter((name) => has.has(name));

@@ -1,5 +1,6 @@
 import { UserError } from '../src/core/errors.ts';
 import { createRandom } from '../src/core/random.ts';
+import type { History } from '../src/history/history.ts';
 import { buildModel } from '../src/model/architectures.ts';
 import type { Bundle } from '../src/model/bundle.ts';
 import { readBundle } from '../src/model/bundleFiles.ts';
@@ -10,11 +11,14 @@ import type { Fitted } from '../src/schema/fitted.ts';
 import { columnToJson } from '../src/schema/jsonColumns.ts';
 import type { Schema } from '../src/schema/schema.ts';
 import { openTable, type Table } from '../src/tables/parquetReader.ts';
+import { servedModel, withAuxiliary, withThresholds } from './auxiliary.ts';
 import type { Config } from './config.ts';
-import type { EncodedStore } from './dataset/encodedStore.ts';
+import type { EncodedChunk, EncodedStore } from './dataset/encodedStore.ts';
 import { checkColumns, encodeTable, fitSchema, type TimeRange } from './dataset/prepare.ts';
 import { SliceNames } from './evaluationRows.ts';
+import { withHistory } from './history/withHistory.ts';
 import { LabelCounts } from './labelCounts.ts';
+import { checkTeacher } from './teacher.ts';
 import type { TrainInputs } from './train.ts';
 
 /** Golden requests a bundle carries. */
@@ -22,8 +26,13 @@ const goldenRows = 16;
 
 /** Everything read from the tables. */
 export interface Prepared {
+  /** What is trained: the model with its auxiliary tasks. */
   readonly typed: TypedModel;
+  /** What is served, judged and exported. */
+  readonly served: TypedModel;
   readonly fitted: Fitted;
+  /** After all rows given; where the schema has sequences or counters. */
+  readonly history?: History;
   readonly train: EncodedStore;
   readonly valid: EncodedStore;
   readonly expectedRows: number;
@@ -34,17 +43,20 @@ export interface Prepared {
   readonly from?: Bundle;
 }
 
-/** Reads the tables: fits the encoder on the training rows, then encodes them and the validation rows. */
+/** Reads the tables: replays their history, fits the encoder on the training rows, then encodes them and the validation rows. */
 export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
-  const { schema, config, reporter, seed } = inputs;
+  const { config, reporter, seed } = inputs;
+  const { teacher } = config;
+  const schema = withAuxiliary(inputs.schema, config.auxiliary);
   const architecture = inputs.architecture ?? config.architecture ?? 'senet-dnn';
   const typed = buildModel(architecture, schema, config.model, config.source);
-  checkSampling(schema, config);
+  const served = servedModel(typed, inputs.schema);
+  checkSampling(inputs.schema, config);
+  if (teacher !== undefined) checkTeacher(teacher, inputs.schema, config.training.negativeSampling);
   const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
-  if (from !== undefined) checkFrom(inputs.from as string, from, typed);
-  const table = await openTable(inputs.train);
+  if (from !== undefined) checkFrom(inputs.from as string, from, [typed, served]);
+  const { table, validTable, history } = await openTables(inputs);
   const trainRange: TimeRange = 'fromMs' in inputs.valid ? { beforeMs: inputs.valid.fromMs } : {};
-  const validTable = 'fromMs' in inputs.valid ? table : await openTable(inputs.valid.data);
   checkColumns(table, schema);
   checkColumns(validTable, schema);
   if (table.rowCount === 0) throw new UserError(`${inputs.train}: the table has no rows; name files that have some`);
@@ -54,38 +66,47 @@ export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
     from?.fitted ??
     (await fitSchema(table, schema, trainRange, createRandom(seed).fork('fit'), onRows('vocabularies'))).fitted;
   const counts = new LabelCounts(schema);
-  const train = await encodeTable(table, schema, fitted, trainRange, (_, chunk) => {
+  const onBatch = (_: ColumnBatch, chunk: EncodedChunk) => {
     counts.add(chunk);
     onRows('encoding')(counts.rows);
-  });
+  };
+  const train = await encodeTable(table, schema, fitted, trainRange, { onBatch, teacher });
   try {
     if (train.rowCount === 0) {
       const before = trainRange.beforeMs === undefined ? '' : ' before the validation’s first time';
       throw new UserError(`no rows to train on${before}; name another time or other files`);
     }
-    const rest = await prepareValid(validTable, inputs, fitted);
+    const rest = await prepareValid(validTable, schema, inputs.valid, fitted);
     const warnings = counts.warnings();
     for (const warning of warnings) reporter.warn(warning);
     reporter.line(`${train.rowCount} rows to train on, ${rest.valid.rowCount} to validate on`);
     const files = [...new Set([...table.files, ...validTable.files])];
     const expectedRows = counts.expectedRows(config.training.negativeSampling);
-    return { typed, fitted, train, ...rest, expectedRows, files, warnings, from };
+    return { typed, served, fitted, history, train, ...rest, expectedRows, files, warnings, from };
   } catch (error) {
     train.dispose();
     throw error;
   }
 }
 
+/** The tables with all that the schema reads: what history computes of both together, and the labels of auxiliary tasks. */
+async function openTables({ train, valid, schema, history: from, config, reporter }: TrainInputs) {
+  const files = [await openTable(train), ...('fromMs' in valid ? [] : [await openTable(valid.data)])];
+  const { tables, history } = await withHistory(files, { schema, reporter, from, keepsState: true });
+  const [table, validTable = table] = tables.map((it) => withThresholds(it, config.auxiliary));
+  return { table, validTable, history };
+}
+
 /** Encodes the validation rows, and keeps some of them as golden requests. */
-async function prepareValid(table: Table, inputs: TrainInputs, fitted: Fitted) {
-  const { schema, valid: given } = inputs;
+async function prepareValid(table: Table, schema: Schema, given: TrainInputs['valid'], fitted: Fitted) {
   const sliceNames = new SliceNames(schema);
   const golden = { rowCount: 0, columns: {} as Record<string, unknown[]> };
   const range: TimeRange = 'fromMs' in given ? { fromMs: given.fromMs } : {};
-  const valid = await encodeTable(table, schema, fitted, range, (batch, chunk) => {
+  const onBatch = (batch: ColumnBatch, chunk: EncodedChunk) => {
     sliceNames.observe(batch, chunk);
     if (golden.rowCount === 0) Object.assign(golden, goldenOf(batch, schema));
-  });
+  };
+  const valid = await encodeTable(table, schema, fitted, range, { onBatch });
   if (valid.rowCount === 0) {
     valid.dispose();
     throw new UserError(
@@ -105,13 +126,11 @@ function checkSampling(schema: Schema, config: Config): void {
   }
 }
 
-function checkFrom(path: string, from: Bundle, typed: TypedModel): void {
-  const differs =
-    JSON.stringify(from.typed.schema) !== JSON.stringify(typed.schema)
-      ? 'schema'
-      : JSON.stringify(from.typed.model) !== JSON.stringify(typed.model)
-        ? 'architecture or its options'
-        : undefined;
+/** @param models that it may be: a checkpoint's has the auxiliary tasks, a finished bundle's has not */
+function checkFrom(path: string, from: Bundle, models: readonly TypedModel[]): void {
+  const isOf = (part: 'schema' | 'model') =>
+    models.some((typed) => JSON.stringify(from.typed[part]) === JSON.stringify(typed[part]));
+  const differs = !isOf('schema') ? 'schema' : !isOf('model') ? 'architecture or its options' : undefined;
   if (differs !== undefined)
     throw new UserError(
       `--from ${path}: its ${differs} differs from the one given; use the same, or train anew without --from`,

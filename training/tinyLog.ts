@@ -33,6 +33,40 @@ export const tinySchema = {
   ],
 };
 
+/** The same with what its log remembers: of users, ads and both, and each user's last ads; clicks are known after a minute. */
+export const tinyHistorySchema = {
+  ...tinySchema,
+  labels: [{ ...tinySchema.labels[0], delay: '1m' }, tinySchema.labels[1]],
+  history: { numbers: [{ name: 'weight', column: 'weight', delay: '2m' }], expected: { by: ['placement'] } },
+  fields: [
+    ...tinySchema.fields,
+    {
+      name: 'user_stats',
+      kind: 'counter',
+      by: ['userId'],
+      over: ['lifetime', { halfLife: '1d' }, { window: '8h' }, 'session'],
+      values: ['count', { rate: 'click' }, { mean: 'weight' }],
+    },
+    { name: 'user_last', kind: 'counter', by: ['userId'], values: ['sinceLast', { last: 'click' }, { run: 'click' }] },
+    {
+      name: 'ad_stats',
+      kind: 'counter',
+      by: ['adId'],
+      over: ['lifetime', { halfLife: '2d' }],
+      values: ['count', { rate: 'click', prior: { by: ['placement'] } }, { coec: 'click' }],
+    },
+    { name: 'user_placement', kind: 'counter', by: ['userId', 'placement'], values: ['count', { rate: 'click' }] },
+    {
+      name: 'recent',
+      kind: 'sequence',
+      by: 'userId',
+      length: 5,
+      items: ['adId', 'placement'],
+      actions: ['click', 'conversion'],
+    },
+  ],
+};
+
 /**
  * Rows of ten days in order of time: clicks follow the ad, the placement and the price, conversions the ad; users have
  * ids beyond 2^53, one price and one list of tags in twenty is missing.

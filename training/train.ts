@@ -2,11 +2,14 @@ import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { listOf, messageOf, UserError } from '../src/core/errors.ts';
 import { createRandom } from '../src/core/random.ts';
-import type { Bundle, CalibrationCurve } from '../src/model/bundle.ts';
+import { type Bundle, type CalibrationCurve, tableWeight } from '../src/model/bundle.ts';
 import { writeBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
+import { historyFile } from '../src/model/historyFile.ts';
 import { createManifest } from '../src/model/manifest.ts';
 import type { Sample } from '../src/model/sample.ts';
+import { counterNames } from '../src/schema/counterNames.ts';
+import type { Fitted } from '../src/schema/fitted.ts';
 import type { Schema } from '../src/schema/schema.ts';
 import { measureActivations } from '../src/scoring/activations.ts';
 import { makeGolden } from '../src/scoring/golden.ts';
@@ -16,8 +19,9 @@ import type { Config } from './config.ts';
 import { orderedBatches } from './dataset/batches.ts';
 import { RowCollector } from './evaluationRows.ts';
 import { type FitResult, type FitState, fitModel, type Progress } from './fitLoop.ts';
+import { encodeState } from './history/state.ts';
 import { judge } from './judge.ts';
-import { copyWeights, type Weights } from './parameters.ts';
+import { copyWeights, initialWeights, type Weights } from './parameters.ts';
 import { type Prepared, prepareData } from './prepareData.ts';
 import type { Reporter } from './reporter.ts';
 import { drawSample } from './sample.ts';
@@ -34,6 +38,8 @@ export interface TrainInputs {
   readonly train: string | readonly string[];
   /** Rows to validate on: a table of their own, or those of `train` from a time on. */
   readonly valid: { readonly data: string | readonly string[] } | { readonly fromMs: number };
+  /** A state of history, alone or in a bundle, from just before the first row given; none where absent. */
+  readonly history?: string;
   /** The bundle's folder; must not exist. */
   readonly out: string;
   /** A bundle to start from, or a checkpoint to resume. */
@@ -70,12 +76,13 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
     const keep = (fit: FitState) =>
       writeCheckpoint(
         checkpoint,
-        bundleOf(inputs, data, trainer.weights(), {}, {}, fit.progress, trainer.learner.device),
+        bundleOf(inputs, data, data.typed, trainer.weights(), {}, {}, fit.progress, trainer.learner.device),
         { trainer: trainer.state(), fit },
       );
     const result = await fitModel({
       trainer,
       typed: data.typed,
+      served: data.served,
       options: inputs.config.training,
       train: data.train,
       valid: data.valid,
@@ -108,9 +115,13 @@ export async function train(inputs: TrainInputs): Promise<TrainSummary> {
     const device = trainer.learner.device;
     const judged = judgeResult(inputs, data, result, trainer, startMs);
     trainer.dispose();
-    const sample = drawSample(data.valid, data.typed, createRandom(inputs.seed).fork('sample'));
-    const bundle = bundleOf(inputs, data, result.weights, judged.calibration, judged.metrics, progress, device, sample);
-    await writeBundle(inputs.out, bundle, { extraFiles: new Map([['report.html', judged.report]]) });
+    const { served } = data;
+    const sample = drawSample(data.valid, served, createRandom(inputs.seed).fork('sample'));
+    const { calibration, metrics } = judged;
+    const bundle = bundleOf(inputs, data, served, result.weights, calibration, metrics, progress, device, sample);
+    const extraFiles = new Map<string, string | Uint8Array>([['report.html', judged.report]]);
+    if (data.history !== undefined) extraFiles.set(historyFile, encodeState(data.history, inputs.schema));
+    await writeBundle(inputs.out, bundle, { extraFiles });
     rmSync(checkpoint, { recursive: true, force: true });
     return { ...summary, metrics: judged.metrics };
   } finally {
@@ -151,7 +162,7 @@ async function createTrainer(
   const { typed, fitted, from } = data;
   const options = inputs.config.training;
   // A bundle's biases hold the correction of sampled negatives; training begins without it.
-  const weights = from && exportedWeights(copyWeights(from.weights), typed, 1 / options.negativeSampling);
+  const weights = from && weightsFrom(from, typed, fitted, inputs);
   const trainer = new Trainer({
     typed,
     fitted,
@@ -163,9 +174,10 @@ async function createTrainer(
   inputs.reporter.line(`training ${typed.model.architecture} on ${trainer.learner.device}`);
   const checkpoint = inputs.from === undefined ? undefined : await readCheckpoint(inputs.from);
   if (checkpoint === undefined || from === undefined) return { trainer };
-  const { config, seed, trainRows } = from.manifest.training;
+  const { config, teacher, seed, trainRows } = from.manifest.training;
   const compared = [
     ['configuration', config, options],
+    ['teacher', teacher, inputs.config.teacher],
     ['seed', seed, inputs.seed],
     ['number of training rows', trainRows, data.train.rowCount],
   ] as const;
@@ -181,13 +193,21 @@ async function createTrainer(
   return { trainer, resumed: checkpoint.fit };
 }
 
+/** Those of a bundle, and new ones for the auxiliary tasks that it lacks. */
+function weightsFrom({ weights }: Bundle, typed: TypedModel, fitted: Fitted, { config, seed }: TrainInputs): Weights {
+  const { embeddingScale, negativeSampling } = config.training;
+  const all = [...initialWeights(typed, fitted, embeddingScale, seed), ...copyWeights(weights)];
+  return exportedWeights(new Map(all), typed, 1 / negativeSampling);
+}
+
 function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, trainer: Trainer, startMs: number) {
-  const collector = new RowCollector(data.typed);
+  const collector = new RowCollector(data.served);
   trainer.load(result.weights);
   for (const chunk of orderedBatches(data.valid, 4096)) collector.add(chunk, trainer.predict(chunk));
   return judge({
     rows: collector.finish(),
-    typed: data.typed,
+    typed: data.served,
+    auxiliary: inputs.config.auxiliary.map(({ name }) => name),
     weights: result.weights,
     sample: data.valid.chunk(0),
     sliceNames: data.sliceNames,
@@ -202,6 +222,8 @@ function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, tra
       { name: 'backend', value: trainer.learner.device },
       { name: 'seed', value: String(inputs.seed) },
       { name: 'configuration', value: JSON.stringify(inputs.config.training) },
+      ...auxiliaryFacts(inputs.config),
+      ...historyFacts(inputs.schema),
     ],
   });
 }
@@ -209,6 +231,7 @@ function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, tra
 function bundleOf(
   inputs: TrainInputs,
   data: Prepared,
+  typed: TypedModel,
   weights: Weights,
   calibration: Record<string, CalibrationCurve>,
   metrics: Bundle['manifest']['metrics'],
@@ -216,8 +239,8 @@ function bundleOf(
   device: string,
   sample?: Sample,
 ): Bundle {
-  const { typed, fitted, golden } = data;
-  const exported = exportedWeights(weights, typed, inputs.config.training.negativeSampling);
+  const { fitted, golden } = data;
+  const exported = weightsOf(typed, exportedWeights(weights, typed, inputs.config.training.negativeSampling));
   const precision = sample && {
     limits: inputs.config.precisionLimits,
     activations: measureActivations(typed, exported, sample.input),
@@ -232,6 +255,7 @@ function bundleOf(
     metrics,
     training: {
       config: inputs.config.training,
+      teacher: inputs.config.teacher,
       model: inputs.config.model,
       seed: inputs.seed,
       device,
@@ -251,4 +275,24 @@ function bundleOf(
     golden: makeGolden({ typed, fitted, weights: exported }, golden.columns, golden.rowCount),
     ...(sample && { sample }),
   };
+}
+
+function historyFacts({ historyFields = [] }: Schema) {
+  const names = historyFields.flatMap((field) => (field.kind === 'counter' ? counterNames(field) : [field.name]));
+  return names.length > 0 ? [{ name: 'history', value: names.join(', ') }] : [];
+}
+
+function auxiliaryFacts({ auxiliary, teacher }: Config) {
+  return [
+    ...(auxiliary.length > 0 ? [{ name: 'auxiliary tasks', value: JSON.stringify(auxiliary) }] : []),
+    ...(teacher ? [{ name: 'teacher', value: JSON.stringify(teacher) }] : []),
+  ];
+}
+
+/** The weights that a model has: of those it was trained with, not those of auxiliary tasks alone. */
+function weightsOf(typed: TypedModel, weights: Weights): Weights {
+  const tables = typed.model.tables.map(({ name }) => tableWeight(name));
+  const parameters = [...typed.parameters].flatMap(([output, specs]) => specs.map(({ name }) => `${output}.${name}`));
+  const names = new Set([...tables, ...parameters]);
+  return new Map([...weights].filter(([name]) => names.has(name)));
 }

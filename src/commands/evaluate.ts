@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
-import { fixed, print, printJson, textTable, timeMs } from './output.ts';
+import { addHistoryOptions } from './historyOptions.ts';
+import { duration, fixed, print, printJson, textTable, timeMs } from './output.ts';
 
 interface EvaluateFlags extends EngineFlags {
   model: string;
   data: string[];
   dataFrom?: number;
+  history?: string;
+  labelDelay?: string;
   json?: boolean;
 }
 
@@ -15,7 +18,12 @@ export function addEvaluate(program: Command): void {
     .description('measure a bundle on Parquet logs with labels')
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
-    .option('--data-from <time>', 'only rows served from this time on', timeMs);
+    .option('--data-from <time>', 'measure only rows served from this time on; history sees all', timeMs);
+  addHistoryOptions(command).option(
+    '--label-delay <time>',
+    'as if labels were known no earlier, such as 10m',
+    duration,
+  );
   addEngineAndBackendOptions(command).option('--json', 'print one JSON object on standard output').action(runEvaluate);
 }
 
@@ -25,7 +33,8 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const { loadModel } = await import('./loadModel.ts');
   const { bundle, scorer } = await loadModel(flags.model, flags);
   const reporter = createReporter(process.stderr, Date.now);
-  const evaluation = await evaluate(bundle, scorer, flags.data, reporter, { fromMs: flags.dataFrom });
+  const { dataFrom: fromMs, history, labelDelay } = flags;
+  const evaluation = await evaluate(bundle, scorer, flags.data, reporter, { fromMs, history, labelDelay });
   scorer.dispose();
   if (flags.json) return printJson(evaluation);
   const head = ['task', 'AUC', 'GAUC', 'log loss', 'NE', 'PCOC', 'ECE'];

@@ -6,6 +6,7 @@ import type { Field } from '../schema/schema.ts';
 import { scopes } from '../schema/scopes.ts';
 import { costsByScope } from '../scoring/planner/costs.ts';
 import { naiveCosts } from '../scoring/planner/naiveCosts.ts';
+import { describeHistory } from './inspectHistory.ts';
 
 export type DescribedBundle = ReturnType<typeof describeBundle>;
 
@@ -32,6 +33,7 @@ export function describeBundle({ manifest, typed, fitted, weights, golden, sampl
     createdAt,
     createdBy,
     schema: describeSchema(typed.schema, manifest.fitted.vocabularies),
+    history: describeHistory(typed.schema),
     tasks: typed.model.tasks.map((task) => ({
       name: task.name,
       logits: task.logits,

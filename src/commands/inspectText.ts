@@ -24,6 +24,7 @@ export function renderBundle(bundle: DescribedBundle): string {
         ...schema.fields.map((field) => [field.name, field.kind, field.scope, field.ids ?? '', field.details]),
       ]),
     ],
+    ['History', aligned(bundle.history.map(({ name, kind, by, holds }) => [name, kind, `by ${by}`, holds.join(', ')]))],
     [
       'Steps',
       aligned(

@@ -49,6 +49,13 @@ export function several(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
+/** A length of time as schemas write it: `90s`, `4h`, `1d`. */
+export function duration(text: string): string {
+  if (!/^[1-9][0-9]{0,5}(ms|s|m|h|d)$/.test(text))
+    throw new InvalidArgumentError('expected a length of time such as 90s, 10m, 4h or 1d.');
+  return text;
+}
+
 const isoTime = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
 
 /** A time: milliseconds since 1970, or a date and time as ISO 8601 has it (UTC where no zone is named). */

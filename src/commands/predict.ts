@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
+import { addHistoryOptions } from './historyOptions.ts';
 import { print } from './output.ts';
 
 interface PredictFlags extends EngineFlags {
   model: string;
   data: string[];
   out: string;
+  history?: string;
 }
 
 export function addPredict(program: Command): void {
@@ -15,7 +17,7 @@ export function addPredict(program: Command): void {
     .requiredOption('--model <bundle>', 'the bundle, or a model’s folder, of which the highest version is taken')
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
     .requiredOption('--out <file>', 'the Parquet file to write; must not exist yet');
-  addEngineAndBackendOptions(command).action(runPredict);
+  addEngineAndBackendOptions(addHistoryOptions(command)).action(runPredict);
 }
 
 async function runPredict(flags: PredictFlags): Promise<void> {
@@ -29,6 +31,7 @@ async function runPredict(flags: PredictFlags): Promise<void> {
     flags.data,
     flags.out,
     createReporter(process.stderr, Date.now),
+    { history: flags.history },
   );
   scorer.dispose();
   print(`wrote ${rows} rows to ${flags.out}: ${columns.join(', ')}`);

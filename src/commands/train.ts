@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { train, UserError } from '../index.ts';
-import { fixed, print, printJson, textTable, timeMs, wholeNumber } from './output.ts';
+import { addHistoryOptions } from './historyOptions.ts';
+import { fixed, print, printJson, several, textTable, timeMs, wholeNumber } from './output.ts';
 
 interface TrainFlags {
   schema: string;
@@ -10,6 +11,8 @@ interface TrainFlags {
   arch?: string;
   out: string;
   config?: string;
+  aux?: string[];
+  history?: string;
   from?: string;
   backend: string;
   seed: number;
@@ -17,7 +20,7 @@ interface TrainFlags {
 }
 
 export function addTrain(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description('train a model on Parquet logs and write it as a bundle')
     .requiredOption('--schema <file>', 'which columns are features and labels (limelight schema drafts one)')
@@ -25,8 +28,14 @@ export function addTrain(program: Command): void {
     .option('--valid <glob...>', 'rows to validate on')
     .option('--valid-from <time>', 'or: validate on the rows of --train from this time on', timeMs)
     .requiredOption('--out <folder>', 'the bundle to write; must not exist yet')
-    .option('--arch <name>', 'senet-dnn, lr, fm, deep-fm or dcn-v2 (default: the configuration’s, else senet-dnn)')
+    .option('--arch <name>', 'senet-dnn, lr, fm, deep-fm, dcn-v2 or din (default: the configuration’s, else senet-dnn)')
     .option('--config <file>', 'hyper-parameters')
+    .option(
+      '--aux <task>',
+      'a label learned but not served, such as long=play_time_ms>=7000:0.1; several times',
+      several,
+    );
+  addHistoryOptions(command)
     .option('--from <bundle>', 'start from a bundle’s weights and vocabularies, or resume a checkpoint')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
     .option('--seed <number>', 'same seed, data and backend: the same weights', wholeNumber(0, 2 ** 31), 1)
@@ -57,6 +66,8 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     config: flags.config === undefined ? undefined : readJson(flags.config, 'configuration'),
     sources: { schema: flags.schema, config: flags.config },
     architecture: flags.arch,
+    auxiliary: flags.aux,
+    history: flags.history,
     train: flags.train,
     valid: flags.valid !== undefined ? { data: flags.valid } : { fromMs: flags.validFrom as number },
     out: flags.out,

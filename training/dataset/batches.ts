@@ -118,6 +118,11 @@ function gatherRows(chunks: readonly EncodedChunk[], chunkOf: Int32Array, rowOf:
   const truths = new Map(
     [...first.truths.keys()].map((name) => [name, floats((chunk) => chunk.truths.get(name) as Float32Array)]),
   );
+  const targets =
+    first.targets &&
+    new Map(
+      [...first.targets.keys()].map((name) => [name, floats((chunk) => chunk.targets?.get(name) as Float32Array)]),
+    );
   const weights = first.weights === undefined ? undefined : floats((chunk) => chunk.weights as Float32Array);
   let users: Int32Array | undefined;
   if (first.users !== undefined) {
@@ -128,5 +133,5 @@ function gatherRows(chunks: readonly EncodedChunk[], chunkOf: Int32Array, rowOf:
       users[2 * i + 1] = source[2 * rowOf[i] + 1];
     }
   }
-  return { rowCount, fields, labels, truths, weights, users };
+  return { rowCount, fields, labels, truths, ...(targets && { targets }), weights, users };
 }

@@ -9,6 +9,8 @@ import type { RowColumns } from './rowColumns.ts';
 /** Encoded rows, as training reads them. */
 export interface EncodedChunk extends RowColumns {
   readonly rowCount: number;
+  /** What training aims at, by label, where that is not the label itself: see `softLabels`. */
+  readonly targets?: ReadonlyMap<string, Float32Array>;
   readonly fields: ReadonlyMap<string, EncodedColumn>;
 }
 
@@ -93,6 +95,7 @@ function tensorsOf(chunk: EncodedChunk): Map<string, Tensor> {
   }
   for (const [name, values] of chunk.labels) put(`label ${name}`, values);
   for (const [name, values] of chunk.truths) put(`truth ${name}`, values);
+  for (const [name, values] of chunk.targets ?? []) put(`target ${name}`, values);
   put('weights', chunk.weights);
   put('users', chunk.users);
   return tensors;
@@ -102,17 +105,20 @@ function chunkOf(tensors: Map<string, Tensor>, rowCount: number): EncodedChunk {
   const fields = new Map<string, EncodedColumn>();
   const labels = new Map<string, Float32Array>();
   const truths = new Map<string, Float32Array>();
+  const targets = new Map<string, Float32Array>();
   for (const [key, { values }] of tensors) {
     const [kind, ...rest] = key.split(' ');
     const name = rest[rest.length - 1];
     if (kind === 'id') fields.set(name, { kind, ids: values as Int32Array });
     else if (kind === 'dense') fields.set(name, { kind, width: Number(rest[0]), values: values as Float32Array });
-    else if (kind === 'mean' || kind === 'sum') {
+    else if (kind === 'mean' || kind === 'sum' || kind === 'none') {
       const offsets = tensors.get(`offsets ${name}`)?.values as Int32Array;
       fields.set(name, { kind: 'ids', offsets, ids: values as Int32Array, pooling: kind });
     } else if (kind === 'label') labels.set(name, values as Float32Array);
     else if (kind === 'truth') truths.set(name, values as Float32Array);
+    else if (kind === 'target') targets.set(name, values as Float32Array);
   }
   const weights = tensors.get('weights')?.values as Float32Array | undefined;
-  return { rowCount, fields, labels, truths, weights, users: tensors.get('users')?.values as Int32Array | undefined };
+  const users = tensors.get('users')?.values as Int32Array | undefined;
+  return { rowCount, fields, labels, truths, ...(targets.size > 0 && { targets }), weights, users };
 }

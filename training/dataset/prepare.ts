@@ -7,6 +7,7 @@ import type { Fitted } from '../../src/schema/fitted.ts';
 import type { Schema } from '../../src/schema/schema.ts';
 import { selectRows } from '../../src/schema/selectRows.ts';
 import type { Table } from '../../src/tables/parquetReader.ts';
+import { softLabels, type Teacher } from '../teacher.ts';
 import { type EncodedChunk, EncodedStore } from './encodedStore.ts';
 import { columnsOfSchema, rowColumnsOf, timesOf } from './rowColumns.ts';
 
@@ -92,23 +93,26 @@ export async function fitSchema(
   return { fitted: fitter.finish(), rowCount };
 }
 
-/**
- * Second pass: encodes rows into a store.
- *
- * @param onBatch sees each raw batch with its encoding, e.g. to keep some rows as golden examples
- */
+export interface EncodeOptions {
+  /** Sees each raw batch with its encoding, e.g. to keep some rows as golden examples. */
+  readonly onBatch?: (batch: ColumnBatch, chunk: EncodedChunk) => void;
+  /** Of training rows. */
+  readonly teacher?: Teacher;
+}
+
+/** Second pass: encodes rows into a store. */
 export async function encodeTable(
   table: Table,
   schema: Schema,
   fitted: Fitted,
   range: TimeRange,
-  onBatch?: (batch: ColumnBatch, chunk: EncodedChunk) => void,
+  { onBatch, teacher }: EncodeOptions = {},
 ): Promise<EncodedStore> {
   const store = new EncodedStore();
   try {
     const encoder = createEncoder(schema, fitted);
-    for await (const batch of rowsOf(table, schema, range)) {
-      const chunk = encodeBatch(batch, encoder);
+    for await (const batch of rowsOf(table, schema, range, teacher && [teacher.column])) {
+      const chunk = withTargets(encodeBatch(batch, encoder), batch, teacher);
       onBatch?.(batch, chunk);
       store.append(chunk);
     }
@@ -117,4 +121,10 @@ export async function encodeTable(
     store.dispose();
     throw error;
   }
+}
+
+function withTargets(chunk: EncodedChunk, batch: ColumnBatch, teacher: Teacher | undefined): EncodedChunk {
+  if (teacher === undefined) return chunk;
+  const labels = chunk.labels.get(teacher.label) as Float32Array;
+  return { ...chunk, targets: new Map([[teacher.label, softLabels(batch, labels, teacher)]]) };
 }

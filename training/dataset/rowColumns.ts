@@ -39,7 +39,7 @@ function checkedRowColumns(batch: ColumnBatch, schema: Schema): RowColumns {
   for (const label of schema.labels) {
     labels.set(label.name, labelsOf(required(batch, label.column, `label '${label.name}'`), label.name, label.column));
     if (label.truth !== undefined) {
-      const truth = numbers(
+      const truth = numbersOrNaN(
         required(batch, label.truth, `the truth of label '${label.name}'`),
         `column '${label.truth}'`,
       );
@@ -78,7 +78,7 @@ export function timesOf(batch: ColumnBatch, column: string): Float64Array {
 }
 
 function checkedTimes(batch: ColumnBatch, column: string): Float64Array {
-  const times = numbers(required(batch, column, 'time'), `time column '${column}'`);
+  const times = numbersOrNaN(required(batch, column, 'time'), `time column '${column}'`);
   const row = times.findIndex((time) => Number.isNaN(time));
   if (row >= 0)
     throw new RowError(
@@ -108,7 +108,7 @@ function required(batch: ColumnBatch, name: string, wantedBy: string): Column {
 }
 
 /** A column of numbers as float64, NaN where null. */
-function numbers(column: Column, what: string): Float64Array {
+export function numbersOrNaN(column: Column, what: string): Float64Array {
   if (column.type === 'text' || column.type === 'list')
     throw new UserError(`${what}: expected numbers, got ${column.type}; name another column`);
   const out = new Float64Array(column.rowCount);
@@ -120,7 +120,7 @@ function numbers(column: Column, what: string): Float64Array {
 }
 
 function labelsOf(column: Column, label: string, name: string): Float32Array {
-  const values = numbers(column, `label '${label}' (column '${name}')`);
+  const values = numbersOrNaN(column, `label '${label}' (column '${name}')`);
   for (let row = 0; row < values.length; row++) {
     if (values[row] === 0 || values[row] === 1) continue;
     const got = Number.isNaN(values[row]) ? 'no value' : values[row];
@@ -131,7 +131,7 @@ function labelsOf(column: Column, label: string, name: string): Float32Array {
 }
 
 function weightsOf(column: Column, name: string): Float32Array {
-  const values = numbers(column, `weight column '${name}'`);
+  const values = numbersOrNaN(column, `weight column '${name}'`);
   const row = values.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
   if (row >= 0)
     throw new RowError(
