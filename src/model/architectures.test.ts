@@ -74,16 +74,16 @@ describe.each(['senet-dnn', 'din'])('%s reads sequences', (name) => {
   const stepsOf = (op: string, options: object, given = remembering) =>
     buildModel(name, given, options).model.steps.filter((step) => step.op === op);
 
-  it('by how they fit what of the ad and creative shares their tables', () => {
+  it('by how they fit what shares their tables, of the ad, the creative and the request', () => {
     const { values, model } = buildModel(name, remembering, { attention: { units: 7, weights: 'sigmoid' } });
     expect(model.steps.find((step) => step.output === 'query')).toMatchObject({
-      inputs: ['embeddings.ad.query', 'embeddings.creative.query'],
+      inputs: ['embeddings.request.query', 'embeddings.ad.query', 'embeddings.creative.query'],
     });
     const read = (output: string) => model.steps.find((step) => step.output === output)?.inputs;
+    expect(read('embeddings.request.query')).toEqual(['userId']);
     expect(read('embeddings.ad.query')).toEqual(['adId']);
     expect(read('embeddings.creative.query')).toEqual(['imageId']);
-    // The query of an ad and creative alone can be kept with them.
-    expect(values.get('query')).toMatchObject({ scope: 'creative', type: { width: 16 } });
+    expect(values.get('query')).toMatchObject({ scope: 'variant', type: { width: 24 } });
     expect(model.steps.filter((step) => step.op === 'attend')).toMatchObject([
       { inputs: ['sequence.recent', 'query'], units: 7, weights: 'sigmoid' },
       { inputs: ['sequence.shown', 'query'], units: 7, weights: 'sigmoid' },
@@ -103,15 +103,13 @@ describe.each(['senet-dnn', 'din'])('%s reads sequences', (name) => {
     expect(stepsOf('pool', {}, schemaOf(ofUser))).toMatchObject([{ mode: 'mean' }]);
   });
 
-  it('as any others where no field of the ad shares a table with them', () => {
+  it('by all of the ad where no field of it shares a table with them', () => {
     const apart = [
       { name: 'userId', kind: 'id', scope: 'request' },
       { name: 'adId', kind: 'id', scope: 'ad' },
       { ...historyFields[0], items: ['userId'] },
     ];
-    expect(stepsOf('attend', {}, schemaOf(apart))).toMatchObject([
-      { inputs: ['sequence.recent', 'embeddings.ad.query'] },
-    ]);
+    expect(stepsOf('attend', {}, schemaOf(apart))).toMatchObject([{ inputs: ['sequence.recent', 'query'] }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { defaultMaxItems } from '../schema/encoder.ts';
 import { embeddingSize, isEmbedded, isSequence, scopeOfField, tableOf } from '../schema/fields.ts';
 import type { Field, IdsField, Schema } from '../schema/schema.ts';
-import { type Scope, scopes } from '../schema/scopes.ts';
+import { scopes } from '../schema/scopes.ts';
 import type { SequenceOptions } from './architecture.ts';
 import type { Activation, Loss, Model, Step, TableSpec, Task } from './steps.ts';
 
@@ -40,7 +40,7 @@ export class StepList {
     return parts.length < 2 ? parts[0] : this.push({ op: 'stack', inputs: parts, output });
   }
 
-  /** Embedded fields by scope; of the ad and creative, `ad.query` and `creative.query` apart from the rest. */
+  /** Embedded fields by scope, those of the query apart from the rest: `ad` and `ad.query`. */
   private embedGroups(): Map<string, Field[]> {
     const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
     const queries = this.queryFields();
@@ -55,18 +55,22 @@ export class StepList {
     return groups;
   }
 
-  /** The ad's and creative's fields that share a table with a sequence; all of theirs where none does. */
+  /**
+   * What events are compared with: the fields that share a table with a sequence, the ad's first of all, but also where it would be
+   * shown; all of the ad's where none of them does.
+   */
   private queryFields(): ReadonlySet<Field> {
     const { fields } = this.schema;
     const tables = new Set(fields.filter(isSequence).map(tableOf));
-    if (tables.size === 0) return new Set();
     const byName = new Map(fields.map((field) => [field.name, field]));
-    const adSide = new Set<Scope>(['ad', 'creative']);
-    const embedded = fields.filter(
-      (field) => isEmbedded(field) && !isSequence(field) && adSide.has(scopeOfField(field, byName)),
-    );
-    const alike = embedded.filter((field) => tables.has(tableOf(field)));
-    return new Set(alike.length > 0 ? alike : embedded);
+    const ofAd = fields.filter((field) => {
+      const scope = scopeOfField(field, byName);
+      return isEmbedded(field) && !isSequence(field) && (scope === 'ad' || scope === 'creative');
+    });
+    if (tables.size === 0 || ofAd.length === 0) return new Set();
+    const alike = ofAd.filter((field) => tables.has(tableOf(field)));
+    const others = fields.filter((field) => field.kind === 'id' && !ofAd.includes(field) && tables.has(tableOf(field)));
+    return new Set([...(alike.length > 0 ? alike : ofAd), ...others]);
   }
 
   /** The model's table of a field. */
@@ -102,7 +106,7 @@ export class StepList {
   }
 
   /**
-   * Each sequence as one vector: weighed by what of the ad it can be compared with, or pooled.
+   * Each sequence as one vector: its events weighed by how they fit the ad and where it would be shown, or pooled.
    *
    * @param embeddings the output `embedAll` was given
    */
