@@ -78,10 +78,13 @@ export class Records {
     return slot;
   }
 
-  /** Takes a record out; what hangs from it is the caller's to take out first. */
+  /** Takes a record out, so that nothing of it gets into a file; what hangs from it is the caller's to take out first. */
   remove(slot: number): void {
+    const { stride } = this.plan;
     this.leave(slot);
-    this.numbers[slot * this.plan.stride + lastAt] = Number.NaN;
+    this.keys.fill(0, 3 * slot, 3 * slot + 3);
+    this.numbers.fill(0, slot * stride, (slot + 1) * stride);
+    this.numbers[slot * stride + lastAt] = Number.NaN;
     this.links[2 * slot] = this.free;
     this.free = slot;
     this.count--;

@@ -220,7 +220,10 @@ export class SequenceStore {
     return this.used - size;
   }
 
+  /** Frees a block, so that nothing of it gets into a file. */
   private release(block: number, size: number): void {
+    this.ms.fill(0, block, block + size);
+    this.words.fill(0, block * this.stride, (block + size) * this.stride);
     this.words[block * this.stride] = this.free[classOf(size)];
     this.free[classOf(size)] = block;
   }
