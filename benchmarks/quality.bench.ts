@@ -19,10 +19,11 @@ export const quality: Topic = {
     const folder = mkdtempSync(join(tmpdir(), 'limelight-quality-'));
     try {
       const simulator = await simulatorRows(folder, options);
+      const drift = await driftRows(folder, options);
       const kuairand = options.small ? { rows: [], notes: [] } : await kuairandRows(folder, options);
       return {
         setting: 'trained on the past, measured on the days after it, calibrated as served',
-        rows: [...kuairand.rows, ...simulator.rows],
+        rows: [...kuairand.rows, ...simulator.rows, ...drift.rows],
         notes: [...kuairand.notes, ...simulator.notes],
       };
     } finally {
@@ -104,29 +105,50 @@ export async function kuairandRows(folder: string, { log }: TopicOptions) {
   return { rows, notes: [] as string[] };
 }
 
-/** LR and SENet DNN on the last fifth of a market's log. */
-export async function simulatorRows(folder: string, { small, log }: TopicOptions) {
-  const impressionCount = small ? 3_000 : 1_000_000;
-  const market = join(folder, 'market');
-  const summary = await simulate({ outDir: market, impressionCount, seed: 1, preset: 'static' });
+/** LR and SENet DNN on the static market. */
+export function simulatorRows(folder: string, options: TopicOptions) {
+  const schema = 'data/simulator/schema.json';
+  return marketRows(folder, options, 'static', 1_000_000, [
+    { model: 'lr', schema, architecture: 'lr', config: 'data/simulator/config.lr.json' },
+    { model: 'senet-dnn', schema, ...senetDnn(options) },
+  ]);
+}
+
+/** SENet DNN on the drifting market, without and with history. */
+export function driftRows(folder: string, options: TopicOptions) {
+  return marketRows(folder, options, 'drift', 200_000, [
+    { model: 'senet-dnn', schema: 'data/simulator/schema.json', ...senetDnn(options) },
+    { model: 'senet-dnn, with history', schema: 'data/simulator/schema.history.json', ...senetDnn(options) },
+  ]);
+}
+
+function senetDnn({ small }: TopicOptions): Pick<Case, 'architecture' | 'config'> {
+  return { architecture: 'senet-dnn', config: small ? { model: { hidden: [8] } } : 'data/simulator/config.json' };
+}
+
+/** Models on the last fifth of a market's log. */
+async function marketRows(
+  folder: string,
+  { small, log }: TopicOptions,
+  preset: string,
+  size: number,
+  models: readonly (Pick<Case, 'schema' | 'architecture' | 'config'> & { readonly model: string })[],
+) {
+  const impressionCount = small ? 3_000 : size;
+  const market = join(folder, preset);
+  const summary = await simulate({ outDir: market, impressionCount, seed: 1, preset });
   // The last 20 % of the log's days by time.
   const first = Date.parse(summary.days[0]);
   const fromMs = first + 0.8 * summary.days.length * 86_400_000;
   const rows: Record<string, string | number | null>[] = [];
-  const models = [
-    { architecture: 'lr', config: 'data/simulator/config.lr.json' },
-    { architecture: 'senet-dnn', config: small ? { model: { hidden: [8] } } : 'data/simulator/config.json' },
-  ];
-  for (const { architecture, config } of models) {
+  for (const [i, { model, ...given }] of models.entries()) {
     const { tasks } = await trained({
-      schema: 'data/simulator/schema.json',
-      config,
-      architecture,
+      ...given,
       train: join(market, 'log'),
       fromMs,
       evaluateFromMs: fromMs,
       data: [join(market, 'log')],
-      out: join(folder, architecture),
+      out: join(folder, `${preset}-${i}`),
       seed: 1,
     });
     for (const task of ['click', 'conversion']) {
@@ -134,8 +156,8 @@ export async function simulatorRows(folder: string, { small, log }: TopicOptions
       const closed =
         truth && ((constantLogLoss ?? 0) - (logLoss ?? 0)) / ((constantLogLoss ?? 0) - (truth.logLoss ?? 0));
       rows.push({
-        data: `simulator, ${impressionCount.toLocaleString('en')} impressions`,
-        model: architecture,
+        data: `simulator${preset === 'static' ? '' : ` (${preset})`}, ${impressionCount.toLocaleString('en')} impressions`,
+        model,
         task,
         rows: count,
         AUC: digits(auc ?? Number.NaN),
@@ -144,7 +166,7 @@ export async function simulatorRows(folder: string, { small, log }: TopicOptions
         'gap closed': closed === undefined ? null : `${(100 * closed).toFixed(1)} %`,
       });
     }
-    log(`simulator, ${architecture}: ${JSON.stringify(rows[rows.length - 2])}`);
+    log(`simulator, ${preset}, ${model}: ${JSON.stringify(rows[rows.length - 2])}`);
   }
   return {
     rows,

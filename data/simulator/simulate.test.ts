@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { historyColumns } from '../../src/schema/derivedFields.ts';
 import { columnOf } from '../../src/schema/fields.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
 import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
@@ -87,26 +88,30 @@ describe('simulate', () => {
     }
   });
 
-  it('writes every column its schema names, and the schema knows no outcome as a field', async () => {
-    const schema = parseSchema(JSON.parse(await readFile(new URL('./schema.json', import.meta.url), 'utf8')));
-    const summary = await simulate({ ...small, impressionCount: 50, outDir: join(folder, 'out') });
-    const columns = new Set(Object.keys((await rowsOf(join(folder, 'out', 'log')))[0]));
-    const catalog = new Set(Object.keys((await rowsOf(summary.adCatalogFile))[0]));
-    for (const field of schema.fields) {
-      if (field.kind === 'cross') continue;
-      expect(columns).toContain(columnOf(field));
-      expect(columnOf(field)).not.toMatch(/^true_|_delay_ms$|^view_time|^click$|^engaged$|^conversion/);
-      // A bare ad id is a complete candidate.
-      if (field.scope === 'ad' || field.scope === 'creative') expect(catalog).toContain(columnOf(field));
-    }
-    for (const label of schema.labels) {
-      expect(columns).toContain(label.column);
-      expect(columns).toContain(label.truth);
-    }
-    for (const name of [schema.time, schema.user, schema.request, schema.position, ...(schema.keys ?? [])]) {
-      expect(columns).toContain(name);
-    }
-  });
+  it.each(['schema.json', 'schema.history.json'])(
+    'writes every column that %s names, no outcome a field',
+    async (file) => {
+      const schema = parseSchema(JSON.parse(await readFile(new URL(file, import.meta.url), 'utf8')));
+      const made = historyColumns(schema);
+      const summary = await simulate({ ...small, impressionCount: 50, outDir: join(folder, 'out') });
+      const columns = new Set(Object.keys((await rowsOf(join(folder, 'out', 'log')))[0]));
+      const catalog = new Set(Object.keys((await rowsOf(summary.adCatalogFile))[0]));
+      for (const field of schema.fields) {
+        if (field.kind === 'cross' || made.has(field.name)) continue;
+        expect(columns).toContain(columnOf(field));
+        expect(columnOf(field)).not.toMatch(/^true_|_delay_ms$|^view_time|^click$|^engaged$|^conversion/);
+        // A bare ad id is a complete candidate.
+        if (field.scope === 'ad' || field.scope === 'creative') expect(catalog).toContain(columnOf(field));
+      }
+      for (const label of schema.labels) {
+        expect(columns).toContain(label.column);
+        expect(columns).toContain(label.truth);
+      }
+      for (const name of [schema.time, schema.user, schema.request, schema.position, ...(schema.keys ?? [])]) {
+        expect(columns).toContain(name);
+      }
+    },
+  );
 
   it('refuses an unknown preset, and a folder that holds anything, and leaves that as it was', async () => {
     await expect(simulate({ ...small, preset: 'lunar', outDir: join(folder, 'out') })).rejects.toThrow(
