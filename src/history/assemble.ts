@@ -43,12 +43,13 @@ export function historyTable(plan: HistoryPlan, rows: HistoryRows, rowCount = ro
     });
   });
   plan.sequences.forEach((field, s) => {
-    for (const [name, column] of listsOf(field, rows.sequences[s], rowCount)) columns.set(name, column);
+    for (const [name, column] of sequenceColumns(field, rows.sequences[s], rowCount)) columns.set(name, column);
   });
   return columns;
 }
 
-function listsOf(field: SequenceField, rows: SequenceRows, rowCount: number): [string, ListColumn][] {
+/** The columns of one sequence, by name: of its first rows. */
+export function sequenceColumns(field: SequenceField, rows: SequenceRows, rowCount: number): [string, ListColumn][] {
   const { name, length, items, actions = [], gapSize = 8 } = field;
   const offsets = new Int32Array(rowCount + 1);
   for (let row = 0; row < rowCount; row++) offsets[row + 1] = offsets[row] + rows.counts[row];

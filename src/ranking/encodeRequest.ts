@@ -1,5 +1,6 @@
 import type { EncodedCatalog } from '../catalog/encodeCatalog.ts';
 import { assert, UserError } from '../core/errors.ts';
+import type { History } from '../history/history.ts';
 import type { Column } from '../schema/columns.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
@@ -11,7 +12,7 @@ import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan, PlainField } from './fieldPlan.ts';
 import { ColumnBuffers, gatherEncoded, gatherKeys, PackedGather } from './gather.ts';
-import type { HistoryFields, HistoryView } from './historyFields.ts';
+import type { HistoryFields, RequestKeys } from './historyFields.ts';
 import { candidateSource, constantSource, givenOf, requestSources, type Source } from './sources.ts';
 
 /**
@@ -47,7 +48,7 @@ export class RequestEncoder {
    * @param history what to read at `nowMs`, where the model takes any
    * @returns columns valid until the next call
    */
-  encode(body: RankBody, candidates: Candidates, history?: HistoryView, nowMs = 0): ScoringInput {
+  encode(body: RankBody, candidates: Candidates, history?: History, nowMs = 0): ScoringInput {
     this.sources.clear();
     this.keys.clear();
     for (const source of this.constants) this.sources.set(source.plain.field.name, source);
@@ -67,13 +68,24 @@ export class RequestEncoder {
     }
     for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates));
     if (this.history !== undefined && history !== undefined)
-      this.history.encode(history, this.keysNamed, candidates.count, nowMs, this.fields);
+      this.history.encode(history, this.historyKeys(candidates), nowMs, this.fields);
     return { rowCount: candidates.count, fields: this.fields };
   }
 
   private isInCatalog({ field: { name }, required }: PlainField): boolean {
     const known = required ? this.catalog?.names : this.catalog?.keys;
     return known?.has(name) ?? false;
+  }
+
+  private historyKeys(candidates: Candidates): RequestKeys {
+    const { count, catalogRows } = candidates;
+    const isCatalogs = (plain: PlainField) =>
+      !plain.isKey ||
+      (this.catalog?.keys.has(plain.field.name)
+        ? this.sources.get(plain.field.name)?.at === catalogRows
+        : givenOf(plain, candidates) === undefined);
+    const rows = this.plan.candidate.every(isCatalogs) ? catalogRows : undefined;
+    return { count, keysOf: this.keysNamed, catalogRows: rows };
   }
 
   /** The raw values of a key field; undefined for one that nothing is looked up by. */

@@ -1,69 +1,149 @@
-import { createHistoryRows, historyTable } from '../history/assemble.ts';
-import type { History, HistoryRows } from '../history/history.ts';
-import type { HistoryPlan } from '../history/historyPlan.ts';
-import { takenHistory } from '../history/takenHistory.ts';
+import { createAdHistory } from '../history/adHistory.ts';
+import { createHistoryRows, sequenceColumns } from '../history/assemble.ts';
+import type { AdHistory, History, HistoryRows } from '../history/history.ts';
+import { keysReadOf, takenHistory } from '../history/takenHistory.ts';
+import type { Column } from '../schema/columns.ts';
 import { derivedFields } from '../schema/derivedFields.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import type { Keys } from '../schema/keys.ts';
-import type { Field } from '../schema/schema.ts';
+import type { Field, IdsField, SequenceField, VectorField } from '../schema/schema.ts';
 
-/** What history there is to read; it is not changed. */
-export type HistoryView = Pick<History, 'plan' | 'watermarkMs' | 'readRow' | 'overlay'>;
+/** The keys of a request and its candidates. */
+export interface RequestKeys {
+  readonly count: number;
+  /** Of a field: one row for all, or one a candidate; undefined for what nothing is looked up by. */
+  keysOf(name: string): Keys | undefined;
+  /** Rows of the catalog, where candidates have all their keys from there. */
+  readonly catalogRows?: Int32Array;
+}
+
+/** A counter that the model takes, and room for its encoded numbers. */
+interface TakenCounter {
+  readonly field: VectorField;
+  /** Of the plan. */
+  readonly index: number;
+  readonly ofRequest: boolean;
+  encoded: Float32Array;
+}
+
+interface TakenSequence {
+  readonly sequence: SequenceField;
+  readonly index: number;
+  readonly ofRequest: boolean;
+  readonly fields: readonly IdsField[];
+}
 
 /**
  * Encodes what a model takes of history: what depends on the request alone once, the rest a candidate. Values go the way that those
  * of training do: as raw columns through the one encoder.
  */
 export class HistoryFields {
-  private readonly plan: HistoryPlan;
   private readonly encoder: Encoder;
-  private readonly ofRequest: readonly Field[];
-  private readonly ofCandidates: readonly Field[];
-  private readonly requestRow: HistoryRows;
-  private candidateRows: HistoryRows;
+  private readonly history: History;
+  private readonly counters: readonly TakenCounter[];
+  private readonly sequences: readonly TakenSequence[];
+  private readonly ofRequestAlone: boolean;
+  /** Where the catalog has candidates' keys. */
+  private readonly ads: AdHistory | undefined;
+  private readonly inCatalog: readonly boolean[];
+  private rows: HistoryRows;
 
-  /** @param taken names of the fields that the model takes */
-  constructor(plan: HistoryPlan, encoder: Encoder, taken: ReadonlySet<string>) {
+  /**
+   * @param history     what is held
+   * @param taken       names of the fields that the model takes
+   * @param catalogKeys raw keys by field
+   */
+  constructor(history: History, encoder: Encoder, taken: ReadonlySet<string>, catalogKeys?: ReadonlyMap<string, Keys>) {
     const { schema } = encoder;
+    const { plan } = history;
     const byName = new Map(schema.fields.map((field) => [field.name, field]));
-    const derived = takenHistory(schema, taken).flatMap((field) => derivedFields(field, byName));
-    const fields = derived.filter(({ name }) => taken.has(name));
-    this.plan = plan;
+    const used = takenHistory(schema, taken);
+    const derivedOf = (field: (typeof used)[number]) =>
+      derivedFields(field, byName).filter(({ name }) => taken.has(name)) as Exclude<Field, { kind: 'cross' }>[];
+    const ofRequest = (fields: readonly { scope: string }[]) => fields.every(({ scope }) => scope === 'request');
     this.encoder = encoder;
-    this.ofRequest = fields.filter((field) => field.kind !== 'cross' && field.scope === 'request');
-    this.ofCandidates = fields.filter((field) => field.kind !== 'cross' && field.scope !== 'request');
-    this.requestRow = createHistoryRows(plan, 1);
-    this.candidateRows = createHistoryRows(plan, 0);
+    this.history = history;
+    this.counters = used.flatMap((counter) => {
+      if (counter.kind !== 'counter') return [];
+      const [field] = derivedOf(counter) as VectorField[];
+      const index = plan.counters.findIndex(({ name }) => name === counter.name);
+      return [{ field, index, ofRequest: ofRequest([field]), encoded: new Float32Array(0) }];
+    });
+    this.sequences = used.flatMap((sequence) => {
+      if (sequence.kind !== 'sequence') return [];
+      const fields = derivedOf(sequence) as IdsField[];
+      const index = plan.sequences.findIndex(({ name }) => name === sequence.name);
+      return [{ sequence, index, ofRequest: ofRequest(fields), fields }];
+    });
+    this.ofRequestAlone = [...this.counters, ...this.sequences].every((field) => field.ofRequest);
+    const read = keysReadOf(used);
+    const adKeys = plan.keyFields.map(({ name }) => (read.has(name) ? catalogKeys?.get(name) : undefined));
+    this.inCatalog = adKeys.map((keys) => keys !== undefined);
+    this.ads = this.inCatalog.includes(true) ? createAdHistory(history, adKeys) : undefined;
+    this.rows = createHistoryRows(plan, 1);
   }
 
   /**
-   * @param keysOf a key field's values, one for all or one a candidate; undefined for what the model's history does not look up by
-   * @param out    receives one row of the request's fields, [count] of the others
+   * @param history that which is held, or one laid over it
+   * @param out     receives one row of the request's fields, [count] of the others
    */
-  encode(
-    history: HistoryView,
-    keysOf: (name: string) => Keys | undefined,
-    count: number,
-    nowMs: number,
-    out: Map<string, EncodedColumn>,
-  ): void {
-    const found = this.plan.keyFields.map(({ name }) => keysOf(name) ?? nothing);
-    if (this.ofRequest.length > 0) {
-      const alone = found.map((keys) => (keys.rowCount === 1 ? keys : nothing));
-      history.readRow(alone, 0, nowMs, this.requestRow, 0);
-      this.encodeRows(this.requestRow, 1, this.ofRequest, out);
+  encode(history: History, request: RequestKeys, nowMs: number, out: Map<string, EncodedColumn>): void {
+    const { count } = request;
+    if (this.rows.rowCount < count && !this.ofRequestAlone)
+      this.rows = createHistoryRows(history.plan, Math.ceil(count * 1.5));
+    this.read(history, request, nowMs);
+    for (const counter of this.counters) this.encodeCounter(counter, counter.ofRequest ? 1 : count, out);
+    for (const { sequence, index, ofRequest, fields } of this.sequences) {
+      const rowCount = ofRequest ? 1 : count;
+      const columns = new Map<string, Column>(sequenceColumns(sequence, this.rows.sequences[index], rowCount));
+      for (const [name, column] of this.encoder.encode({ rowCount, columns }, fields).fields) out.set(name, column);
     }
-    if (this.ofCandidates.length === 0) return;
-    if (this.candidateRows.rowCount < count) this.candidateRows = createHistoryRows(this.plan, Math.ceil(count * 1.5));
-    const spread = found.map((keys) => spreadKeys(keys, count));
-    for (let i = 0; i < count; i++) history.readRow(spread, i, nowMs, this.candidateRows, i);
-    this.encodeRows(this.candidateRows, count, this.ofCandidates, out);
   }
 
-  private encodeRows(rows: HistoryRows, rowCount: number, fields: readonly Field[], out: Map<string, EncodedColumn>) {
-    const columns = historyTable(this.plan, rows, rowCount);
-    for (const [name, column] of this.encoder.encode({ rowCount, columns }, fields).fields) out.set(name, column);
+  private read(history: History, { count, keysOf, catalogRows }: RequestKeys, nowMs: number): void {
+    const { plan } = history;
+    if (this.ads !== undefined && catalogRows !== undefined && history === this.history) {
+      const keys = plan.keyFields.map(({ name }, k) => (this.inCatalog[k] ? nothing : (keysOf(name) ?? nothing)));
+      this.ads.read(keys, 0, nowMs, catalogRows, count, this.rows);
+      this.spread(this.ads, count);
+      return;
+    }
+    const found = plan.keyFields.map(({ name }) => keysOf(name) ?? nothing);
+    if (this.ofRequestAlone) {
+      const alone = found.map((keys) => (keys.rowCount === 1 ? keys : nothing));
+      history.readRow(alone, 0, nowMs, this.rows, 0);
+      return;
+    }
+    const spread = found.map((keys) => spreadKeys(keys, count));
+    for (let i = 0; i < count; i++) history.readRow(spread, i, nowMs, this.rows, i);
+  }
+
+  /** What would depend on the ad, had the catalog its key, is alike for all. */
+  private spread({ counterIsOfAd, sequenceIsOfAd }: AdHistory, count: number): void {
+    for (const { index, ofRequest, field } of this.counters) {
+      if (ofRequest || counterIsOfAd[index]) continue;
+      const numbers = this.rows.counters[index];
+      for (let i = 1; i < count; i++) numbers.copyWithin(i * field.length, 0, field.length);
+    }
+    for (const { index, ofRequest, sequence } of this.sequences) {
+      if (ofRequest || sequenceIsOfAd[index]) continue;
+      const { counts, items, valid, actions, gaps } = this.rows.sequences[index];
+      const { length } = sequence;
+      counts.fill(counts[0], 0, count);
+      for (let i = 1; i < count; i++) {
+        for (const words of items) words.copyWithin(2 * i * length, 0, 2 * length);
+        for (const bytes of [...valid, actions, gaps]) bytes.copyWithin(i * length, 0, length);
+      }
+    }
+  }
+
+  private encodeCounter(counter: TakenCounter, rowCount: number, out: Map<string, EncodedColumn>): void {
+    const { field, index } = counter;
+    const size = rowCount * field.length;
+    if (counter.encoded.length < size) counter.encoded = new Float32Array(Math.ceil(size * 1.5));
+    const encoded = counter.encoded.subarray(0, size);
+    out.set(field.name, this.encoder.encodeVectors(field, this.rows.counters[index].subarray(0, size), encoded));
   }
 }
 

@@ -4,6 +4,7 @@ import { chooseTop } from '../auction/slots.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type EncodedCatalog, encodeCatalog } from '../catalog/encodeCatalog.ts';
 import { UserError } from '../core/errors.ts';
+import type { History } from '../history/history.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { createEncoder, type Encoder } from '../schema/encoder.ts';
 import { scoreInBlocks } from '../scoring/scoreInBlocks.ts';
@@ -14,7 +15,6 @@ import { type Candidates, readCandidates } from './candidates.ts';
 import { RequestEncoder } from './encodeRequest.ts';
 import type { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
-import type { HistoryView } from './historyFields.ts';
 import { createPast, type Past } from './past.ts';
 import { CandidateProbabilities } from './probabilities.ts';
 import { RepeatedAds } from './repeatedAds.ts';
@@ -26,8 +26,8 @@ export interface RankerOptions {
   readonly catalog?: Catalog;
   /** A request with more is refused. */
   readonly maxCandidates?: number;
-  /** What sequences and counters are read from; where absent, nothing ever happened. */
-  readonly history?: HistoryView;
+  /** What sequences and counters are read from, which is not changed; where absent, nothing ever happened. */
+  readonly history?: History;
 }
 
 /** Ranks requests with one model; not to be entered twice at a time, since its buffers are reused. */
@@ -55,8 +55,9 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
   const { typed, fitted, manifest } = bundle;
   const plan = planFields(typed, fitted);
   const encoder = createEncoder(typed.schema, fitted);
-  const past = createPast(bundle, plan, encoder, options);
-  const requests = new RequestEncoder(plan, encoder, catalog && encodeFor(catalog, plan, encoder), past?.fields);
+  const encodedCatalog = catalog && encodeFor(catalog, plan, encoder);
+  const past = createPast(bundle, plan, encoder, options, encodedCatalog?.keys);
+  const requests = new RequestEncoder(plan, encoder, encodedCatalog, past?.fields);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
   const auction = new AuctionBuffers(new RepeatedAds());
   const rules = { catalog, most: maxCandidates, names: plan.candidateNames, requestNames: plan.requestNames };
@@ -86,7 +87,7 @@ function encodeFor(catalog: Catalog, { candidate, crosses }: FieldPlan, encoder:
 }
 
 function historyFor({ history, user, context }: RankBody, past: Past | undefined, nowMs: number) {
-  if (history === undefined) return past?.history;
+  if (history === undefined) return past?.at(nowMs);
   if (past !== undefined) return past.told(history, user, context, nowMs);
   throw new UserError('request: has a history, but the model takes none; leave it out');
 }

@@ -1,13 +1,13 @@
 import { assert, UserError } from '../core/errors.ts';
 import type { ColumnBatch } from './columns.ts';
-import type { EncodedColumn, EncodedFields } from './encoded.ts';
+import type { EncodedColumn, EncodedDense, EncodedFields } from './encoded.ts';
 import { BatchReader } from './fieldKeys.ts';
 import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
 import { columnTypeOf, type Fitted } from './fitted.ts';
 import type { Keys } from './keys.ts';
 import { bucketise, numbersOf, standardise, standardiseVectors, vectorNumbersOf, vectorsOf } from './numbers.ts';
 import { placed } from './rowError.ts';
-import type { Field, IdsField, Schema } from './schema.ts';
+import type { Field, IdsField, Schema, VectorField } from './schema.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export const defaultMaxItems = 50;
@@ -23,6 +23,8 @@ export interface Encoder {
   encode(batch: ColumnBatch, fields?: readonly Field[]): EncodedFields;
   /** Encodes one field from keys at hand: a cross of a request's and an ad's values. */
   encodeKeys(field: Field, keys: Keys): EncodedColumn;
+  /** Encodes a standardised vector's numbers at hand, [rows, length], into `out` of the same size: a counter of a request's candidates. */
+  encodeVectors(field: VectorField, values: Float32Array, out: Float32Array): EncodedDense;
 }
 
 export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
@@ -43,6 +45,7 @@ export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
       return { rowCount: batch.rowCount, fields: encoded };
     },
     encodeKeys: (field, keys) => encodeKeys(field, keys, fitted),
+    encodeVectors: (field, values, out) => encodeVectors(field, values, fitted, out),
   };
 }
 
@@ -66,10 +69,7 @@ function encodeField(field: Field, reader: BatchReader, fitted: Fitted): Encoded
       const name = columnOf(field);
       const column = reader.column(name, `field '${field.name}'`);
       if (!field.standardise) return { kind: 'dense', width: field.length, values: vectorsOf(column, field, name) };
-      const statistics = fitted.vectors.get(field.name);
-      assert(statistics !== undefined, `no statistics for '${field.name}'`);
-      const values = standardiseVectors(vectorNumbersOf(column, field, name), field, statistics);
-      return { kind: 'dense', width: field.length, values };
+      return encodeVectors(field, vectorNumbersOf(column, field, name), fitted);
     }
     case 'number': {
       const name = columnOf(field);
@@ -82,6 +82,17 @@ function encodeField(field: Field, reader: BatchReader, fitted: Fitted): Encoded
     default:
       return encodeKeys(field, reader.keysOf(field), fitted);
   }
+}
+
+function encodeVectors(
+  field: VectorField,
+  values: Float64Array | Float32Array,
+  { vectors }: Fitted,
+  out?: Float32Array,
+): EncodedDense {
+  const statistics = vectors.get(field.name);
+  assert(statistics !== undefined, `no statistics for '${field.name}'`);
+  return { kind: 'dense', width: field.length, values: standardiseVectors(values, field, statistics, out) };
 }
 
 function encodeKeys(field: Field, keys: Keys, fitted: Fitted): EncodedColumn {

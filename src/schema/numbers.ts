@@ -143,13 +143,14 @@ function readVectors<T extends Float32Array | Float64Array>(
  * (x_i − mean_i)/deviation_i of each of a vector's numbers, limited to ±clip; a missing one is the mean, 0.
  *
  * @param values [rows, length], row-major, NaN where there is no number
+ * @param out    of the same length; a new one where absent
  */
 export function standardiseVectors(
   values: Float64Array | Float32Array,
   { length, clip = defaultClip }: VectorField,
   { means, deviations }: VectorStatistics,
+  out: Float32Array = new Float32Array(values.length),
 ): Float32Array {
-  const out = new Float32Array(values.length);
   const scales = deviations.map((deviation) => 1 / deviation);
   for (let row = 0; row < values.length; row += length) {
     for (let i = 0; i < length; i++) {

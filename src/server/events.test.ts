@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHistory } from '../history/createHistory.ts';
 import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
 import { loadHistory, saveHistory } from '../history/state.ts';
+import { decodeHistoryFile, encodeHistoryFile } from '../model/historyFile.ts';
 import { createRanker } from '../ranking/ranker.ts';
 import { remembering, type SampleMarket, sampleMarket, sampleRows } from '../ranking/sampleMarket.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
@@ -180,7 +181,9 @@ describe('a restart', () => {
     await post(app, '/v1/events', { events });
     clock.nowMs += 30_000;
     await ranked(app);
-    const again = serve({ history: loadHistory(plan, saveHistory(history), 'state') });
+    const again = serve({
+      history: loadHistory(plan, decodeHistoryFile(encodeHistoryFile(saveHistory(history)), 'state'), 'state'),
+    });
     for (const laterMs of [40_000, 70_000, 130_000, 500_000]) {
       clock.nowMs = again.clock.nowMs = beginMs + laterMs;
       expect(await ranked(again.app)).toEqual(await ranked(app));
