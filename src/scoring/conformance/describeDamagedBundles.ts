@@ -18,7 +18,7 @@ import { createInputCheck } from '../input.ts';
 import { tolerances } from '../precision.ts';
 import type { Scorer, ScoringInput } from '../scorer.ts';
 import { type Answers, copyOf, expectClose } from './answers.ts';
-import { randomBundle } from './randomBundle.ts';
+import { historyFields, randomBundle, sampleFields } from './randomBundle.ts';
 import { oneRow } from './rows.ts';
 
 /*
@@ -29,6 +29,7 @@ import { oneRow } from './rows.ts';
 const random = createRandom(5);
 const bundle = randomBundle({
   random: createRandom(1),
+  fields: [...sampleFields, ...historyFields],
   options: { hidden: [40, 17], crossLayers: 2, crossRank: 5, innerUnits: 3 },
 });
 let root: string;
