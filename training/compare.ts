@@ -4,6 +4,7 @@ import { type PairedDifference, pairedBootstrap } from '../src/evaluation/bootst
 import type { Bundle } from '../src/model/bundle.ts';
 import type { Scorer } from '../src/scoring/scorer.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
+import type { TimeRange } from './dataset/prepare.ts';
 import { groupsOf } from './evaluationRows.ts';
 import { withHistory } from './history/withHistory.ts';
 import type { Reporter } from './reporter.ts';
@@ -17,6 +18,8 @@ export type Comparison = Readonly<Record<string, Record<(typeof comparedMetrics)
 /**
  * Compares two bundles on the same rows, task by task, by paired bootstrap over users.
  *
+ * History sees all rows, the comparison those of a range.
+ *
  * @throws UserError if they have no task in common
  */
 export async function compare(
@@ -25,11 +28,12 @@ export async function compare(
   data: string | readonly string[],
   random: Random,
   reporter: Reporter,
+  { history: from, ...range }: TimeRange & { readonly history?: string } = {},
 ): Promise<{ rows: number; tasks: Comparison }> {
   const table = await openTable(data);
   const score = async ({ bundle, scorer }: typeof a) => {
-    const { tables } = await withHistory([table], { schema: bundle.typed.schema, reporter });
-    return collectTable(bundle, scorer, tables[0], reporter);
+    const { tables } = await withHistory([table], { schema: bundle.typed.schema, reporter, from });
+    return collectTable(bundle, scorer, tables[0], reporter, range);
   };
   const scoredA = await score(a);
   const scoredB = await score(b);

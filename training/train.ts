@@ -256,6 +256,12 @@ function bundleOf(
     training: {
       config: inputs.config.training,
       teacher: inputs.config.teacher,
+      auxiliary: inputs.config.auxiliary.length > 0 ? inputs.config.auxiliary : undefined,
+      history: data.history && {
+        from: inputs.history,
+        until: new Date(data.history.watermarkMs).toISOString(),
+        ...data.history.stats(),
+      },
       model: inputs.config.model,
       seed: inputs.seed,
       device,

@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import { addEngineAndBackendOptions, type EngineFlags } from './engineOptions.ts';
-import { fixed, print, printJson, several, textTable, wholeNumber } from './output.ts';
+import { addHistoryOptions } from './historyOptions.ts';
+import { fixed, print, printJson, several, textTable, timeMs, wholeNumber } from './output.ts';
 
 interface CompareFlags extends EngineFlags {
   model: string[];
   data: string[];
+  dataFrom?: number;
+  history?: string;
   seed: number;
   json?: boolean;
 }
@@ -14,7 +17,9 @@ export function addCompare(program: Command): void {
     .command('compare')
     .description('say which of two bundles is better, task by task, with paired bootstrap intervals over users')
     .requiredOption('--model <bundle>', 'given twice: A, then B', several)
-    .requiredOption('--data <glob...>', 'Parquet files, folders or globs with labels');
+    .requiredOption('--data <glob...>', 'Parquet files, folders or globs with labels')
+    .option('--data-from <time>', 'compare only on rows served from this time on; history sees all', timeMs);
+  addHistoryOptions(command);
   addEngineAndBackendOptions(command)
     .option('--seed <number>', 'of the bootstrap', wholeNumber(0, 2 ** 31), 1)
     .option('--json', 'print one JSON object on standard output')
@@ -33,7 +38,9 @@ async function runCompare(flags: CompareFlags): Promise<void> {
   const { createRandom } = await import('../core/random.ts');
   const { loadModel } = await import('./loadModel.ts');
   const [a, b] = [await loadModel(flags.model[0], flags), await loadModel(flags.model[1], flags)];
-  const compared = await compare(a, b, flags.data, createRandom(flags.seed), createReporter(process.stderr, Date.now));
+  const { data, dataFrom: fromMs, history } = flags;
+  const reporter = createReporter(process.stderr, Date.now);
+  const compared = await compare(a, b, data, createRandom(flags.seed), reporter, { fromMs, history });
   if (flags.json) return printJson(compared);
   const rows: string[][] = [];
   for (const [task, metrics] of Object.entries(compared.tasks)) {
