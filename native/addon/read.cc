@@ -13,7 +13,7 @@ const char* const activationNames[] = {"linear", "relu", "sigmoid", "doubleSigmo
 const char* const formatNames[] = {"f32", "bf16", "split", "u8"};
 const char* const opNames[] = {"embed", "input", "means", "projectField", "affine",      "gate",    "concat",
                                "inner", "fm",    "sum",   "add",          "multiply", "multiplyAdd", "softmax",
-                               "embedSequence", "projectSequence", "attend", "poolMean"};
+                               "embedSequence", "projectSequence", "attend", "poolMean", "eventMask"};
 
 template <size_t N>
 int indexOf(const char* const (&names)[N], const std::string& name) {
@@ -182,6 +182,7 @@ StepSpec Reader::step(napi_value object) {
   if (has(object, "firstRow")) step.firstRow = integer(object, "firstRow");
   if (has(object, "units")) step.units = integer(object, "units");
   if (has(object, "length")) step.length = integer(object, "length");
+  if (has(object, "transposed")) step.transposed = boolean(object, "transposed");
   if (has(object, "softmax")) step.softmax = boolean(object, "softmax");
   if (has(object, "fieldCount")) step.fieldCount = integer(object, "fieldCount");
   if (has(object, "matrix")) step.matrix = boolean(object, "matrix");

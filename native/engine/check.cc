@@ -111,6 +111,7 @@ class Checker {
       case Op::projectSequence: {
         if (!one(step) || !isSequence(step, step.inputs[0].width)) return "widths";
         if (step.units < 1 || step.units > maxWidth || width_ != int64_t{step.length} * step.units) return "output width";
+        if (step.transposed && stage_ != Stage::request) return "keys of several rows transposed";
         return weightRows(step.weight, 0, step.inputs[0].width / step.length, step.units) ? nullptr : "weights";
       }
       case Op::attend: {
@@ -118,6 +119,8 @@ class Checker {
         if (step.inputs[0].width > maxUnits || step.inputs[1].width != int64_t{step.length} * step.inputs[0].width) return "widths";
         return step.inputs[2].width == step.length * width_ ? nullptr : "output width";
       }
+      case Op::eventMask:
+        return one(step) && isSequence(step, step.inputs[0].width) && width_ == step.length ? nullptr : "widths";
       case Op::poolMean:
         if (!one(step) || !isSequence(step, step.inputs[0].width)) return "widths";
         return step.inputs[0].width == step.length * width_ ? nullptr : "output width";

@@ -143,6 +143,7 @@ class Program {
   void addEmbedSequence(const StepSpec& step);
   static void askForRows(const std::vector<std::pair<const Column*, Table>>& lists);
   void addOverSequence(const StepSpec& step);
+  void addTransposedKeys(const StepSpec& step, const float* const* x, float* const* y);
   bool sequencesFit() const;
 
   // run.cc

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "program.h"
 
 // The steps over sequences: [length, size] numbers a row, the events that are there first.
@@ -47,11 +49,19 @@ void Program::addOverSequence(const StepSpec& step) {
   const int length = step.length;
   switch (step.op) {
     case Op::projectSequence:
+      if (step.transposed) return addTransposedKeys(step, x, y);
       steps.push_back([&k, x, length, size = step.inputs[0].width / length, w = spec_.weights[step.weight].values,
                        units = step.units, y](int rows) { k.projectSequence(rows, x, length, size, w, units, y); });
       return;
     case Op::poolMean:
       steps.push_back([&k, x, length, size = value.width, y](int rows) { k.poolMean(rows, x, length, size, y); });
+      return;
+    case Op::eventMask:
+      steps.push_back([x, length, size = step.inputs[0].width / length, y](int rows) {
+        for (int row = 0; row < rows; row++)
+          // Without any event the first, whose numbers are zeros, gets all weight.
+          for (int e = 0; e < length; e++) y[row][e] = e == 0 || x[row][(e + 1) * size - 1] != 0 ? 0 : -INFINITY;
+      });
       return;
     default: {  // attend
       const Attention attention{length, step.inputs[0].width, value.width, step.softmax};
@@ -63,6 +73,21 @@ void Program::addOverSequence(const StepSpec& step) {
       });
     }
   }
+}
+
+/// κᵀ / √units of the request's events, zeros where there is none: candidates' queries times it are their scores.
+void Program::addTransposedKeys(const StepSpec& step, const float* const* x, float* const* y) {
+  const int length = step.length, units = step.units, size = step.inputs[0].width / length;
+  Aligned<float>& keys = buffer(size_t(length) * units);
+  requestSteps_.push_back([this, x, y, &keys, length, units, size, w = spec_.weights[step.weight].values](int) {
+    float* const to = keys.get();
+    kernels_.rows.projectSequence(1, x, length, size, w, units, &to);
+    const float scale = 1 / std::sqrt(float(units));
+    for (int e = 0; e < length; e++) {
+      const float there = x[0][(e + 1) * size - 1] != 0 ? scale : 0;
+      for (int u = 0; u < units; u++) y[0][u * length + e] = there * to[e * units + u];
+    }
+  });
 }
 
 /// Whether the lists of each sequence are of the same events, and of no more than it may have.

@@ -59,7 +59,7 @@ struct EmbedPart {
 
 enum class Op : uint8_t {
   embed, input, means, projectField, affine, gate, concat, inner, fm, sum, add, multiply, multiplyAdd, softmax,
-  embedSequence, projectSequence, attend, poolMean
+  embedSequence, projectSequence, attend, poolMean, eventMask
 };
 
 struct StepSpec {
@@ -75,6 +75,7 @@ struct StepSpec {
   int fieldCount = 0;            // inner, fm
   int length = 0;                // of sequences: events at most
   bool softmax = false;          // attend: weights add up to 1; else each is a sigmoid
+  bool transposed = false;       // projectSequence: the right operand of a product with queries, [units, length], / √units
   Activation activation = Activation::linear;
   bool matrix = false;           // affine: by the matrix kernels
 };

@@ -30,6 +30,7 @@ void Program::addStep(size_t index) {
     case Op::projectSequence:
     case Op::attend:
     case Op::poolMean:
+    case Op::eventMask:
       return addOverSequence(step);
     default:
       return addPlain(step);

@@ -1,6 +1,7 @@
 #pragma once
 #include "dense.h"
 #include "pool.h"
+#include "softmax.h"
 
 namespace limelight {
 namespace {
@@ -22,22 +23,6 @@ inline void transposeKeys(const float* keys, int count, int units, float scale, 
   }
 }
 
-/// Softmax of whole vectors, filled up with −∞. What is e⁻⁸⁰ of the greatest or less counts as that: numbers too small to be
-/// normal are slow.
-inline void softmaxPadded(float* x, int padded) {
-  Vec most = Vec::load(x);
-  for (int j = Vec::lanes; j < padded; j += Vec::lanes) most = max(most, Vec::load(x + j));
-  most = Vec::of(maxLanes(most));
-  Vec total = Vec::zero();
-  for (int j = 0; j < padded; j += Vec::lanes) {
-    const Vec power = exp(max(Vec::of(-80.0f), Vec::load(x + j) - most));
-    power.store(x + j);
-    total = total + power;
-  }
-  const Vec share = Vec::of(1.0f / sumLanes(total));
-  for (int j = 0; j < padded; j += Vec::lanes) (Vec::load(x + j) * share).store(x + j);
-}
-
 /// Rows that share their events, as a request's candidates do: two products, q · κᵀ and weights · k.
 inline void attendShared(int rows, const Attention& a, const float* const* q, const float* keys, const float* events,
                          float* scratch, float* const* y) {
@@ -52,9 +37,7 @@ inline void attendShared(int rows, const Attention& a, const float* const* q, co
     const int some = lesser(Attention::rowsAtOnce, rows - first);
     const auto activation = a.softmax ? Activation::linear : Activation::sigmoid;
     dense(some, q + first, a.units, columns, beyond, nullptr, padded, activation, weights);
-    if (a.softmax && count > 0) {
-      for (int i = 0; i < some; i++) softmaxPadded(weights[i], padded);
-    }
+    if (a.softmax) softmax(some, weights, padded, weights);
     dense(some, weights, count, events, nullptr, nullptr, a.size, Activation::linear, y + first);
   }
 }

@@ -4,16 +4,30 @@
 namespace limelight {
 namespace {
 
-/// y = e^(x − max x) / Σ e^(x − max x). A NaN makes the sum NaN, and so every number.
+/// The greatest of n ≥ 1 numbers.
+inline float greatest(const float* x, int n) {
+  if (n < Vec::lanes) {
+    float most = x[0];
+    for (int j = 1; j < n; j++) most = x[j] > most ? x[j] : most;
+    return most;
+  }
+  Vec most = Vec::load(x + n - Vec::lanes);
+  for (int j = 0; j + Vec::lanes <= n; j += Vec::lanes) most = max(most, Vec::load(x + j));
+  return maxLanes(most);
+}
+
+/// y = e^(x − max x) / Σ e^(x − max x). A NaN makes the sum NaN, and so every number. What is e⁻⁸⁰ of the greatest or less counts as
+/// that: numbers too small to be normal are slow.
 inline void softmax(int rows, const float* const* x, int n, float* const* y) {
-  for (int i = 0; i < rows; i++) {
-    float most = n > 0 ? x[i][0] : 0.0f;
-    for (int j = 1; j < n; j++) most = x[i][j] > most ? x[i][j] : most;
-    float total = 0.0f;
-    forEachVector(n, [&](int j, int m) { exp(Vec::load(x[i] + j, m) - Vec::of(most)).store(y[i] + j, m); });
-    const float* const powers = y[i];
-    sum(1, &powers, n, &total);
-    forEachVector(n, [&](int j, int m) { (Vec::load(y[i] + j, m) / Vec::of(total)).store(y[i] + j, m); });
+  for (int i = 0; i < rows && n > 0; i++) {
+    const Vec most = Vec::of(greatest(x[i], n));
+    Vec total = Vec::zero();
+    forEachVector(n, [&](int j, int m) {
+      exp(max(Vec::of(-80.0f), Vec::load(x[i] + j, m) - most)).store(y[i] + j, m);
+      total = total + Vec::load(y[i] + j, m);
+    });
+    const Vec share = Vec::of(1.0f / sumLanes(total));
+    forEachVector(n, [&](int j, int m) { (Vec::load(y[i] + j, m) * share).store(y[i] + j, m); });
   }
 }
 

@@ -105,6 +105,8 @@ export interface StepSpec {
   readonly fieldCount?: number;
   /** Events at most, of steps over sequences. */
   readonly length?: number;
+  /** Of keys: [units, length], divided by √units. */
+  readonly transposed?: boolean;
   /** Whether an attend step's weights add up to 1. */
   readonly softmax?: boolean;
   readonly activation?: Activation;

@@ -64,7 +64,7 @@ const stages: Readonly<Record<Scope, Stage>> = {
  */
 export function lowerPlan(plan: Plan, bundle: ScoredBundle, options: LowerOptions): Lowered {
   const lowering = new Lowering(plan, bundle, options);
-  const steps = plan.steps.map((step) => lowering.step(step));
+  const steps = plan.steps.flatMap((step) => lowering.step(step));
   const { columns, values, weights } = lowering;
   const { blockRows, cacheBytes } = options;
   const tasks = plan.tasks.map(({ logits }) => logits.map((logit) => lowering.indexOf(logit)));
@@ -143,7 +143,7 @@ class Lowering {
     return this.columns.push(column) - 1;
   }
 
-  step(step: PlanStep): StepSpec {
+  step(step: PlanStep): StepSpec | StepSpec[] {
     const output = this.indexOf(step.output);
     const stage = this.stageOf(step.output);
     switch (step.op) {
@@ -159,9 +159,14 @@ class Lowering {
       }
       case 'projectSequence': {
         const { op, length, units } = step;
-        return { op, output, inputs: [this.slice(step.input)], weight: this.weight(step.weight), length, units };
+        const transposed = this.plan.steps.some(
+          (other) => other.op === 'attend' && other.keys.value === step.output && this.isByProducts(other),
+        );
+        const inputs = [this.slice(step.input)];
+        return { op, output, inputs, weight: this.weight(step.weight), length, units, transposed };
       }
       case 'attend': {
+        if (this.isByProducts(step)) return this.attendByProducts(step);
         const inputs = [step.query, step.keys, step.events].map((slice) => this.slice(slice));
         return { op: step.op, output, inputs, length: step.length, softmax: step.weights === 'softmax' };
       }
@@ -199,6 +204,45 @@ class Lowering {
       case 'affine':
         return this.affine(step, stage);
     }
+  }
+
+  /** Whether attention is a product with the request's keys and one with its events. */
+  private isByProducts({ output, events, length }: Attend): boolean {
+    const isWhole = events.width === this.plan.values.get(events.value)?.width;
+    const isShared = this.stageOf(output) === 'row' && this.stageOf(events.value) === 'request';
+    return isShared && isWhole && length >= leastUnits && this.formats.other !== 'f32';
+  }
+
+  /** The scores of all candidates, the weights, and the sums: `gatedSum`s of a request's numbers, as layers have. */
+  private attendByProducts({ query, keys, events, length, weights, output }: Attend): StepSpec[] {
+    const { other: format } = this.formats;
+    const stage = this.stageOf(output);
+    const added = (width: number, of: Stage): SliceSpec => {
+      const value = this.values.push({ width, stage: of, kept: false, keptAsBf16: false }) - 1;
+      return { value, from: 0, width };
+    };
+    const product = (gates: SliceSpec, fields: string): TermSpec => {
+      return { kind: 'gatedSum', input: gates, format, fields: this.indexOf(fields) };
+    };
+    const layer = { op: 'affine', weight: -1, matrix: true } as const;
+    const scores = added(length, stage);
+    const common = { ...layer, output: scores.value, units: length };
+    const products = [product(this.slice(query), keys.value)];
+    const sum = (shares: SliceSpec): StepSpec => {
+      const units = events.width / length;
+      const terms = [product(shares, events.value)];
+      return { ...layer, output: this.indexOf(output), terms, units, activation: 'linear' };
+    };
+    if (weights === 'sigmoid') return [{ ...common, terms: products, activation: 'sigmoid' }, sum(scores)];
+    const mask = added(length, 'request');
+    const shares = added(length, stage);
+    const terms: TermSpec[] = [...products, { kind: 'value', input: mask, format: 'f32' }];
+    return [
+      { op: 'eventMask', output: mask.value, inputs: [this.slice(events)], length },
+      { ...common, terms, activation: 'linear' },
+      { op: 'softmax', output: shares.value, inputs: [scores] },
+      sum(shares),
+    ];
   }
 
   private bias(name: string | null): number {
@@ -256,6 +300,8 @@ class Lowering {
     return { inverseScales: Float32Array.from(scales), zero };
   }
 }
+
+type Attend = PlanStep & { op: 'attend' };
 
 interface Quantisation {
   /** x ≈ (q − zero) / inverseScale. */

@@ -26,7 +26,7 @@ const shapes = fc.record({
   hidden: fc.array(widths, { minLength: 1, maxLength: 3 }),
   architecture: fc.constantFrom('senet-dnn', 'senet-dnn', 'din', 'dcn-v2', 'deep-fm'),
   attention: fc.record({ units: widths, weights: fc.constantFrom('softmax', 'sigmoid') }),
-  length: fc.constantFrom(1, 6, 17),
+  length: fc.constantFrom(1, 17, 20),
   rows: fc.constantFrom(1, 15, 33, 70),
   request: fc.boolean(),
   slow: fc.boolean(),
