@@ -14,6 +14,8 @@ export class Families {
   /** What was last read of each family, side by side, and where its record is, -1 for none. */
   readonly views: Float64Array;
   readonly seen: Int32Array;
+  /** Room for the pairs of one owner. */
+  private readonly pairs: Int32Array;
 
   /** @param shared whose records without a user's key these have too */
   constructor(plan: HistoryPlan, shared?: Families) {
@@ -29,6 +31,7 @@ export class Families {
     );
     this.views = new Float64Array(plan.families.reduce((sum, { viewSize }) => sum + viewSize, 0));
     this.seen = new Int32Array(plan.families.length);
+    this.pairs = new Int32Array(plan.limits.maxPairs);
     // The record of all events.
     if (shared === undefined) this.records[0].create(0, 0, 0);
   }
@@ -74,11 +77,7 @@ export class Families {
       if (isArrival) this.remove(f, slot);
       slot = -1;
     }
-    if (isArrival) {
-      if (slot < 0) slot = this.create(f, ownerSlot, lo, hi, ms);
-      else if (owner >= 0) this.unhang(f, slot);
-      if (owner >= 0) this.hang(f, slot);
-    }
+    if (slot < 0 && isArrival) slot = this.create(f, ownerSlot, lo, hi, ms);
     events.slots[hint] = slot;
     return slot;
   }
@@ -88,7 +87,7 @@ export class Families {
     const records = this.records[f];
     const { owned, owner } = records.plan;
     for (let i = 0; i < owned.length; i++) {
-      const head = 3 * (slot * owned.length + i);
+      const head = 2 * (slot * owned.length + i);
       while (records.heads[head] >= 0) this.remove(owned[i], records.heads[head]);
     }
     for (const s of this.sequencesOf[f]) this.sequences[s].clear(slot);
@@ -110,7 +109,7 @@ export class Families {
         return;
       }
       for (let slot = 0; slot < records.used; slot++) {
-        if (records.keys[3 * slot + 1] !== lo || records.keys[3 * slot + 2] !== hi || !records.isLive(slot)) continue;
+        if (records.keys[4 * slot + 1] !== lo || records.keys[4 * slot + 2] !== hi || !records.isLive(slot)) continue;
         this.remove(f, slot);
         any = true;
       }
@@ -139,7 +138,7 @@ export class Families {
     return { keys, bytes, evicted };
   }
 
-  /** A new record, for which others make room where there is none. */
+  /** A new record, for which others make room where there is none: those beyond their time to live, else the eighth longest without impressions. */
   create(f: number, ownerSlot: number, lo: number, hi: number, ms: number): number {
     const records = this.records[f];
     const { owner, ownedIndex } = records.plan;
@@ -147,75 +146,62 @@ export class Families {
     if (owner < 0) {
       if (records.count >= maxKeys || (records.free < 0 && records.used === records.capacity)) this.sweep(f, ms);
       if (records.count >= maxKeys) this.evict(f, Math.max(1, maxKeys >>> 3));
-    } else {
-      const { heads, plan } = this.records[owner];
-      const head = 3 * (ownerSlot * plan.owned.length + ownedIndex);
-      if (heads[head + 2] >= maxPairs) this.sweepPairs(f, heads[head], ms);
-      if (heads[head + 2] >= maxPairs) {
-        this.remove(f, heads[head + 1]);
-        records.evicted++;
-      }
+      return records.create(ownerSlot, lo, hi);
     }
-    return records.create(ownerSlot, lo, hi);
+    const { heads, plan } = this.records[owner];
+    const head = 2 * (ownerSlot * plan.owned.length + ownedIndex);
+    if (heads[head + 1] >= maxPairs) this.evictPairs(f, heads[head], ms);
+    const slot = records.create(ownerSlot, lo, hi);
+    records.keys[4 * slot + 3] = heads[head];
+    heads[head] = slot;
+    heads[head + 1]++;
+    return slot;
   }
 
-  private sweepPairs(f: number, newest: number, ms: number): void {
-    const { links } = this.records[f];
-    for (let slot = newest; slot >= 0; ) {
-      const older = links[2 * slot + 1];
-      if (ms - this.records[f].lastMs(slot) > this.limits.timeToLiveMs) this.remove(f, slot);
-      slot = older;
+  private evictPairs(f: number, first: number, ms: number): void {
+    const records = this.records[f];
+    const { maxPairs, timeToLiveMs } = this.limits;
+    const { pairs } = this;
+    let count = 0;
+    for (let slot = first; slot >= 0; slot = records.keys[4 * slot + 3]) pairs[count++] = slot;
+    let left = count;
+    for (let i = 0; i < count; i++) {
+      if (!(ms - records.lastMs(pairs[i]) > timeToLiveMs)) continue;
+      this.remove(f, pairs[i]);
+      left--;
+    }
+    if (left < maxPairs) return;
+    // None has gone yet: the oldest move to the front.
+    for (let i = 0; i < Math.max(1, maxPairs >>> 3); i++) {
+      let oldest = i;
+      for (let j = i + 1; j < count; j++) if (records.isOlder(pairs[j], pairs[oldest])) oldest = j;
+      this.remove(f, pairs[oldest]);
+      records.evicted++;
+      pairs[oldest] = pairs[i];
     }
   }
 
   /** Takes out those longest without an impression; among equals in order of their keys, so that it does not matter where they lie. */
   private evict(f: number, share: number): void {
     const records = this.records[f];
-    const times = new Float64Array(records.count);
-    for (let slot = 0, i = 0; slot < records.used; slot++) if (records.isLive(slot)) times[i++] = records.lastMs(slot);
-    times.sort();
-    const limit = times[share - 1];
-    const ties: number[] = [];
-    let left = share;
-    for (let slot = 0; slot < records.used; slot++) {
-      const last = records.lastMs(slot);
-      if (last === limit) ties.push(slot);
-      if (!(last < limit)) continue;
-      this.remove(f, slot);
-      left--;
-    }
-    const { keys } = records;
-    ties.sort((a, b) => keys[3 * a + 2] - keys[3 * b + 2] || keys[3 * a + 1] - keys[3 * b + 1]);
-    for (let i = 0; i < left; i++) this.remove(f, ties[i]);
+    const slots = new Int32Array(records.count);
+    for (let slot = 0, i = 0; slot < records.used; slot++) if (records.isLive(slot)) slots[i++] = slot;
+    slots.sort((a, b) => (records.isOlder(a, b) ? -1 : 1));
+    for (let i = 0; i < share; i++) this.remove(f, slots[i]);
     records.evicted += share;
   }
 
-  /** Hangs a pair from its owner, as the newest. */
-  hang(f: number, slot: number): void {
-    const records = this.records[f];
-    const { owner, ownedIndex } = records.plan;
-    const { heads, plan } = this.records[owner];
-    const head = 3 * (records.keys[3 * slot] * plan.owned.length + ownedIndex);
-    const newest = heads[head];
-    records.links[2 * slot] = -1;
-    records.links[2 * slot + 1] = newest;
-    if (newest >= 0) records.links[2 * newest] = slot;
-    else heads[head + 1] = slot;
-    heads[head] = slot;
-    heads[head + 2]++;
-  }
-
   private unhang(f: number, slot: number): void {
-    const records = this.records[f];
-    const { owner, ownedIndex } = records.plan;
-    const { heads, plan } = this.records[owner];
-    const head = 3 * (records.keys[3 * slot] * plan.owned.length + ownedIndex);
-    const newer = records.links[2 * slot];
-    const older = records.links[2 * slot + 1];
-    if (newer >= 0) records.links[2 * newer + 1] = older;
-    else heads[head] = older;
-    if (older >= 0) records.links[2 * older] = newer;
-    else heads[head + 1] = newer;
-    heads[head + 2]--;
+    const { plan, keys } = this.records[f];
+    const owner = this.records[plan.owner];
+    const head = 2 * (keys[4 * slot] * owner.plan.owned.length + plan.ownedIndex);
+    const next = keys[4 * slot + 3];
+    let at = owner.heads[head];
+    if (at === slot) owner.heads[head] = next;
+    else {
+      while (keys[4 * at + 3] !== slot) at = keys[4 * at + 3];
+      keys[4 * at + 3] = next;
+    }
+    owner.heads[head + 1]--;
   }
 }

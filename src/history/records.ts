@@ -8,16 +8,14 @@ const firstCapacity = 16;
  * A key is three integers: the owner's slot (0 of single keys) and the halves of the 64-bit key. A table entry is 0 where empty; else its
  * low bits are slot + 1 and the others the hash's, so that a probe of another key's entry seldom has to look at that key.
  *
- * Pairs hang from their owner's record in the order of their last impression, so that they go with it and the oldest makes room.
+ * Pairs hang from their owner's record, so that they go with it.
  */
 export class Records {
   readonly plan: FamilyPlan;
   numbers: Float64Array;
-  /** Owner's slot, low half, high half. */
-  keys: Int32Array = new Int32Array(firstCapacity * 3);
-  /** Of pairs: the slots before (newer) and after (older) of the same owner, -1 at the ends; of a free slot the next free one. */
-  links: Int32Array = new Int32Array(firstCapacity * 2);
-  /** Of owners, by family of pairs it owns: newest and oldest pair's slots, and how many. */
+  /** Owner's slot, low half, high half, and the next of its owner's pairs, -1 at the end; of a free slot the next free one. */
+  keys: Int32Array = new Int32Array(firstCapacity * 4);
+  /** Of owners, by family of pairs it owns: its first pair's slot, -1 for none, and how many. */
   heads: Int32Array;
   table = new Int32Array(firstCapacity * 2);
   /** Slots ever used; of those, live. A free slot's first number is NaN. */
@@ -30,7 +28,7 @@ export class Records {
   constructor(plan: FamilyPlan) {
     this.plan = plan;
     this.numbers = new Float64Array(firstCapacity * plan.stride);
-    this.heads = new Int32Array(firstCapacity * plan.owned.length * 3);
+    this.heads = new Int32Array(firstCapacity * plan.owned.length * 2);
   }
 
   /** The slot of a key, -1 where it has none. */
@@ -43,14 +41,14 @@ export class Records {
       if (entry === 0) return -1;
       if (((entry ^ hash) & ~mask) !== 0) continue;
       const slot = (entry & mask) - 1;
-      if (keys[3 * slot] === owner && keys[3 * slot + 1] === lo && keys[3 * slot + 2] === hi) return slot;
+      if (keys[4 * slot] === owner && keys[4 * slot + 1] === lo && keys[4 * slot + 2] === hi) return slot;
     }
   }
 
   /** Whether the slot still is that of this key. */
   isAt(slot: number, owner: number, lo: number, hi: number): boolean {
     const { keys, numbers, plan } = this;
-    if (slot < 0 || keys[3 * slot] !== owner || keys[3 * slot + 1] !== lo || keys[3 * slot + 2] !== hi) return false;
+    if (slot < 0 || keys[4 * slot] !== owner || keys[4 * slot + 1] !== lo || keys[4 * slot + 2] !== hi) return false;
     return !Number.isNaN(numbers[slot * plan.stride + lastAt]);
   }
 
@@ -58,21 +56,19 @@ export class Records {
   create(owner: number, lo: number, hi: number): number {
     if (this.free < 0 && this.used === this.capacity) this.grow();
     let slot = this.free;
-    if (slot >= 0) this.free = this.links[2 * slot];
+    if (slot >= 0) this.free = this.keys[4 * slot + 3];
     else slot = this.used++;
     this.count++;
-    this.keys[3 * slot] = owner;
-    this.keys[3 * slot + 1] = lo;
-    this.keys[3 * slot + 2] = hi;
-    this.links[2 * slot] = -1;
-    this.links[2 * slot + 1] = -1;
+    this.keys[4 * slot] = owner;
+    this.keys[4 * slot + 1] = lo;
+    this.keys[4 * slot + 2] = hi;
+    this.keys[4 * slot + 3] = -1;
     const { fresh, stride, owned } = this.plan;
     for (let i = 0, at = slot * stride; i < stride; i++) this.numbers[at + i] = fresh[i];
     const owning = owned.length;
-    for (let i = 0, at = slot * owning * 3; i < owning; i++) {
-      this.heads[at + 3 * i] = -1;
-      this.heads[at + 3 * i + 1] = -1;
-      this.heads[at + 3 * i + 2] = 0;
+    for (let i = 0, at = slot * owning * 2; i < owning; i++) {
+      this.heads[at + 2 * i] = -1;
+      this.heads[at + 2 * i + 1] = 0;
     }
     this.enter(slot);
     return slot;
@@ -82,10 +78,10 @@ export class Records {
   remove(slot: number): void {
     const { stride } = this.plan;
     this.leave(slot);
-    this.keys.fill(0, 3 * slot, 3 * slot + 3);
+    this.keys.fill(0, 4 * slot, 4 * slot + 4);
     this.numbers.fill(0, slot * stride, (slot + 1) * stride);
     this.numbers[slot * stride + lastAt] = Number.NaN;
-    this.links[2 * slot] = this.free;
+    this.keys[4 * slot + 3] = this.free;
     this.free = slot;
     this.count--;
   }
@@ -98,22 +94,31 @@ export class Records {
     return this.numbers[slot * this.plan.stride + lastAt];
   }
 
+  /** Whether a record's last impression is before another's; of those of one time in order of their keys, so that it does not matter where they lie. */
+  isOlder(slot: number, other: number): boolean {
+    const [a, b] = [this.lastMs(slot), this.lastMs(other)];
+    if (a !== b) return a < b;
+    const { keys } = this;
+    return keys[4 * slot + 2] === keys[4 * other + 2]
+      ? keys[4 * slot + 1] < keys[4 * other + 1]
+      : keys[4 * slot + 2] < keys[4 * other + 2];
+  }
+
   bytes(): number {
-    const { numbers, keys, links, heads, table } = this;
-    return numbers.byteLength + keys.byteLength + links.byteLength + heads.byteLength + table.byteLength;
+    const { numbers, keys, heads, table } = this;
+    return numbers.byteLength + keys.byteLength + heads.byteLength + table.byteLength;
   }
 
   /** Takes over a state that was read; `reindex` is to follow. */
-  restore(state: Pick<Records, 'used' | 'free' | 'evicted' | 'numbers' | 'keys' | 'links' | 'heads'>): void {
-    const { used, free, evicted, numbers, keys, links, heads } = state;
+  restore(state: Pick<Records, 'used' | 'free' | 'evicted' | 'numbers' | 'keys' | 'heads'>): void {
+    const { used, free, evicted, numbers, keys, heads } = state;
     while (this.capacity < used) this.capacity *= 2;
     this.used = used;
     this.free = free;
     this.evicted = evicted;
     this.numbers = grown(numbers, this.capacity * this.plan.stride);
-    this.keys = grown(keys, this.capacity * 3);
-    this.links = grown(links, this.capacity * 2);
-    this.heads = grown(heads, this.capacity * this.plan.owned.length * 3);
+    this.keys = grown(keys, this.capacity * 4);
+    this.heads = grown(heads, this.capacity * this.plan.owned.length * 2);
     this.count = 0;
     for (let slot = 0; slot < used; slot++) if (this.isLive(slot)) this.count++;
   }
@@ -127,7 +132,7 @@ export class Records {
   private enter(slot: number): void {
     const { table, keys } = this;
     const mask = table.length - 1;
-    const hash = hashOf(keys[3 * slot], keys[3 * slot + 1], keys[3 * slot + 2]);
+    const hash = hashOf(keys[4 * slot], keys[4 * slot + 1], keys[4 * slot + 2]);
     let at = hash & mask;
     while (table[at] !== 0) at = (at + 1) & mask;
     table[at] = (hash & ~mask) | (slot + 1);
@@ -137,11 +142,11 @@ export class Records {
   private leave(slot: number): void {
     const { table, keys } = this;
     const mask = table.length - 1;
-    let at = hashOf(keys[3 * slot], keys[3 * slot + 1], keys[3 * slot + 2]) & mask;
+    let at = hashOf(keys[4 * slot], keys[4 * slot + 1], keys[4 * slot + 2]) & mask;
     while ((table[at] & mask) !== slot + 1) at = (at + 1) & mask;
     for (let next = (at + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
       const other = (table[next] & mask) - 1;
-      const home = hashOf(keys[3 * other], keys[3 * other + 1], keys[3 * other + 2]) & mask;
+      const home = hashOf(keys[4 * other], keys[4 * other + 1], keys[4 * other + 2]) & mask;
       // It may move to `at` only where that lies between its home and where it is.
       if (((next - home) & mask) < ((next - at) & mask)) continue;
       table[at] = table[next];
@@ -153,9 +158,8 @@ export class Records {
   private grow(): void {
     this.capacity *= 2;
     this.numbers = grown(this.numbers, this.capacity * this.plan.stride);
-    this.keys = grown(this.keys, this.capacity * 3);
-    this.links = grown(this.links, this.capacity * 2);
-    this.heads = grown(this.heads, this.capacity * this.plan.owned.length * 3);
+    this.keys = grown(this.keys, this.capacity * 4);
+    this.heads = grown(this.heads, this.capacity * this.plan.owned.length * 2);
     this.reindex();
   }
 }

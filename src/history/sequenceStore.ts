@@ -8,6 +8,7 @@ import type { SequencePlan } from './sequencePlan.ts';
 const headWords = 2;
 const validShift = 8;
 const firstBlock = 4;
+const actionBits = (1 << validShift) - 1;
 
 /** From how many ms on an event is in each gap bucket: floor(2·log2(1 + s)) ≥ k at s ≥ 2^(k/2) − 1. */
 const gapFromMs = Float64Array.from({ length: gapBuckets }, (_, k) => 1000 * (2 ** (k / 2) - 1));
@@ -108,32 +109,57 @@ export class SequenceStore {
 
   /** Writes a record's events as row `to`, latest first; none of slot -1. */
   read(slot: number, nowMs: number, out: SequenceRows, to: number): void {
-    const { blocks, ms, words, stride } = this;
+    const { blocks } = this;
     const { length, items } = this.plan;
     const count = slot < 0 || 4 * slot >= blocks.length ? 0 : blocks[4 * slot + 3];
     out.counts[to] = count;
     if (count === 0) return;
     const first = blocks[4 * slot];
-    let place = blocks[4 * slot + 2] + count;
     const size = blocks[4 * slot + 1];
-    if (place >= size) place -= size;
-    let gap = 0;
+    const start = blocks[4 * slot + 2];
+    const from = to * length;
+    // The newer part lies before the block's end or wraps round to its beginning: at most two runs, each read backwards.
+    const wrapped = Math.max(0, start + count - size);
+    this.readRun(first + wrapped - 1, wrapped, nowMs, 0, out, from);
+    this.readRun(
+      first + start + count - wrapped - 1,
+      count - wrapped,
+      nowMs,
+      wrapped === 0 ? 0 : out.gaps[from + wrapped - 1],
+      out,
+      from + wrapped,
+    );
+    for (let k = 0; k < items.length; k++) {
+      this.readItems(first + wrapped - 1, wrapped, k, out.items[k], out.valid[k], from);
+      this.readItems(
+        first + start + count - wrapped - 1,
+        count - wrapped,
+        k,
+        out.items[k],
+        out.valid[k],
+        from + wrapped,
+      );
+    }
+  }
+
+  private readRun(entry: number, count: number, nowMs: number, gap: number, out: SequenceRows, from: number): void {
+    const { ms, words, stride } = this;
     const { actions, gaps } = out;
-    for (let i = 0, row = to * length; i < count; i++, row++) {
-      place = (place === 0 ? size : place) - 1;
-      const entry = first + place;
-      const age = nowMs - ms[entry];
+    for (let i = 0; i < count; i++) {
+      const age = nowMs - ms[entry - i];
       while (gap + 1 < gapBuckets && age >= gapFromMs[gap + 1]) gap++;
-      gaps[row] = gap;
-      const at = entry * stride;
-      const bits = words[at];
-      actions[row] = bits & ((1 << validShift) - 1);
-      for (let k = 0; k < items.length; k++) {
-        const itemWords = out.items[k];
-        itemWords[2 * row] = words[at + headWords + 2 * k];
-        itemWords[2 * row + 1] = words[at + headWords + 2 * k + 1];
-        out.valid[k][row] = (bits >> (validShift + k)) & 1;
-      }
+      gaps[from + i] = gap;
+      actions[from + i] = words[(entry - i) * stride] & actionBits;
+    }
+  }
+
+  private readItems(entry: number, count: number, k: number, items: Int32Array, valid: Uint8Array, from: number): void {
+    const { words, stride } = this;
+    let at = entry * stride;
+    for (let i = from; i < from + count; i++, at -= stride) {
+      items[2 * i] = words[at + headWords + 2 * k];
+      items[2 * i + 1] = words[at + headWords + 2 * k + 1];
+      valid[i] = (words[at] >> (validShift + k)) & 1;
     }
   }
 

@@ -34,12 +34,11 @@ export function saveHistory(history: History): Map<string, StateTensor> {
   put('head', Float64Array.of(stateVersion, hi, lo, watermarkMs, tickMs, order, impressions), headLength);
   families.records.forEach((records, f) => {
     families.sweep(f, records.plan.isUser ? watermarkMs : tickMs);
-    const { used, free, evicted, numbers, keys, links, heads } = records;
+    const { used, free, evicted, numbers, keys, heads } = records;
     put(`family${f}.head`, Float64Array.of(used, free, evicted), 3);
     put(`family${f}.numbers`, numbers, used, records.plan.stride);
-    put(`family${f}.keys`, keys, used, 3);
-    put(`family${f}.links`, links, used, 2);
-    put(`family${f}.heads`, heads, used, records.plan.owned.length, 3);
+    put(`family${f}.keys`, keys, used, 4);
+    put(`family${f}.heads`, heads, used, records.plan.owned.length, 2);
   });
   families.sequences.forEach((store, s) => {
     put(`sequence${s}.blocks`, store.blocks, store.blocks.length / 4, 4);

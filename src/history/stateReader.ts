@@ -34,9 +34,9 @@ export class StateReader {
   readRecords(records: Records, name: string): void {
     const { stride, owned, keys: keyFields } = records.plan;
     const [used, free, evicted] = this.floats(`${name}.head`, 3);
-    const { length } = this.ints(`${name}.keys`, -1, 3);
+    const { length } = this.ints(`${name}.keys`, -1, 4);
     this.check(
-      used === length / 3 && free >= -1 && free < used && Number.isInteger(free) && evicted >= 0,
+      used === length / 4 && free >= -1 && free < used && Number.isInteger(free) && evicted >= 0,
       `${name}.head`,
     );
     records.restore({
@@ -44,20 +44,19 @@ export class StateReader {
       free,
       evicted,
       numbers: this.floats(`${name}.numbers`, used, stride),
-      keys: this.ints(`${name}.keys`, used, 3),
-      links: this.ints(`${name}.links`, used, 2),
-      heads: this.ints(`${name}.heads`, used, owned.length, 3),
+      keys: this.ints(`${name}.keys`, used, 4),
+      heads: this.ints(`${name}.heads`, used, owned.length, 2),
     });
     let freed = 0;
-    for (let at = free; at >= 0 && freed <= used; at = records.links[2 * at], freed++)
-      this.check(at < used && !records.isLive(at), `${name}.links`);
+    for (let at = free; at >= 0 && freed <= used; at = records.keys[4 * at + 3], freed++)
+      this.check(at < used && !records.isLive(at), `${name}.keys`);
     let live = 0;
     for (let slot = 0; slot < used; slot++) if (records.isLive(slot)) live++;
-    this.check(freed === used - live, `${name}.links`);
+    this.check(freed === used - live, `${name}.keys`);
     records.reindex();
     for (let slot = 0; slot < used; slot++) {
       if (!records.isLive(slot)) continue;
-      const [owner, lo, hi] = records.keys.subarray(3 * slot, 3 * slot + 3);
+      const [owner, lo, hi] = records.keys.subarray(4 * slot, 4 * slot + 3);
       this.check(records.find(owner, lo, hi) === slot, `${name}.keys`);
     }
     this.check(keyFields.length > 0 || (used === 1 && live === 1), `${name}.keys`);
@@ -70,19 +69,16 @@ export class StateReader {
     let hanging = 0;
     for (let owner = 0; owner < owners.used; owner++) {
       if (!owners.isLive(owner)) continue;
-      const head = 3 * (owner * owners.plan.owned.length + ownedIndex);
-      const [newest, oldest, count] = owners.heads.subarray(head, head + 3);
-      let before = -1;
+      const head = 2 * (owner * owners.plan.owned.length + ownedIndex);
       let seen = 0;
-      for (let slot = newest; slot !== -1; slot = records.links[2 * slot + 1], seen++) {
-        this.check(slot >= 0 && slot < records.used && seen < count && records.isLive(slot), `${name}.links`);
-        this.check(records.keys[3 * slot] === owner && records.links[2 * slot] === before, `${name}.links`);
-        before = slot;
+      for (let slot = owners.heads[head]; slot !== -1; slot = records.keys[4 * slot + 3], seen++) {
+        const isPair = slot >= 0 && slot < records.used && records.isLive(slot) && records.keys[4 * slot] === owner;
+        this.check(isPair && seen < owners.heads[head + 1], `${name}.keys`);
       }
-      this.check(seen === count && before === oldest, `${name}.links`);
+      this.check(seen === owners.heads[head + 1], `${name}.keys`);
       hanging += seen;
     }
-    this.check(hanging === records.count, `${name}.links`);
+    this.check(hanging === records.count, `${name}.keys`);
   }
 
   readSequence(store: SequenceStore, records: Records, name: string): void {
