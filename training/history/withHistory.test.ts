@@ -82,6 +82,31 @@ describe('replaying a log', () => {
     expect(mixed).toEqual(Array.from(order, (row) => inOrder[row]));
   });
 
+  it('lets rows of one time see nothing of each other', async () => {
+    const values = new BigInt64Array(rowCount).fill(BigInt(dayOf(1)));
+    const once = await seen(await write(rows, { time_ms: { type: 'integer', rowCount, values } }));
+    const first = await seen(await write(rowsFrom(0, 1)));
+    expect(new Set(once)).toEqual(new Set(first));
+  });
+
+  it('says which row of which file has a label or number that cannot be', async () => {
+    const click = (rows.columns.get('click') as { values: BigInt64Array }).values.slice();
+    click[700] = 2n;
+    const labelled = await write(rows, { click: { type: 'integer', rowCount, values: click } });
+    await expect(seen(labelled)).rejects.toThrow(
+      `label 'click' (column 'click'): expected 0 or 1, got 2 in row 700 of ${labelled}`,
+    );
+    const weight = new Float64Array(rowCount).fill(1);
+    weight[900] = Number.POSITIVE_INFINITY;
+    const weighed = await write(rows, { weight: { type: 'number', rowCount, values: weight } });
+    await expect(seen(weighed)).rejects.toThrow(`expected finite numbers, got Infinity in row 900 of ${weighed}`);
+    const time = (times.values as BigInt64Array).slice();
+    const valid = new Uint8Array(rowCount).fill(1);
+    valid[600] = 0;
+    const timeless = await write(rows, { time_ms: { type: 'integer', rowCount, values: time, valid } });
+    await expect(seen(timeless)).rejects.toThrow(`expected a time in every row, got none in row 600 of ${timeless}`);
+  });
+
   it('replays several tables as one', async () => {
     const odd = Int32Array.from({ length: rowCount / 2 }, (_, i) => 2 * i + 1);
     const even = odd.map((row) => row - 1);
