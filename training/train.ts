@@ -1,30 +1,27 @@
 import { accessSync, constants, existsSync, rmSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { listOf, messageOf, UserError } from '../src/core/errors.ts';
 import { createRandom } from '../src/core/random.ts';
-import { type Bundle, type CalibrationCurve, tableWeight } from '../src/model/bundle.ts';
+import type { Bundle } from '../src/model/bundle.ts';
 import { writeBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import { historyFile } from '../src/model/historyFile.ts';
-import { createManifest } from '../src/model/manifest.ts';
-import type { Sample } from '../src/model/sample.ts';
 import { counterNames } from '../src/schema/counterNames.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
 import type { Schema } from '../src/schema/schema.ts';
-import { measureActivations } from '../src/scoring/activations.ts';
-import { makeGolden } from '../src/scoring/golden.ts';
 import type { Learner, LearnerOptions } from '../src/scoring/learner.ts';
 import { checkpointFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Config } from './config.ts';
 import { orderedBatches } from './dataset/batches.ts';
 import { RowCollector } from './evaluationRows.ts';
-import { type FitResult, type FitState, fitModel, type Progress } from './fitLoop.ts';
+import { type FitResult, type FitState, fitModel } from './fitLoop.ts';
 import { encodeState } from './history/state.ts';
 import { judge } from './judge.ts';
 import { copyWeights, initialWeights, type Weights } from './parameters.ts';
 import { type Prepared, prepareData } from './prepareData.ts';
 import type { Reporter } from './reporter.ts';
 import { drawSample } from './sample.ts';
+import { bundleOf } from './trainedBundle.ts';
 import { exportedWeights, Trainer } from './trainer.ts';
 
 export type LearnerFactory = (typed: TypedModel, options: LearnerOptions) => Learner;
@@ -228,61 +225,6 @@ function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, tra
   });
 }
 
-function bundleOf(
-  inputs: TrainInputs,
-  data: Prepared,
-  typed: TypedModel,
-  weights: Weights,
-  calibration: Record<string, CalibrationCurve>,
-  metrics: Bundle['manifest']['metrics'],
-  progress: Progress,
-  device: string,
-  sample?: Sample,
-): Bundle {
-  const { fitted, golden } = data;
-  const exported = weightsOf(typed, exportedWeights(weights, typed, inputs.config.training.negativeSampling));
-  const precision = sample && {
-    limits: inputs.config.precisionLimits,
-    activations: measureActivations(typed, exported, sample.input),
-  };
-  const facts = {
-    name: inputs.schema.name,
-    version: basename(inputs.out),
-    createdAt: new Date(inputs.nowMs()).toISOString(),
-    createdBy: inputs.createdBy,
-    calibration,
-    ...(precision && { precision }),
-    metrics,
-    training: {
-      config: inputs.config.training,
-      teacher: inputs.config.teacher,
-      auxiliary: inputs.config.auxiliary.length > 0 ? inputs.config.auxiliary : undefined,
-      history: data.history && {
-        from: inputs.history,
-        until: new Date(data.history.watermarkMs).toISOString(),
-        ...data.history.stats(),
-      },
-      model: inputs.config.model,
-      seed: inputs.seed,
-      device,
-      from: inputs.from,
-      files: data.files,
-      trainRows: data.train.rowCount,
-      validRows: data.valid.rowCount,
-      progress,
-    },
-  };
-  const manifest = JSON.parse(JSON.stringify(createManifest(facts, typed, fitted)));
-  return {
-    manifest,
-    typed,
-    fitted,
-    weights: exported,
-    golden: makeGolden({ typed, fitted, weights: exported }, golden.columns, golden.rowCount),
-    ...(sample && { sample }),
-  };
-}
-
 function historyFacts({ historyFields = [] }: Schema) {
   const names = historyFields.flatMap((field) => (field.kind === 'counter' ? counterNames(field) : [field.name]));
   return names.length > 0 ? [{ name: 'history', value: names.join(', ') }] : [];
@@ -293,12 +235,4 @@ function auxiliaryFacts({ auxiliary, teacher }: Config) {
     ...(auxiliary.length > 0 ? [{ name: 'auxiliary tasks', value: JSON.stringify(auxiliary) }] : []),
     ...(teacher ? [{ name: 'teacher', value: JSON.stringify(teacher) }] : []),
   ];
-}
-
-/** The weights that a model has: of those it was trained with, not those of auxiliary tasks alone. */
-function weightsOf(typed: TypedModel, weights: Weights): Weights {
-  const tables = typed.model.tables.map(({ name }) => tableWeight(name));
-  const parameters = [...typed.parameters].flatMap(([output, specs]) => specs.map(({ name }) => `${output}.${name}`));
-  const names = new Set([...tables, ...parameters]);
-  return new Map([...weights].filter(([name]) => names.has(name)));
 }
