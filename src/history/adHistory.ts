@@ -1,5 +1,6 @@
 import { assert } from '../core/errors.ts';
 import type { Keys } from '../schema/keys.ts';
+import { SAME } from './counterPlan.ts';
 import { Reducer } from './createHistory.ts';
 import type { AdHistory, History, HistoryRows } from './history.ts';
 
@@ -19,7 +20,7 @@ export function createAdHistory(history: History, adKeys: readonly (Keys | undef
     words[2 * k + 1] = from[2 * row + 1];
   };
   return {
-    counterIsOfAd: plan.counters.map((_, c) => opFamilies(history, c).some((f) => keysOf(f).some(isOfAd))),
+    counterIsOfAd: plan.counters.map((_, c) => opKeys(history, c).some(isOfAd)),
     sequenceIsOfAd: plan.sequencePlans.map(({ family }) => keysOf(family).some(isOfAd)),
     read(keys: readonly Keys[], row: number, nowMs: number, ads: Int32Array, count: number, out: HistoryRows) {
       for (let k = 0; k < keys.length; k++) if (adKeys[k] === undefined) set(k, keys[k], row);
@@ -34,14 +35,15 @@ export function createAdHistory(history: History, adKeys: readonly (Keys | undef
   };
 }
 
-/** Families a counter's values are computed from. */
-function opFamilies(history: Reducer, counter: number): number[] {
-  const { ops } = history.plan;
-  const families: number[] = [];
+/** Key fields that a counter's values depend on. */
+function opKeys({ plan }: Reducer, counter: number): number[] {
+  const { ops, families } = plan;
+  const keys: number[] = [];
   for (let op = 0; op < ops.count; op++) {
     if (ops.counters[op] !== counter) continue;
-    families.push(ops.families[op]);
-    if (ops.priors[op] >= 0) families.push(ops.priorFamilies[ops.priors[op]]);
+    keys.push(...families[ops.families[op]].keys);
+    if (ops.priors[op] >= 0) keys.push(...families[ops.priorFamilies[ops.priors[op]]].keys);
+    if (ops.kinds[op] === SAME) keys.push(ops.b[op]);
   }
-  return families;
+  return keys;
 }

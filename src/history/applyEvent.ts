@@ -170,7 +170,7 @@ export function placeOf(bucket: number): number {
 }
 
 /** Empties the buckets from the ring's newest to the one that now is. */
-function turnRing(numbers: Float64Array, head: number, to: number, bucket: number): void {
+export function turnRing(numbers: Float64Array, head: number, to: number, bucket: number): void {
   for (let old = Math.max(numbers[head] + 1, bucket - ringBuckets + 1); old <= bucket; old++)
     for (let at = head + 1 + placeOf(old); at < to; at += ringBuckets) numbers[at] = 0;
   numbers[head] = bucket;

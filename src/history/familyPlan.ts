@@ -81,6 +81,8 @@ export interface FamilyPlan {
   readonly viewSize: number;
   /** (offset in the record, window) of each sum in the view, after its head. */
   readonly viewSums: Int32Array;
+  /** The stat of each of those. */
+  readonly viewStats: Int32Array;
   /** (offset in the record, of the session) of each number after those. */
   readonly viewMarks: Int32Array;
   /** The view of a key without a record. */
@@ -123,7 +125,7 @@ export class FamilyDraft {
 }
 
 /** Numbers that a mark takes in the record and in the view. */
-const markWidth = (kind: number) => (kind === LAST_MARK ? 1 : 2);
+export const markWidth = (kind: number) => (kind === LAST_MARK ? 1 : 2);
 const markFresh = (kind: number, part: number) =>
   kind === LABEL_MARK ? [Number.NEGATIVE_INFINITY, 0][part] : kind === LAST_MARK ? 0 : Number.NaN;
 
@@ -260,6 +262,7 @@ function layOut(
   const from: number[] = [];
   const to: number[] = [];
   const viewSums: number[] = [];
+  const viewStats: number[] = [];
   const sessionOffsets: number[] = [];
   draft.windows.forEach(({ window, stats: of }, w) => {
     const [kind, rate] = windowOf(window);
@@ -270,6 +273,7 @@ function layOut(
     for (const stat of of) {
       sums[stats[stat].stage].push(fresh.length, stat, w);
       viewSums.push(fresh.length, w);
+      viewStats.push(stat);
       if (kind === SESSION) sessionOffsets.push(fresh.length);
       for (let i = 0; i < (kind === RING ? ringBuckets : 1); i++) fresh.push(0);
       absent.push(0);
@@ -305,6 +309,7 @@ function layOut(
     viewBase,
     viewSize: absent.length,
     viewSums: Int32Array.from(viewSums),
+    viewStats: Int32Array.from(viewStats),
     viewMarks: Int32Array.from(viewMarks),
     absent: Float64Array.from(absent),
   };

@@ -130,6 +130,27 @@ export class PendingEvents {
     if (other >= 0) this.chain[other] = this.chain[at];
   }
 
+  /** Events that are pending, in order of arrival. */
+  living(): number[] {
+    const living: number[] = [];
+    for (let at = 0; at < this.used; at++) if (this.order[at] >= 0) living.push(at);
+    return living.sort((a, b) => this.order[a] - this.order[b]);
+  }
+
+  /** Another's event, with its order so much higher. */
+  copyFrom(other: PendingEvents, event: number, orders: number): number {
+    const { keyCount, valueCount } = this;
+    const { eventMs, arrivedMs, order, isOutcome, stage } = other;
+    const at = this.take(eventMs[event], arrivedMs[event], order[event] + orders, isOutcome[event] !== 0);
+    this.stage[at] = stage[event];
+    this.words.set(other.words.subarray(event * keyCount * 2, (event + 1) * keyCount * 2), at * keyCount * 2);
+    this.valid.set(other.valid.subarray(event * keyCount, (event + 1) * keyCount), at * keyCount);
+    this.values.set(other.values.subarray(event * valueCount, (event + 1) * valueCount), at * valueCount);
+    this.expected.set(other.expected.subarray(event * valueCount, (event + 1) * valueCount), at * valueCount);
+    if (isOutcome[event] === 0) this.enter(at);
+    return at;
+  }
+
   /** Takes a key out of what it still has to say. */
   forget(key: number, lo: number, hi: number): boolean {
     const { keyCount, words, valid, order } = this;

@@ -36,25 +36,9 @@ export class SequenceStore {
 
   /** Lists an event among those of a record, or drops it where all it has room for are newer. */
   insert(slot: number, events: PendingEvents, at: number, actions: number): void {
-    const { plan, stride } = this;
-    if (4 * slot >= this.blocks.length)
-      this.blocks = grown(this.blocks, Math.max(4 * slot + 4, this.blocks.length * 2));
-    const { blocks } = this;
-    const eventMs = events.eventMs[at];
-    if (blocks[4 * slot + 3] === blocks[4 * slot + 1]) {
-      if (blocks[4 * slot + 1] < plan.length) this.enlarge(slot);
-      else if (eventMs < this.ms[blocks[4 * slot] + blocks[4 * slot + 2]]) return;
-      else this.dropOldest(slot);
-    }
-    const { ms, words } = this;
-    let i = blocks[4 * slot + 3]++;
-    for (; i > 0; i--) {
-      const newer = this.entryOf(slot, i - 1);
-      if (ms[newer] <= eventMs) break;
-      this.copy(newer, this.entryOf(slot, i));
-    }
-    const entry = this.entryOf(slot, i);
-    ms[entry] = eventMs;
+    const entry = this.makeRoom(slot, events.eventMs[at]);
+    if (entry < 0) return;
+    const { plan, stride, words } = this;
     let valid = 0;
     for (let k = 0; k < plan.items.length; k++) {
       const key = at * events.keyCount + plan.items[k];
@@ -64,6 +48,41 @@ export class SequenceStore {
     }
     words[entry * stride] = actions | (valid << validShift);
     words[entry * stride + 1] = events.order[at] | 0;
+  }
+
+  /** Lists another store's event, with its order so much higher. */
+  insertEntry(slot: number, from: SequenceStore, other: number, orders: number): void {
+    const entry = this.makeRoom(slot, from.ms[other]);
+    if (entry < 0) return;
+    const { stride, words } = this;
+    for (let i = 0; i < stride; i++) words[entry * stride + i] = from.words[other * stride + i];
+    words[entry * stride + 1] = (words[entry * stride + 1] + orders) | 0;
+  }
+
+  /** How many events of a record are listed. */
+  countOf(slot: number): number {
+    return 4 * slot < this.blocks.length ? this.blocks[4 * slot + 3] : 0;
+  }
+
+  /** The entry of an event of this time, for which later ones move up and the oldest may go; -1 if it is older than all and there is no room. */
+  private makeRoom(slot: number, eventMs: number): number {
+    if (4 * slot >= this.blocks.length)
+      this.blocks = grown(this.blocks, Math.max(4 * slot + 4, this.blocks.length * 2));
+    const { blocks } = this;
+    if (blocks[4 * slot + 3] === blocks[4 * slot + 1]) {
+      if (blocks[4 * slot + 1] < this.plan.length) this.enlarge(slot);
+      else if (eventMs < this.ms[blocks[4 * slot] + blocks[4 * slot + 2]]) return -1;
+      else this.dropOldest(slot);
+    }
+    let i = blocks[4 * slot + 3]++;
+    for (; i > 0; i--) {
+      const newer = this.entryOf(slot, i - 1);
+      if (this.ms[newer] <= eventMs) break;
+      this.copy(newer, this.entryOf(slot, i));
+    }
+    const entry = this.entryOf(slot, i);
+    this.ms[entry] = eventMs;
+    return entry;
   }
 
   /**

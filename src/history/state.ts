@@ -2,7 +2,6 @@ import { assert, UserError } from '../core/errors.ts';
 import { Reducer } from './createHistory.ts';
 import type { History } from './history.ts';
 import type { HistoryPlan } from './historyPlan.ts';
-import type { PendingEvents } from './pendingEvents.ts';
 import { StateReader } from './stateReader.ts';
 
 /** One of a state's arrays, as a safetensors file holds it. */
@@ -46,7 +45,7 @@ export function saveHistory(history: History): Map<string, StateTensor> {
     put(`sequence${s}.ms`, store.ms, store.used);
     put(`sequence${s}.words`, store.words, store.used, store.stride);
   });
-  const at = livingOf(pending);
+  const at = pending.living();
   const { keyCount, valueCount } = pending;
   const floats = (from: Float64Array, width: number, to = new Float64Array(at.length * width), shift = 0) => {
     for (const [i, event] of at.entries()) to.set(from.subarray(event * width, (event + 1) * width), shift + i * width);
@@ -147,13 +146,6 @@ function readPending(reader: StateReader, history: Reducer): void {
     const stage = stages[count + i];
     reader.check(next[i] < 0 ? stage < stageCount : next[i] === stage, 'ticked.events');
   }
-}
-
-/** Events that are pending, in order of arrival. */
-function livingOf(pending: PendingEvents): number[] {
-  const living: number[] = [];
-  for (let at = 0; at < pending.used; at++) if (pending.order[at] >= 0) living.push(at);
-  return living.sort((a, b) => pending.order[a] - pending.order[b]);
 }
 
 function hashHalves({ hash }: HistoryPlan): [hi: number, lo: number] {
