@@ -17,8 +17,9 @@ export interface ReplayOptions {
 }
 
 /**
- * Replays rows of several tables in order of time, those of one time in the order given: each is given what history knows before it, then is
- * added. As history lets nobody see what has not happened by then, a row sees no row of its own time and no outcome before its delay is over.
+ * Replays rows of several tables: each impression is given what history knows at its time, and each row is added when it arrived, those of
+ * one time in the order given. As history lets nobody see what has not happened by then, a row sees no row of its own time and no outcome
+ * before its delay is over.
  *
  * @throws UserError if a row lies before what `history` begins with
  */
@@ -27,20 +28,33 @@ export function replay(
   tables: readonly ReplayedTable[],
   { untilMs, onRows }: ReplayOptions = {},
 ): void {
-  const { order, tableOf, rowOf } = rowsInOrder(tables, untilMs);
+  const { order, arrivals, tableOf, rowOf } = rowsInOrder(tables, untilMs);
   if (order.length > 0) checkBegin(history, tables[tableOf(order[0])], rowOf(order[0]));
+  let added = 0;
+  const addUntil = (nowMs: number) => {
+    for (; added < arrivals.length; added++) {
+      const { events } = tables[tableOf(arrivals[added])];
+      const row = rowOf(arrivals[added]);
+      if (arrivalOf(events, row) >= nowMs) return;
+      history.add(events, row);
+    }
+  };
   order.forEach((place, done) => {
     const { events, blocks } = tables[tableOf(place)];
     const row = rowOf(place);
     const nowMs = events.eventMs[row];
+    addUntil(nowMs);
     history.advance(nowMs);
-    if (blocks !== undefined) history.readRow(events.keys, row, nowMs, blocks.blockOf(row), blocks.rowIn(row));
-    history.add(events, row);
+    if (blocks !== undefined && events.isOutcome?.[row] !== 1)
+      history.readRow(events.keys, row, nowMs, blocks.blockOf(row), blocks.rowIn(row));
     if (done % 10_000 === 0) onRows?.(done, order.length);
   });
+  addUntil(Number.POSITIVE_INFINITY);
 }
 
-/** Places, counted through all tables, in order of time. */
+const arrivalOf = ({ eventMs, arrivedMs = eventMs }: EventRows, row: number) => arrivedMs[row];
+
+/** Places, counted through all tables, in order of time, and in order of arrival. */
 function rowsInOrder(tables: readonly ReplayedTable[], untilMs = Number.POSITIVE_INFINITY) {
   const starts: number[] = [];
   let rowCount = 0;
@@ -49,25 +63,30 @@ function rowsInOrder(tables: readonly ReplayedTable[], untilMs = Number.POSITIVE
     rowCount += events.rowCount;
   }
   const times = new Float64Array(rowCount);
-  tables.forEach(({ events }, t) => {
-    times.set(events.eventMs, starts[t]);
+  const arrived = new Float64Array(rowCount);
+  tables.forEach(({ events: { eventMs, arrivedMs = eventMs } }, t) => {
+    times.set(eventMs, starts[t]);
+    arrived.set(arrivedMs, starts[t]);
   });
   const kept = new Uint32Array(rowCount);
   let count = 0;
-  let sorted = true;
-  for (let place = 0; place < rowCount; place++) {
-    if (times[place] >= untilMs) continue;
-    if (count > 0 && times[place] < times[kept[count - 1]]) sorted = false;
-    kept[count++] = place;
-  }
-  const order = kept.subarray(0, count);
-  if (!sorted) order.sort((a, b) => times[a] - times[b] || a - b);
+  for (let place = 0; place < rowCount; place++) if (times[place] < untilMs) kept[count++] = place;
+  const order = inOrder(kept.subarray(0, count), times);
+  const arrivals = tables.every(({ events }) => events.arrivedMs === undefined)
+    ? order
+    : inOrder(kept.slice(0, count), arrived);
   const tableOf = (place: number) => {
     let t = starts.length - 1;
     while (place < starts[t]) t--;
     return t;
   };
-  return { order, tableOf, rowOf: (place: number) => place - starts[tableOf(place)] };
+  return { order, arrivals, tableOf, rowOf: (place: number) => place - starts[tableOf(place)] };
+}
+
+/** Sorts places by their time, where they are not; those of one time stay as they are. */
+function inOrder(places: Uint32Array, times: Float64Array): Uint32Array {
+  const sorted = places.every((place, i) => i === 0 || times[place] >= times[places[i - 1]]);
+  return sorted ? places : places.sort((a, b) => times[a] - times[b] || a - b);
 }
 
 function checkBegin({ watermarkMs }: History, { events, source }: ReplayedTable, row: number): void {
