@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeBundle } from '../model/bundleFiles.ts';
 import type { RankAnswer } from '../ranking/answer.ts';
 import { createRanker } from '../ranking/ranker.ts';
-import { type SampleMarket, sampleBatch, sampleMarket, sampleRows } from '../ranking/sampleMarket.ts';
+import { remembering, type SampleMarket, sampleBatch, sampleMarket, sampleRows } from '../ranking/sampleMarket.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
+import { openHistory } from '../server/heldHistory.ts';
 import { writeTypeOf } from '../tables/arrowBatches.ts';
 import { createTableWriter } from '../tables/parquetWriter.ts';
 import { addRank } from './rank.ts';
@@ -141,6 +142,33 @@ describe('limelight serve', () => {
     expect(await exited).toEqual([0, null]);
     expect(logs).toMatch(/"url":"\/v1\/rank","status":200/);
     expect(logs).toMatch(/"answered":true/);
+  });
+
+  it('begins with the history of a file, and writes there what it was told when it ends', async () => {
+    const bundle = (await sampleMarket({ ...remembering, seed: 12 })).bundle;
+    const model = path.join(folder, 'remembering');
+    await writeBundle(path.join(model, '1'), bundle);
+    const state = path.join(folder, 'state');
+    const serveOnce = async (origin: RegExp) => {
+      const child = start('--model', model, '--port', '0', '--engine', 'reference', '--history', state);
+      const exited = once(child, 'exit');
+      const [line] = await once(child.stdout, 'data');
+      expect(String(line)).toMatch(origin);
+      const event = { type: 'impression', eventMs: Date.now(), user: { userId: 7 }, ad: { adId: 3 } };
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ events: [event] });
+      const response = await fetch(`${/http[^;]+/.exec(String(line))?.[0]}/v1/events`, {
+        method: 'POST',
+        headers,
+        body,
+      });
+      expect(await response.json()).toEqual({ accepted: 1 });
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([0, null]);
+    };
+    await serveOnce(/; history empty, \d keys\n$/);
+    await serveOnce(/; history from .*state, [1-9]\d* keys\n$/);
+    expect((await openHistory(bundle, model, state))?.history.stats().events).toBe(2);
   });
 
   it('does not start with a catalog that lacks a field of the model', async () => {
