@@ -4,7 +4,10 @@ import { createRandom } from '../core/random.ts';
 import { createHistory } from '../history/createHistory.ts';
 import type { History } from '../history/history.ts';
 import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
+import { buildModel } from '../model/architectures.ts';
+import type { Field, HistoryField } from '../schema/schema.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
+import type { RankAnswer } from './answer.ts';
 import type { EventRequest } from './eventRows.ts';
 import { createRanker, type Ranker } from './ranker.ts';
 import { remembering, type SampleMarket, sampleMarket, sampleRows } from './sampleMarket.ts';
@@ -144,6 +147,41 @@ describe('a request of a model with history', () => {
     const names = [...request, ...candidate].map(({ field }) => field.name);
     expect(names).toContain('placement');
     expect(names.filter((name) => /recent|Stats|userTopic/.test(name))).toEqual([]);
+  });
+});
+
+describe('a key that the model itself does not take', () => {
+  it('may be left out, in the request and in the catalog, and then is no value', async () => {
+    const isTopics = (field: Field | HistoryField) => field.kind === 'cross' && field.of.includes('topic');
+    const unaware = await sampleMarket({
+      ...remembering,
+      seed: 6,
+      fields: remembering.fields?.filter((field) => !isTopics(field)),
+      model: (schema) => {
+        const fields = schema.fields.filter(({ name }) => name !== 'topic');
+        return buildModel('senet-dnn', { ...schema, fields }, { hidden: [8] }).model;
+      },
+    });
+    const { bundle, catalog } = unaware;
+    const scorer = createReferenceScorer(bundle);
+    const own = createHistoryPlan(bundle.typed.schema) as HistoryPlan;
+    const history = createHistory(own);
+    const served = createRanker(bundle, scorer, { catalog, history });
+    const without = createRanker(bundle, scorer, { history });
+    const topic = served.plan.candidate.find(({ field }) => field.name === 'topic');
+    expect(topic).toMatchObject({ direct: false, isKey: true, required: false });
+    tell(served, history, [{ type: 'impression', eventMs: beginMs, user: { userId: 7 }, ad: 3 }]);
+    history.advance(beginMs + minuteMs);
+    const rank = (ranker: Ranker, candidates: unknown) =>
+      ranker.rank({ ...ask(), user: unaware.user, context: { ...unaware.context, placement: 2 }, candidates });
+    const scores = ({ slots }: RankAnswer) => slots.map(({ adId, pCtr }) => [adId, pCtr]);
+    const rows = sampleRows(unaware, true);
+    const expected = scores(rank(served, sampleRows(unaware, false)));
+    expect(scores(rank(without, rows))).toEqual(expected);
+    const lacking = rows.map(({ topic_code: _, ...row }) => row);
+    const nulls = rows.map((row) => ({ ...row, topic_code: null }));
+    expect(scores(rank(without, lacking))).toEqual(scores(rank(without, nulls)));
+    expect(scores(rank(without, lacking))).not.toEqual(expected);
   });
 });
 

@@ -7,7 +7,7 @@ import { columnOf } from '../schema/fields.ts';
 import type { ColumnType } from '../schema/fitted.ts';
 import { columnFromJson } from '../schema/jsonColumns.ts';
 import type { Field, HistoryField, HistorySettings } from '../schema/schema.ts';
-import { randomBundle, randomColumns } from '../scoring/conformance/randomBundle.ts';
+import { type RandomBundleOptions, randomBundle, randomColumns } from '../scoring/conformance/randomBundle.ts';
 
 /*
  * A small market for tests: a bundle with every kind of field and cross, ads, a user, and the same request in every form.
@@ -49,6 +49,8 @@ export interface SampleOptions {
   readonly fields?: readonly (Field | HistoryField)[];
   readonly labelDelay?: string;
   readonly history?: HistorySettings;
+  /** As `randomBundle` takes it. */
+  readonly model?: RandomBundleOptions['model'];
 }
 
 /** Of a market whose model has sequences and counters; labels are known after a minute, the play time after two. */
