@@ -29,6 +29,8 @@ export class Reducer implements History {
   watermarkMs = Number.NEGATIVE_INFINITY;
   /** Start of the tick of what was last taken. */
   tickMs = Number.NEGATIVE_INFINITY;
+  /** Changes with everything that has no user's key, and when it is read. */
+  sharedVersion = 0;
   /** Rows taken in, and impressions of them. */
   order = 0;
   impressions = 0;
@@ -170,6 +172,7 @@ export class Reducer implements History {
       throw new UserError(
         `history: '${keyField}' is no key of its sequences and counters; name one of ${this.plan.keyFields.map(({ name }) => name).join(', ')}`,
       );
+    this.sharedVersion++;
     const wasPending = this.pending.forget(key, lo, hi);
     return this.families.forget(key, lo, hi) || wasPending;
   }
@@ -177,6 +180,7 @@ export class Reducer implements History {
   merge(other: History): void {
     assert(other instanceof Reducer, 'histories are merged with their like');
     mergeReducers(this, other);
+    this.sharedVersion++;
   }
 
   stats(): HistoryStats {
@@ -222,6 +226,7 @@ export class Reducer implements History {
   private tickTo(tickMs: number): void {
     if (tickMs <= this.tickMs) return;
     this.tickMs = tickMs;
+    this.sharedVersion++;
     const { ticked, pending, plan } = this;
     const last = plan.stageDelaysMs.length - 1;
     for (let i = 0; i < ticked.count; i++) {

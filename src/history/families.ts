@@ -15,7 +15,7 @@ export class Families {
   readonly views: Float64Array;
   readonly seen: Int32Array;
   /** Room for the pairs of one owner. */
-  private readonly pairs: Int32Array;
+  private pairs = new Int32Array(0);
 
   /** @param shared whose records without a user's key these have too */
   constructor(plan: HistoryPlan, shared?: Families) {
@@ -31,20 +31,26 @@ export class Families {
     );
     this.views = new Float64Array(plan.families.reduce((sum, { viewSize }) => sum + viewSize, 0));
     this.seen = new Int32Array(plan.families.length);
-    this.pairs = new Int32Array(plan.limits.maxPairs);
     // The record of all events.
     if (shared === undefined) this.records[0].create(0, 0, 0);
   }
 
-  /** Reads what a family holds of these keys; that of a pair after its owner's. */
-  view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number): void {
+  /**
+   * Reads what a family holds of these keys; that of a pair after its owner's.
+   *
+   * @param hint where the record may be
+   */
+  view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number, hint = -1): void {
     const records = this.records[f];
     const { keys, owner } = records.plan;
     let slot = 0;
     if (keys.length > 0) {
       const key = keys[keys.length - 1];
       const ownerSlot = owner < 0 ? 0 : this.seen[owner];
-      slot = valid[key] === 0 || ownerSlot < 0 ? -1 : records.find(ownerSlot, words[2 * key], words[2 * key + 1]);
+      const lo = words[2 * key];
+      const hi = words[2 * key + 1];
+      if (valid[key] === 0 || ownerSlot < 0) slot = -1;
+      else slot = records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
       if (slot >= 0 && nowMs - records.lastMs(slot) > this.limits.timeToLiveMs) slot = -1;
     }
     this.seen[f] = slot;
@@ -161,6 +167,7 @@ export class Families {
   private evictPairs(f: number, first: number, ms: number): void {
     const records = this.records[f];
     const { maxPairs, timeToLiveMs } = this.limits;
+    if (this.pairs.length < maxPairs) this.pairs = new Int32Array(maxPairs);
     const { pairs } = this;
     let count = 0;
     for (let slot = first; slot >= 0; slot = records.keys[4 * slot + 3]) pairs[count++] = slot;

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../core/random.ts';
+import { createAdHistory } from './adHistory.ts';
+import { createHistoryRows } from './assemble.ts';
+import { createHistory } from './createHistory.ts';
+import { createHistoryPlan, type HistoryPlan } from './historyPlan.ts';
+import { eventsOfLog, keysOfLog, randomLog, randomSchema } from './randomLog.ts';
+
+describe('what a request sees of a catalog', () => {
+  it('is what it sees of each of its ads alone, bit for bit, whatever came between', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
+        const random = createRandom(seed);
+        const limits = random.next() < 0.5 ? {} : { maxKeys: 4, maxPairs: 2, timeToLive: '3m' };
+        const plan = createHistoryPlan(randomSchema(random, limits)) as HistoryPlan;
+        const history = createHistory(plan);
+        const log = randomLog(random, 150, 5);
+        const events = eventsOfLog(plan, log);
+        const catalog = keysOfLog(plan, randomLog(random, 20, 6));
+        const ads = createAdHistory(
+          history,
+          catalog.map((keys, k) => (plan.keyFields[k].scope === 'request' ? undefined : keys)),
+        );
+        const [out, alone] = [createHistoryRows(plan, 30), createHistoryRows(plan, 30)];
+        for (let row = 0; row < log.length; row++) {
+          history.add(events, row);
+          const any = random.below(plan.keyFields.length);
+          const [lo, hi] = events.keys[any].words.subarray(2 * row, 2 * row + 2);
+          if (random.next() < 0.02) history.forget(plan.keyFields[any].name, lo, hi);
+          if (random.next() < 0.6) continue;
+          const nowMs = log[row].arrivedMs + random.below(3) * 700;
+          history.advance(nowMs);
+          const of = random.below(log.length);
+          const chosen = Int32Array.from({ length: random.below(30) }, () => random.below(20));
+          ads.read(events.keys, of, nowMs, chosen, chosen.length, out);
+          chosen.forEach((ad, i) => {
+            const keys = plan.keyFields.map(({ scope }, k) => {
+              const { words, valid } = scope === 'request' ? events.keys[k] : catalog[k];
+              const at = scope === 'request' ? of : ad;
+              return { rowCount: 1, words: words.slice(2 * at, 2 * at + 2), valid: valid?.slice(at, at + 1) };
+            });
+            history.readRow(keys, 0, nowMs, alone, i);
+          });
+          plan.counters.forEach((_, c) => {
+            const width = out.counters[c].length / 30;
+            const count = ads.counterIsOfAd[c] ? chosen.length : Math.min(1, chosen.length);
+            expect(out.counters[c].subarray(0, count * width)).toEqual(alone.counters[c].subarray(0, count * width));
+          });
+          plan.sequences.forEach(({ length }, s) => {
+            const [a, b] = [out.sequences[s], alone.sequences[s]];
+            const count = ads.sequenceIsOfAd[s] ? chosen.length : Math.min(1, chosen.length);
+            for (let i = 0; i < count; i++) {
+              expect(a.counts[i]).toBe(b.counts[i]);
+              const [from, to] = [i * length, i * length + b.counts[i]];
+              expect(a.items.map((words) => words.slice(2 * from, 2 * to))).toEqual(
+                b.items.map((words) => words.slice(2 * from, 2 * to)),
+              );
+              expect(a.valid.map((bits) => bits.slice(from, to))).toEqual(b.valid.map((bits) => bits.slice(from, to)));
+              expect(a.actions.slice(from, to)).toEqual(b.actions.slice(from, to));
+              expect(a.gaps.slice(from, to)).toEqual(b.gaps.slice(from, to));
+            }
+          });
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
