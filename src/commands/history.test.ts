@@ -131,7 +131,9 @@ describe('limelight history show', () => {
     const schema = path.join(folder, 'schema.json');
     await writeFile(schema, JSON.stringify(schemaFile(market.bundle.typed.schema)));
     expect(await show('--key', 'user=8', '--schema', schema)).toEqual(await show('--key', 'user=8'));
-    const other = structuredClone(schemaFile(market.bundle.typed.schema)) as { fields: { name: string; length?: number }[] };
+    const other = structuredClone(schemaFile(market.bundle.typed.schema)) as {
+      fields: { name: string; length?: number }[];
+    };
     for (const field of other.fields) if (field.name === 'recent') field.length = 9;
     expect(parseSchema(other).name).toBe('sample');
     await writeFile(schema, JSON.stringify(other));
