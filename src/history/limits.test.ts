@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../core/errors.ts';
+import { createRandom } from '../core/random.ts';
+import { parseSchema } from '../schema/parseSchema.ts';
+import { createHistoryRows } from './assemble.ts';
+import { createHistory, type Reducer } from './createHistory.ts';
+import type { History, HistoryRows } from './history.ts';
+import { createHistoryPlan, type HistoryPlan } from './historyPlan.ts';
+import { eventsOfLog, keysOfLog, type LogRow, randomLog, randomSchema, startMs } from './randomLog.ts';
+import { loadHistory, saveHistory } from './state.ts';
+
+const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+const planOf = (schema: Parameters<typeof createHistoryPlan>[0]) => createHistoryPlan(schema) as HistoryPlan;
+
+function fed(history: History, log: readonly LogRow[]): History {
+  const events = eventsOfLog(history.plan, log);
+  for (let row = 0; row < log.length; row++) history.add(events, row);
+  return history;
+}
+
+/** What all of a log's keys see at a time. */
+function seen(history: History, log: readonly LogRow[], nowMs: number): HistoryRows {
+  history.advance(nowMs);
+  const out = createHistoryRows(history.plan, log.length);
+  const keys = keysOfLog(history.plan, log);
+  for (let row = 0; row < log.length; row++) history.readRow(keys, row, nowMs, out, row);
+  return out;
+}
+
+describe('history', () => {
+  it('at a time does not know what arrives then or later', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const plan = planOf(randomSchema(random));
+        const log = randomLog(random, 100);
+        const nowMs = log[random.below(log.length)].arrivedMs;
+        const past = log.filter(({ arrivedMs }) => arrivedMs < nowMs);
+        const other = randomLog(random, 30).map((row) => ({
+          ...row,
+          arrivedMs: nowMs,
+          eventMs: nowMs - random.below(2),
+        }));
+        const out = seen(fed(createHistory(plan), past), log, nowMs);
+        expect(seen(fed(createHistory(plan), [...past, ...other]), log, nowMs)).toEqual(out);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('keeps no more keys and pairs than it may, those of the latest impressions', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const plan = planOf(randomSchema(random, { maxKeys: 9, maxPairs: 3 }));
+        const history = fed(createHistory(plan), randomLog(random, 300, 40)) as Reducer;
+        for (const [f, { owner }] of plan.families.entries()) {
+          const { count } = history.families.records[f];
+          expect(count).toBeLessThanOrEqual(owner < 0 ? 9 : 3 * history.families.records[owner].count);
+        }
+        // The last impression of all has its user's record still.
+        const user = plan.families.findIndex(({ keys, isUser }) => isUser && keys.length === 1);
+        if (user < 0) return;
+        expect(history.families.records[user].count).toBeGreaterThan(0);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('forgets a user without a trace: what others and the user see is as if no record had been', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const plan = planOf(randomSchema(random));
+        // Users' keys are nobody else's.
+        const userOf = (user: string | undefined) => user && String(BigInt(user) + 10n ** 15n);
+        const log = randomLog(random, 100).map((row) => ({
+          ...row,
+          keys: { ...row.keys, user: userOf(row.keys.user) },
+        }));
+        const key = plan.keyFields.findIndex(({ name }) => name === 'user');
+        if (key < 0) return;
+        const user = log.find(({ keys }) => keys.user !== undefined)?.keys.user ?? '0';
+        const words = new Int32Array(BigInt64Array.of(BigInt(user)).buffer);
+        const history = fed(createHistory(plan), log);
+        history.forget('user', words[0], words[1]);
+        expect(history.forget('user', words[0], words[1])).toBe(false);
+        const nameless = log.map((row) =>
+          row.keys.user === user ? { ...row, keys: { ...row.keys, user: undefined } } : row,
+        );
+        const laterMs = log[log.length - 1].arrivedMs + 1_000_000;
+        const [got, want] = [seen(history, log, laterMs), seen(fed(createHistory(plan), nameless), log, laterMs)];
+        plan.counters.forEach(({ by }, c) => {
+          if (by.includes('user')) expect(got.counters[c]).toEqual(want.counters[c]);
+        });
+        expect(got.sequences.filter((_, s) => plan.sequences[s].by === 'user')).toEqual(
+          want.sequences.filter((_, s) => plan.sequences[s].by === 'user'),
+        );
+        // Nowhere in the state is the key, where no list carries it.
+        for (const { values } of saveHistory(history).values())
+          if (values instanceof Int32Array)
+            for (let i = 0; i + 1 < values.length; i++)
+              expect([values[i], values[i + 1]]).not.toEqual([words[0], words[1]]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('is as it was after rows that it refuses', () => {
+    const plan = planOf(randomSchema(createRandom(3)));
+    const log = randomLog(createRandom(4), 50);
+    const history = fed(createHistory(plan), log);
+    const lastMs = log[log.length - 1].arrivedMs;
+    const before = structuredClone(saveHistory(history));
+    const refused = (change: Partial<LogRow>, message: RegExp) => {
+      const events = eventsOfLog(plan, [
+        { ...log[0], isOutcome: false, eventMs: lastMs, arrivedMs: lastMs, ...change },
+      ]);
+      expect(() => history.add(events, 0)).toThrow(message);
+      expect(() => history.check(events, 0)).toThrow(UserError);
+    };
+    refused({ eventMs: Number.NaN }, /has no time/);
+    refused({ arrivedMs: Number.POSITIVE_INFINITY }, /has no time/);
+    refused({ arrivedMs: lastMs - 300_001, eventMs: lastMs - 300_001 }, /went back/);
+    refused({ eventMs: lastMs - 300_001 }, /lateness/);
+    refused({ eventMs: lastMs + 300_001 }, /before it happened/);
+    expect(() => history.advance(lastMs - 300_001)).toThrow(/went back/);
+    expect(() => history.advance(Number.NaN)).toThrow(UserError);
+    expect(() => history.forget('nobody', 1, 0)).toThrow(/'nobody' is no key/);
+    history.advance(lastMs - 1000);
+    expect(saveHistory(history)).toEqual(before);
+  });
+
+  it('counts a key beyond its time to live as absent, until its next impression', () => {
+    const plan = planOf(
+      parseSchema({
+        name: 'two',
+        time: 'time',
+        user: 'user',
+        labels: [{ name: 'click', column: 'click' }],
+        history: { timeToLive: '1h' },
+        fields: [
+          { name: 'user', kind: 'id', scope: 'request' },
+          { name: 'seen', kind: 'counter', by: ['user'], values: ['count'] },
+        ],
+      }),
+    );
+    const row = (eventMs: number): LogRow => ({
+      eventMs,
+      arrivedMs: eventMs,
+      isOutcome: false,
+      keys: { user: '7' },
+      values: {},
+    });
+    const history = fed(createHistory(plan), [row(startMs), row(startMs + 1)]);
+    const count = (nowMs: number) => seen(history, [row(0)], nowMs).counters[0][0];
+    expect(count(startMs + 3_600_001)).toBe(Math.fround(Math.log1p(2)));
+    expect(count(startMs + 3_600_002)).toBe(0);
+    fed(history, [row(startMs + 3_600_002)]);
+    expect(count(startMs + 3_600_003)).toBe(Math.fround(Math.log1p(1)));
+  });
+});
+
+describe('a state', () => {
+  const plan = planOf(randomSchema(createRandom(8)));
+  const state = () => structuredClone(saveHistory(fed(createHistory(plan), randomLog(createRandom(9), 80))));
+
+  it('of another schema is refused', () => {
+    expect(() => loadHistory(planOf(randomSchema(createRandom(10))), state(), 'f')).toThrow(
+      /f: a history of another schema/,
+    );
+  });
+
+  it('that lacks an array, or has one of another length, is refused', () => {
+    for (const name of state().keys()) {
+      const lacking = state();
+      lacking.delete(name);
+      expect(() => loadHistory(plan, lacking), name).toThrow(UserError);
+      const { shape, values } = state().get(name) as NonNullable<ReturnType<ReturnType<typeof state>['get']>>;
+      if (values.length === 0) continue;
+      const short = new Map([...state(), [name, { shape, values: values.subarray(1) }]]);
+      expect(() => loadHistory(plan, short), name).toThrow(UserError);
+    }
+  });
+
+  it('with any number changed is refused or loads, and then neither hangs nor throws anything but a UserError', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const damaged = state();
+        const arrays = [...damaged.values()].filter(({ values }) => values.length > 0);
+        for (let i = 0; i < 3; i++) {
+          const { values } = arrays[random.below(arrays.length)];
+          values[random.below(values.length)] = [-1, 0, 1, 5, 1e9, Number.NaN][random.below(6)] as never;
+        }
+        try {
+          const history = loadHistory(plan, damaged);
+          fed(
+            history,
+            randomLog(random, 80).map((row) => ({
+              ...row,
+              arrivedMs: row.arrivedMs + 1e7,
+              eventMs: row.eventMs + 1e7,
+            })),
+          );
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
