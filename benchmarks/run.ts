@@ -4,6 +4,7 @@ import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
+import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
@@ -15,7 +16,7 @@ import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, scaling, roofline, call, load];
+const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, scaling, roofline, call, load, history];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:
