@@ -3,7 +3,7 @@ import type { Keys } from '../schema/keys.ts';
 import { EventApplier } from './applyEvent.ts';
 import { computePrior, counterValue } from './counterValues.ts';
 import { DueQueue, TickQueue } from './dueQueue.ts';
-import { Families } from './families.ts';
+import { batch, Families } from './families.ts';
 import type { EventRows, History, HistoryRows, HistoryStats } from './history.ts';
 import type { HistoryPlan } from './historyPlan.ts';
 import { listEvent } from './listEvent.ts';
@@ -40,6 +40,8 @@ export class Reducer implements History {
   private readonly words: Int32Array;
   private readonly valid: Uint8Array;
   private readonly priors: Float64Array;
+  /** By family: when it is read. */
+  private readonly times: Float64Array;
 
   /** @param base whose records without a user's key are read in place of own ones, which it then has none of */
   constructor(plan: HistoryPlan, base?: Reducer) {
@@ -54,6 +56,7 @@ export class Reducer implements History {
     this.words = new Int32Array(plan.keyFields.length * 2);
     this.valid = new Uint8Array(plan.keyFields.length);
     this.priors = new Float64Array(plan.ops.priorN.length);
+    this.times = new Float64Array(plan.families.length);
   }
 
   add(rows: EventRows, row: number): void {
@@ -123,6 +126,11 @@ export class Reducer implements History {
   }
 
   readRow(keys: readonly Keys[], row: number, nowMs: number, out: HistoryRows, to: number): void {
+    this.setKeys(keys, row);
+    this.readKeys(this.words, this.valid, nowMs, out, to);
+  }
+
+  private setKeys(keys: readonly Keys[], row: number): void {
     const { words, valid } = this;
     for (let k = 0; k < valid.length; k++) {
       const { words: from, valid: has } = keys[k];
@@ -130,7 +138,6 @@ export class Reducer implements History {
       words[2 * k] = from[2 * row];
       words[2 * k + 1] = from[2 * row + 1];
     }
-    this.readKeys(words, valid, nowMs, out, to);
   }
 
   /** The same of one set of keys: [key fields, 2] and whether each has a value. */
@@ -138,17 +145,19 @@ export class Reducer implements History {
     assert(nowMs <= this.watermarkMs, 'history is read where it was advanced to');
     const { plan, families, priors } = this;
     const { ops, sequencePlans } = plan;
-    for (let f = 0; f < plan.families.length; f++) families.view(f, words, valid, this.readMs(f));
+    const { times } = this;
+    for (let f = 0; f < times.length; f++) times[f] = this.readMs(f);
+    families.viewAll(words, valid, times);
     for (let p = 0; p < priors.length; p++) computePrior(ops, p, families.views, priors);
     for (let op = 0; op < ops.count; op++) {
       const counter = out.counters[ops.counters[op]];
       const width = counter.length / out.rowCount;
-      const readMs = this.readMs(ops.families[op]);
+      const readMs = times[ops.families[op]];
       counter[to * width + ops.columns[op]] = counterValue(ops, op, families.views, priors, readMs, words, valid);
     }
     for (let s = 0; s < sequencePlans.length; s++) {
       const { family } = sequencePlans[s];
-      families.sequences[s].read(families.seen[family], this.readMs(family), out.sequences[s], to);
+      families.sequences[s].read(families.seen[family], times[family], out.sequences[s], to);
     }
   }
 
@@ -218,6 +227,7 @@ export class Reducer implements History {
   /** A stage as the records with a user's key see it, and before them what an impression's outcome is expected to be. */
   private takeStage(at: number, stage: number, ms: number): void {
     const { pending } = this;
+    if (stage > 0) this.families.touch(this.userFamilies, pending, at);
     if (stage === 0 && pending.isOutcome[at] === 0) this.expect(at, ms);
     this.applier.prepare(pending, at, stage);
     this.applyTo(this.userFamilies, at, stage, ms);
@@ -231,6 +241,9 @@ export class Reducer implements History {
     const last = plan.stageDelaysMs.length - 1;
     for (let i = 0; i < ticked.count; i++) {
       const at = ticked.events[i];
+      if (i % batch === 0)
+        for (let j = i; j < Math.min(i + batch, ticked.count); j++)
+          this.families.touch(this.tickFamilies, pending, ticked.events[j]);
       this.applier.prepare(pending, at, ticked.stages[i]);
       this.applyTo(this.tickFamilies, at, ticked.stages[i], ticked.ms[i]);
       if (ticked.stages[i] === last) pending.release(at);

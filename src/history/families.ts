@@ -4,6 +4,9 @@ import { Records } from './records.ts';
 import { SequenceStore } from './sequenceStore.ts';
 import { viewRecord } from './viewRecord.ts';
 
+/** Records of so many events are asked for together. */
+export const batch = 8;
+
 /** The records of all families, the pairs that hang from their owners, and the sequences of keys. */
 export class Families {
   readonly limits: HistoryLimits;
@@ -14,6 +17,8 @@ export class Families {
   /** What was last read of each family, side by side, and where its record is, -1 for none. */
   readonly views: Float64Array;
   readonly seen: Int32Array;
+  /** Of no meaning; what was only asked for goes here, so that it is. */
+  touched = 0;
   /** Room for the pairs of one owner. */
   private pairs = new Int32Array(0);
 
@@ -41,20 +46,52 @@ export class Families {
    * @param hint where the record may be
    */
   view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number, hint = -1): void {
+    this.seen[f] = this.locate(f, words, valid, hint);
+    this.viewSeen(f, nowMs);
+  }
+
+  /** The same of all families. What lies far apart is asked for together first, so that memory's delays overlap. */
+  viewAll(words: Int32Array, valid: Uint8Array, readMs: Float64Array): void {
+    const { records, seen } = this;
+    for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, -1);
+    let touched = 0;
+    for (let f = 0; f < seen.length; f++) touched += seen[f] < 0 ? 0 : records[f].touch(seen[f]);
+    for (let s = 0; s < this.sequences.length; s++) {
+      const slot = seen[this.sequences[s].plan.family];
+      if (slot >= 0) touched += this.sequences[s].touch(slot);
+    }
+    this.touched = touched;
+    for (let f = 0; f < seen.length; f++) this.viewSeen(f, readMs[f]);
+  }
+
+  private locate(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
     const records = this.records[f];
     const { keys, owner } = records.plan;
-    let slot = 0;
-    if (keys.length > 0) {
-      const key = keys[keys.length - 1];
-      const ownerSlot = owner < 0 ? 0 : this.seen[owner];
-      const lo = words[2 * key];
-      const hi = words[2 * key + 1];
-      if (valid[key] === 0 || ownerSlot < 0) slot = -1;
-      else slot = records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
-      if (slot >= 0 && nowMs - records.lastMs(slot) > this.limits.timeToLiveMs) slot = -1;
+    if (keys.length === 0) return 0;
+    const key = keys[keys.length - 1];
+    const ownerSlot = owner < 0 ? 0 : this.seen[owner];
+    if (valid[key] === 0 || ownerSlot < 0) return -1;
+    const lo = words[2 * key];
+    const hi = words[2 * key + 1];
+    return hint >= 0 && records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
+  }
+
+  /** Reads the record that was located, if it is not beyond its time to live. */
+  private viewSeen(f: number, nowMs: number): void {
+    const records = this.records[f];
+    const slot = this.seen[f];
+    if (slot >= 0 && nowMs - records.lastMs(slot) > this.limits.timeToLiveMs) this.seen[f] = -1;
+    viewRecord(records, this.seen[f], nowMs, this.limits, this.views);
+  }
+
+  /** Asks for the records of an event that is soon to be applied. */
+  touch(indices: Int32Array, events: PendingEvents, at: number): void {
+    let touched = 0;
+    for (let i = 0; i < indices.length; i++) {
+      const slot = events.slots[at * events.familyCount + indices[i]];
+      if (slot >= 0) touched += this.records[indices[i]].touch(slot);
     }
-    this.seen[f] = slot;
-    viewRecord(records, slot, nowMs, this.limits, this.views);
+    this.touched = touched;
   }
 
   /**

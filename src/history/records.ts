@@ -90,6 +90,13 @@ export class Records {
     return !Number.isNaN(this.numbers[slot * this.plan.stride + lastAt]);
   }
 
+  /** Brings a record into cache. */
+  touch(slot: number): number {
+    const { stride } = this.plan;
+    const at = slot * stride;
+    return this.keys[4 * slot] + this.numbers[at] + this.numbers[at + (stride >> 1)] + this.numbers[at + stride - 1];
+  }
+
   lastMs(slot: number): number {
     return this.numbers[slot * this.plan.stride + lastAt];
   }

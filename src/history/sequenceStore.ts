@@ -126,6 +126,17 @@ export class SequenceStore {
     blocks.fill(0, 4 * slot, 4 * slot + 4);
   }
 
+  /** Brings a record's events into cache. */
+  touch(slot: number): number {
+    const { blocks, ms, words, stride } = this;
+    if (4 * slot >= blocks.length) return 0;
+    const first = blocks[4 * slot];
+    let touched = 0;
+    for (let entry = first; entry < first + blocks[4 * slot + 1]; entry += 2)
+      touched += words[entry * stride] + ms[entry];
+    return touched;
+  }
+
   /** Writes a record's events as row `to`, latest first; none of slot -1. */
   read(slot: number, nowMs: number, out: SequenceRows, to: number): void {
     const { blocks } = this;
