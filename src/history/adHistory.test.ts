@@ -25,9 +25,11 @@ describe('what a request sees of a catalog', () => {
         const [out, alone] = [createHistoryRows(plan, 30), createHistoryRows(plan, 30)];
         for (let row = 0; row < log.length; row++) {
           history.add(events, row);
-          const any = random.below(plan.keyFields.length);
-          const [lo, hi] = events.keys[any].words.subarray(2 * row, 2 * row + 2);
-          if (random.next() < 0.02) history.forget(plan.keyFields[any].name, lo, hi);
+          const any = random.below(Math.max(1, plan.keyFields.length));
+          if (plan.keyFields.length > 0 && random.next() < 0.02) {
+            const [lo, hi] = events.keys[any].words.subarray(2 * row, 2 * row + 2);
+            history.forget(plan.keyFields[any].name, lo, hi);
+          }
           if (random.next() < 0.6) continue;
           const nowMs = log[row].arrivedMs + random.below(3) * 700;
           history.advance(nowMs);
