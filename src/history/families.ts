@@ -19,8 +19,9 @@ export class Families {
   readonly seen: Int32Array;
   /** Of no meaning; what was only asked for goes here, so that it is. */
   touched = 0;
-  /** Room for the pairs of one owner. */
+  /** Room for the pairs of one owner, and the times of their last impressions. */
   private pairs = new Int32Array(0);
+  private pairsMs = new Float64Array(0);
 
   /** @param shared whose records without a user's key these have too */
   constructor(plan: HistoryPlan, shared?: Families) {
@@ -204,24 +205,33 @@ export class Families {
   private evictPairs(f: number, first: number, ms: number): void {
     const records = this.records[f];
     const { maxPairs, timeToLiveMs } = this.limits;
-    if (this.pairs.length < maxPairs) this.pairs = new Int32Array(maxPairs);
-    const { pairs } = this;
+    if (this.pairs.length < maxPairs) {
+      this.pairs = new Int32Array(maxPairs);
+      this.pairsMs = new Float64Array(maxPairs);
+    }
+    const { pairs, pairsMs } = this;
     let count = 0;
-    for (let slot = first; slot >= 0; slot = records.keys[4 * slot + 3]) pairs[count++] = slot;
-    let left = count;
+    let left = 0;
+    for (let slot = first; slot >= 0; slot = records.keys[4 * slot + 3]) {
+      pairs[count] = slot;
+      pairsMs[count++] = records.lastMs(slot);
+    }
     for (let i = 0; i < count; i++) {
-      if (!(ms - records.lastMs(pairs[i]) > timeToLiveMs)) continue;
-      this.remove(f, pairs[i]);
-      left--;
+      if (ms - pairsMs[i] > timeToLiveMs) this.remove(f, pairs[i]);
+      else left++;
     }
     if (left < maxPairs) return;
     // None has gone yet: the oldest move to the front.
     for (let i = 0; i < Math.max(1, maxPairs >>> 3); i++) {
       let oldest = i;
-      for (let j = i + 1; j < count; j++) if (records.isOlder(pairs[j], pairs[oldest])) oldest = j;
+      for (let j = i + 1; j < count; j++) {
+        const isOlder = pairsMs[j] < pairsMs[oldest];
+        if (isOlder || (pairsMs[j] === pairsMs[oldest] && records.isOlder(pairs[j], pairs[oldest]))) oldest = j;
+      }
       this.remove(f, pairs[oldest]);
       records.evicted++;
       pairs[oldest] = pairs[i];
+      pairsMs[oldest] = pairsMs[i];
     }
   }
 

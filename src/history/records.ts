@@ -103,8 +103,9 @@ export class Records {
 
   /** Whether a record's last impression is before another's; of those of one time in order of their keys, so that it does not matter where they lie. */
   isOlder(slot: number, other: number): boolean {
-    const [a, b] = [this.lastMs(slot), this.lastMs(other)];
-    if (a !== b) return a < b;
+    const ms = this.lastMs(slot);
+    const otherMs = this.lastMs(other);
+    if (ms !== otherMs) return ms < otherMs;
     const { keys } = this;
     return keys[4 * slot + 2] === keys[4 * other + 2]
       ? keys[4 * slot + 1] < keys[4 * other + 1]

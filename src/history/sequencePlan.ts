@@ -1,5 +1,9 @@
+import { UserError } from '../core/errors.ts';
 import type { SequenceField } from '../schema/schema.ts';
 import type { FamilyDraft, FamilyDrafts } from './familyPlan.ts';
+
+/** Which of an event's items have a value is kept as bits beside those of its actions. */
+const mostItems = 23;
 
 /** A sequence with its names resolved. */
 export interface SequencePlan {
@@ -20,6 +24,10 @@ export interface SequencePlan {
 
 /** Collects what a sequence needs; what it returns resolves it once the families are complete. */
 export function draftSequence(field: SequenceField, drafts: FamilyDrafts): () => SequencePlan {
+  if (field.items.length > mostItems)
+    throw new UserError(
+      `history: sequence '${field.name}' carries ${field.items.length} items, and ${mostItems} at most are kept; leave some out`,
+    );
   const family: FamilyDraft = drafts.of([field.by]);
   const value = (name: string | undefined) => (name === undefined ? -1 : drafts.valueIndex(name));
   const [where, without] = [value(field.where), value(field.without)];
