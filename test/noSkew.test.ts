@@ -87,17 +87,21 @@ interface LoggedEvent {
 /** Impressions, and outcomes that come after their delay as events of their own, in order of arrival. */
 function drawLog(random: Random, count: number): LoggedEvent[] {
   const events: LoggedEvent[] = [];
+  // An outcome names its impression by time and keys, which two of them do not share.
+  const drawn = new Set<string>();
   let eventMs = beginMs;
   for (let i = 0; i < count; i++) {
     // Some at the same time, some out of order.
     eventMs += random.below(3) * random.below(3 * minuteMs);
-    const arrivedMs = eventMs + (random.next() < 0.5 ? 0 : random.below(20 * minuteMs));
-    const keys = {
-      eventMs,
+    const who = {
       userId: random.next() < 0.1 ? null : random.below(4),
       placement: random.below(3),
       adId: 1 + random.below(6),
     };
+    if (drawn.has(JSON.stringify([eventMs, who]))) eventMs++;
+    const keys = { eventMs, ...who };
+    drawn.add(JSON.stringify([eventMs, who]));
+    const arrivedMs = eventMs + (random.next() < 0.5 ? 0 : random.below(20 * minuteMs));
     const values: Record<string, number> = {};
     const told: { atMs: number; type: string; values?: Record<string, number> }[] = [
       { atMs: arrivedMs, type: 'impression' },

@@ -19,9 +19,9 @@ else {
     const options = { kernels, precision: 'fp32', rates: defaultRates('fp32'), cacheBytes: 2 ** 20 } as const;
     const bundle = randomBundle({ random: createRandom(3), architecture: 'din', fields });
     const { spec } = lowerFor(bundle, addon, options);
+    const packed = addon.pack(kernels, spec);
     const create = (steps: readonly StepSpec[]) => {
-      const damaged = { ...spec, steps };
-      addon.dispose(addon.createProgram(kernels, damaged, new ArrayBuffer(addon.packedBytes(kernels, spec))));
+      addon.dispose(addon.createProgram(kernels, { ...spec, steps }, packed));
     };
 
     it('is refused where a step’s events, units or inputs do not fit its numbers', () => {
