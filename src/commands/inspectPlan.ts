@@ -62,6 +62,8 @@ function costRows(planned: readonly StepCost[], naive: readonly StepCost[], cand
 /** `[20 × 16]` for fields of one size, else the width alone. */
 function shapeOf(step: PlanStep, width: number): number[] {
   if (step.op === 'projectField') return [step.sizes.length, step.units];
+  if (step.op === 'projectSequence') return [step.length, step.units];
+  if (step.op === 'embedSequence') return [step.length, width / step.length];
   const sizes = step.op === 'embed' || step.op === 'gate' ? step.sizes : [];
   return sizes.length > 1 && sizes.every((size) => size === sizes[0]) ? [sizes.length, sizes[0]] : [width];
 }
@@ -83,12 +85,19 @@ export function formulaOf(step: PlanStep, widthOf: (value: string) => number): s
   const biased = (sum: string, bias: string | null) => (bias === null ? sum : `${sum} + ${bias}`);
   switch (step.op) {
     case 'embed':
+    case 'embedSequence':
     case 'input':
       return step.fields.length <= 4
         ? step.fields.join(', ')
         : `${step.fields.slice(0, 3).join(', ')} and ${step.fields.length - 3} more`;
     case 'projectField':
       return `${slice(step.input)} · ${rows(step.weight, step.firstRow, step.input.width)}, field by field`;
+    case 'projectSequence':
+      return `${slice(step.input)} · ${step.weight}, event by event`;
+    case 'attend':
+      return `${step.weights === 'softmax' ? 'softmax' : 'σ'}(${slice(step.query)} · ${slice(step.keys)}) · ${slice(step.events)}`;
+    case 'pool':
+      return `${step.mode === 'mean' ? 'mean' : 'latest'} of ${slice(step.input)}`;
     case 'affine': {
       const sum = biased(step.terms.map(term).join(' + '), step.bias);
       return step.activation === 'linear' ? sum : `${step.activation}(${sum})`;
