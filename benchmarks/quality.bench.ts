@@ -33,7 +33,7 @@ export const quality: Topic = {
 };
 
 interface Case {
-  readonly schema: string;
+  readonly schema: string | object;
   readonly config?: string | object;
   readonly architecture?: string;
   readonly train: string;
@@ -49,7 +49,7 @@ interface Case {
 async function trained(given: Case): Promise<Evaluation> {
   const { schema, config = {}, architecture, out, seed } = given;
   await train({
-    schema: readJson(schema),
+    schema: typeof schema === 'string' ? readJson(schema) : schema,
     config: typeof config === 'string' ? readJson(config) : config,
     architecture,
     train: given.train,
@@ -68,26 +68,46 @@ const mean = (values: readonly (number | null)[]) =>
   values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
 const digits = (value: number, count = 4) => Number(value.toFixed(count));
 
-const kuairandCases = [
-  { model: 'senet-dnn, without history', schema: 'schema.plain.json', config: 'config.plain.json' },
-  { model: 'senet-dnn, with history', schema: 'schema.json', config: 'config.json' },
-];
+const withoutCounters = (schema: { fields: { kind: string }[] }) => ({
+  ...schema,
+  fields: schema.fields.filter(({ kind }) => kind !== 'counter'),
+});
 
-/** Means of three seeds, train to 05-04. */
-export async function kuairandRows(folder: string, { log }: TopicOptions) {
+/** KuaiRand's shipped configurations: train to 05-04, measured on the two days after it. */
+export const kuairandCases = {
+  plain: { model: 'senet-dnn', schema: readJson('data/kuairand/schema.plain.json'), config: 'config.plain.json' },
+  attention: {
+    model: 'senet-dnn, attention to the last 30 impressions',
+    schema: withoutCounters(readJson('data/kuairand/schema.json')),
+    config: 'config.json',
+  },
+  history: {
+    model: 'senet-dnn, attention and counters',
+    schema: readJson('data/kuairand/schema.json'),
+    config: 'config.json',
+  },
+};
+
+/** Means over the seeds. */
+export async function kuairandRows(
+  folder: string,
+  { log }: TopicOptions,
+  cases = Object.values(kuairandCases),
+  seeds: readonly number[] = [1, 2, 3],
+) {
   const found = realData('kuairand');
   if ('missing' in found) return { rows: [], notes: [`KuaiRand was left out: ${found.missing}`] };
-  const out = join(folder, 'kuairand');
+  const work = mkdtempSync(join(folder, 'kuairand-'));
+  const out = join(work, 'log');
   await importKuairand(found.folder, out);
   const fromMs = Date.parse('2022-05-05T00:00:00+08:00');
   const rows: Record<string, string | number | null>[] = [];
-  for (const { model, schema, config } of kuairandCases) {
+  for (const [i, { model, schema, config }] of cases.entries()) {
     const results: Evaluation[] = [];
-    for (const seed of [1, 2, 3]) {
-      const files = { schema: `data/kuairand/${schema}`, config: `data/kuairand/${config}`, train: out };
+    for (const seed of seeds) {
       // All days: history is replayed over those before as well.
-      const given = { ...files, fromMs, data: [out], evaluateFromMs: fromMs, seed };
-      results.push(await trained({ ...given, out: join(folder, `${schema}-${seed}`) }));
+      const given = { train: out, fromMs, data: [out], evaluateFromMs: fromMs, seed, out: join(work, `${i}-${seed}`) };
+      results.push(await trained({ ...given, schema, config: `data/kuairand/${config}` }));
       const { click } = results[results.length - 1].tasks;
       log(
         `KuaiRand, ${model}, seed ${seed}: click AUC ${click.auc?.toFixed(4)}, log loss ${click.logLoss?.toFixed(4)} (raw ${click.raw.logLoss?.toFixed(4)})`,
@@ -96,7 +116,7 @@ export async function kuairandRows(folder: string, { log }: TopicOptions) {
     for (const task of ['click', 'conversion'] as const) {
       rows.push({
         data: 'KuaiRand, 05-05 and 05-06',
-        model: `${model}, mean of 3 seeds`,
+        model: seeds.length === 1 ? model : `${model}, mean of ${seeds.length} seeds`,
         task,
         rows: results[0].rows,
         AUC: digits(mean(results.map(({ tasks }) => tasks[task].auc))),
