@@ -6,6 +6,7 @@ namespace limelight {
 
 Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* packed, uint64_t salt)
     : spec_(std::move(spec)), kernels_(kernels), salt_(salt) {
+  if (spec_.cacheBytes == 0) keepNothing();
   packed_ = locatePacked(spec_, kernels_, packed);
   columns_.resize(spec_.columns.size());
   values_.resize(spec_.values.size());
@@ -22,9 +23,18 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
     if (spec_.values[spec_.steps[i].output].kept) addStore(spec_.steps[i].output);
   }
   keepProjections();
-  later_ = Aligned<const std::byte*>(spec_.blockRows * (records_[0].bytes + records_[1].bytes) / 64);
+  size_t laterLines = (records_[0].bytes + records_[1].bytes) / 64;
+  for (const auto& [column, table] : farTables_) laterLines += linesOfRow(table);
+  later_ = Aligned<const std::byte*>(spec_.blockRows * laterLines);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
+}
+
+/// Without a cache there is nothing to find, write or read again: what is an ad's is computed with its row.
+void Program::keepNothing() {
+  const auto perRow = [](Stage stage) { return stage == Stage::request ? Stage::request : Stage::row; };
+  for (ColumnSpec& column : spec_.columns) column.stage = perRow(column.stage);
+  for (ValueSpec& value : spec_.values) value = {value.width, perRow(value.stage)};
 }
 
 void Program::layOutRecords() {

@@ -43,6 +43,12 @@ class Program {
   /// For projections of request fields.
   static constexpr size_t keptProjectionBytes = 32 << 20;
 
+  /// A larger table does not stay in the second-level cache with all else that a call reads.
+  static constexpr size_t nearTableBytes = 64 << 10;
+
+  /// Cache lines that a row of a table may lie in.
+  static size_t linesOfRow(const Table& table) { return (4 * table.size + 63) / 64 + 1; }
+
   /// The pointers to every row's numbers of one slice, as one stage sees them.
   struct View {
     Slice slice;
@@ -111,6 +117,7 @@ class Program {
   };
 
   // program.cc: memory
+  void keepNothing();
   void layOutRecords();
   void layOutTiles();
   bool needsRows(int value) const;
@@ -152,7 +159,7 @@ class Program {
   void pointRowColumns(int from);
   void fillRecords(Stage stage, int from, int rows);
   void askForProjections() const;
-  void askLater(int first, int rows);
+  void askLater(int batch, int from, int rows);
   MatrixProduct withLater(const MatrixProduct& product, size_t workBefore, size_t work);
   void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
   void takeMissing(Stage stage, int from, int missing);
@@ -181,7 +188,8 @@ class Program {
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
   std::vector<Projection> projections_;
   Aligned<uint64_t> hashes_;
-  Aligned<const std::byte*> later_;  // lines of the next block's records
+  std::vector<std::pair<const Column*, Table>> farTables_;  // that rows are read from
+  Aligned<const std::byte*> later_;  // lines of the next block's records and table rows
   size_t laterCount_ = 0;
   size_t laterWork_ = 0;  // tiles multiplied by all products of a block
 };

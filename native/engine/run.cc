@@ -27,7 +27,7 @@ bool Program::run() {
     for (int from = int(batch); from < end; from += spec_.blockRows) {
       const int rows = std::min(spec_.blockRows, end - from);
       const int next = from + rows;
-      askLater(next - int(batch), std::min(spec_.blockRows, end - next));
+      askLater(int(batch), next, std::min(spec_.blockRows, end - next));
       pointRowColumns(from);
       pointViews(Stage::row, nullptr, from - int(batch), rows);
       for (const Run& step : rowSteps_) step(rows);
@@ -134,13 +134,21 @@ void Program::askForProjections() const {
   }
 }
 
-/// Lists the records of a block of the batch. The products before it ask for them on the way, so that memory is not waited for.
-void Program::askLater(int first, int rows) {
+/// Lists what a block of the batch reads: its records and its rows of far tables. The products before it ask for them on the
+/// way, so that memory is not waited for.
+void Program::askLater(int batch, int from, int rows) {
   laterCount_ = 0;
   if (laterWork_ == 0) return;
+  const auto list = [&](const void* bytes, size_t count) {
+    const auto first = static_cast<const std::byte*>(bytes);
+    const size_t before = reinterpret_cast<uintptr_t>(first) % 64;
+    for (size_t line = 0; line < before + count; line += 64) later_[laterCount_++] = first - before + line;
+  };
   for (const Records& records : records_)
-    for (int row = first; records.isUsed() && row < first + rows; row++)
-      for (size_t line = 0; line < records.bytes; line += 64) later_[laterCount_++] = records.at[row] + line;
+    for (int row = from; records.isUsed() && row < from + rows; row++) list(records.at[row - batch], records.bytes);
+  for (const auto& [column, table] : farTables_)
+    for (int row = from; row < from + rows; row++)
+      list(table.values + size_t(column->allIds[row]) * table.size, 4 * size_t(table.size));
 }
 
 /// A product that asks for its share of these lines: the part of all work that is its own.

@@ -56,6 +56,8 @@ void Program::addEmbed(const StepSpec& step) {
       continue;
     }
     const Table table{spec_.weights[part.weight].values, part.size};
+    if (spec.kind == ColumnSpec::Kind::id && spec.stage == Stage::row && 4 * spec_.weights[part.weight].length > nearTableBytes)
+      farTables_.push_back({&column, table});
     if (spec.kind == ColumnSpec::Kind::id)
       steps.push_back([&k, &column, table, out, to](int rows) { k.gather(rows, column.ids, table, out, to); });
     else

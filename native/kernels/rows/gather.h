@@ -25,6 +25,10 @@ inline void forEachRow(int rows, const int32_t* ids, const Table& table, Write w
 }
 
 inline void gather(int rows, const int32_t* ids, Table table, float* const* to, int offset) {
+  if (table.size == Vec::lanes) {  // of embeddings, the most common size
+    forEachRow(rows, ids, table, [&](int i, const float* from) { Vec::load(from).store(to[i] + offset); });
+    return;
+  }
   forEachRow(rows, ids, table, [&](int i, const float* from) {
     float* out = to[i] + offset;
     int d = 0;
