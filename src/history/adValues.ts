@@ -1,71 +1,273 @@
-import { computePrior, counterValue } from './counterValues.ts';
+import type { Keys } from '../schema/keys.ts';
+import type { VectorScale } from '../schema/numbers.ts';
+import type { KeptPart } from './adPlan.ts';
+import type { KeyNumbers } from './catalogKeys.ts';
+import { computePrior, counterValue, encodedValue, smoothed } from './counterValues.ts';
 import type { Reducer } from './createHistory.ts';
+import type { HistoryRows } from './history.ts';
+import { viewRecord } from './viewRecord.ts';
+
+/** A request's keys [key fields, 2] and whether it has them, beside them one ad's; and the priors of both. */
+export interface RequestState {
+  readonly words: Int32Array;
+  readonly valid: Uint8Array;
+  readonly priors: Float64Array;
+}
+
+/** Values for one set of the request's keys (a placement, say), a row a value of the catalog's keys; see `AdValues.rowWords`. */
+interface KeptSet {
+  readonly words: Int32Array;
+  readonly valid: Uint8Array;
+  readonly ints: Int32Array;
+  readonly floats: Float32Array;
+  readonly doubles: Float64Array;
+  usedAt: number;
+}
+
+const noSums = new Float64Array(0);
 
 /**
- * Values of the catalog's rows that no user changes, kept from one tick to the next: for one set of the request's keys (a placement, say)
- * that they depend on. Where a row's records are is remembered, and checked before use.
+ * Values that no user changes and the same keys decide, kept from one tick to the next. A row lies in one piece, in 32-bit words: the
+ * version of the shared state that it is of + 1; where each family's record is + 1, which is checked before use; the values that are
+ * finished, encoded; and, as float64s, the sums of the rates whose prior comes with the request. All 0 at first.
  */
 export class AdValues {
-  /** [rows, ops] */
-  readonly values: Float32Array;
-  /** When it was last asked for, in requests. */
-  usedAt = 0;
-  private readonly words: Int32Array;
-  private readonly valid: Uint8Array;
-  /** By row: the version of what no user changes that its values are of. */
-  private readonly versions: Float64Array;
-  private readonly slots: Int32Array;
+  readonly part: KeptPart;
+  /** Bytes of one set. */
+  readonly setBytes: number;
+  private readonly history: Reducer;
+  private readonly request: RequestState;
+  private readonly numbers: Int32Array;
+  private readonly scales: readonly (VectorScale | undefined)[];
+  private readonly adKeys: readonly (Keys | undefined)[];
+  private readonly rowCount: number;
+  private readonly rowWords: number;
+  private readonly firstValue: number;
+  private readonly firstSum: number;
+  /** Places in the views of the sums that open rates need, each once; and of every open rate its n's and Σy's among them. */
+  private readonly places: Int32Array;
+  private readonly openN: Int32Array;
+  private readonly openY: Int32Array;
+  private readonly sets: KeptSet[] = [];
+  private set: KeptSet;
+  private requests = 0;
 
-  constructor(rowCount: number, ops: number, families: number, keys: number) {
-    this.values = new Float32Array(rowCount * ops);
-    this.versions = new Float64Array(rowCount).fill(-1);
-    this.slots = new Int32Array(rowCount * families).fill(-1);
-    this.words = new Int32Array(2 * keys);
-    this.valid = new Uint8Array(keys);
+  /**
+   * @param keyNumbers of the catalog's keys that decide the values
+   * @param scales     by counter; raw values where absent
+   */
+  constructor(
+    history: Reducer,
+    part: KeptPart,
+    request: RequestState,
+    adKeys: readonly (Keys | undefined)[],
+    { numbers, count }: KeyNumbers,
+    scales: readonly (VectorScale | undefined)[],
+  ) {
+    const { ops } = history.plan;
+    const places = new Set([...part.openOps].flatMap((op) => [ops.a[op], ops.b[op]]));
+    const open = (of: Int32Array) => Int32Array.from(part.openOps, (op) => [...places].indexOf(of[op]));
+    this.history = history;
+    this.part = part;
+    this.request = request;
+    this.adKeys = adKeys;
+    this.numbers = numbers;
+    this.scales = scales;
+    this.rowCount = count;
+    this.places = Int32Array.from(places);
+    this.openN = open(ops.a);
+    this.openY = open(ops.b);
+    this.firstValue = 1 + part.families.length;
+    const end = this.firstValue + part.ops.length;
+    this.firstSum = places.size === 0 ? 0 : (end + 1) >> 1;
+    this.rowWords = places.size === 0 ? end : 2 * (this.firstSum + places.size);
+    this.setBytes = 4 * this.rowWords * this.rowCount;
+    this.set = this.addSet();
   }
 
-  /** Whether it is of a request with these keys. */
-  isOf(keys: Int32Array, words: Int32Array, valid: Uint8Array): boolean {
-    for (let i = 0; i < keys.length; i++) {
-      const k = keys[i];
-      if (this.valid[k] !== valid[k]) return false;
-      if (valid[k] !== 0 && (this.words[2 * k] !== words[2 * k] || this.words[2 * k + 1] !== words[2 * k + 1]))
-        return false;
+  /** Makes the values of the request's keys those at hand; of as many sets as there may be, the one used longest ago makes room. */
+  select(mostSets: number): void {
+    if (!this.isOfRequest(this.set)) {
+      const { words, valid } = this.request;
+      this.set = this.sets.find(this.isOfRequest) ?? this.freeSet(mostSets);
+      this.set.words.set(words);
+      this.set.valid.set(valid);
+    }
+    this.set.usedAt = ++this.requests;
+  }
+
+  /**
+   * Brings rows up to date: first asks for all that they need, so that memory's delays overlap, then computes.
+   *
+   * @param ads   rows of the catalog, from `from` on
+   * @param rows  receives the place of each one's row
+   * @param stale room for `count`
+   */
+  update(ads: Int32Array, from: number, count: number, rows: Int32Array, stale: Int32Array): void {
+    const { numbers, rowWords, history, part } = this;
+    const { ints } = this.set;
+    const version = history.sharedVersion + 1;
+    let staleCount = 0;
+    for (let i = 0; i < count; i++) rows[i] = numbers[ads[from + i]] * rowWords;
+    for (let i = 0; i < count; i++) {
+      if (ints[rows[i]] === version) continue;
+      ints[rows[i]] = version;
+      stale[staleCount++] = i;
+    }
+    if (staleCount === 0) return;
+    for (let f = 0; f < part.families.length; f++) this.locate(f, ads, from, rows, stale, staleCount);
+    for (let s = 0; s < staleCount; s++) this.compute(ads[from + stale[s]], rows[stale[s]]);
+  }
+
+  /** Where a family's records of the stale rows are. */
+  private locate(f: number, ads: Int32Array, from: number, rows: Int32Array, stale: Int32Array, count: number): void {
+    const { history, part } = this;
+    const { words, valid } = this.request;
+    const { families, plan } = history;
+    const { ints } = this.set;
+    const family = part.families[f];
+    const records = families.records[family];
+    const { owner } = records.plan;
+    const ownerAt = owner < 0 ? -1 : part.families.indexOf(owner);
+    const nowMs = history.sharedMs();
+    for (let pass = 0; pass < 2; pass++) {
+      let touched = 0;
+      for (let s = 0; s < count; s++) {
+        const row = rows[stale[s]];
+        const hint = ints[row + 1 + f] - 1;
+        this.setKeys(ads[from + stale[s]]);
+        if (ownerAt >= 0) families.seen[owner] = ints[row + 1 + ownerAt] - 1;
+        if (pass === 0) touched += families.touchKeys(family, words, valid, hint);
+        else {
+          const slot = families.locate(family, words, valid, hint);
+          const isGone = slot < 0 || nowMs - records.lastMs(slot) > plan.limits.timeToLiveMs;
+          ints[row + 1 + f] = isGone ? 0 : slot + 1;
+        }
+      }
+      families.touched = touched;
+    }
+  }
+
+  private compute(ad: number, row: number): void {
+    const { words, valid, priors } = this.request;
+    const { history, part, scales, places, firstSum, rowWords } = this;
+    const { families, plan } = history;
+    const { ops, limits } = plan;
+    const { ints, floats, doubles } = this.set;
+    const nowMs = history.sharedMs();
+    this.setKeys(ad);
+    for (let f = 0, v = 0; f < part.families.length; f++) {
+      const family = part.families[f];
+      if (part.viewed[v] !== family) continue;
+      v++;
+      viewRecord(families.records[family], ints[row + 1 + f] - 1, nowMs, limits, families.views);
+    }
+    for (let i = 0; i < part.priors.length; i++) computePrior(ops, part.priors[i], families.views, priors);
+    for (let i = 0; i < part.ops.length; i++) {
+      const op = part.ops[i];
+      const value = counterValue(ops, op, families.views, priors, nowMs, words, valid);
+      floats[row + this.firstValue + i] = encodedValue(value, ops.columns[op], scales[ops.counters[op]]);
+    }
+    if (places.length === 0) return;
+    const sums = (row / rowWords) * (rowWords / 2) + firstSum;
+    for (let i = 0; i < places.length; i++) doubles[sums + i] = families.views[places[i]];
+  }
+
+  /** Writes all values of rows that were brought up to date, from row `to` of `out` on. */
+  write(rows: Int32Array, count: number, out: HistoryRows, to: number): void {
+    const { part, history } = this;
+    const { ops } = history.plan;
+    for (let i = 0; i < part.ops.length; i++) {
+      const op = part.ops[i];
+      const counter = out.counters[ops.counters[op]];
+      writeColumn(
+        this.set.floats,
+        rows,
+        count,
+        this.firstValue + i,
+        counter,
+        to,
+        counter.length / out.rowCount,
+        ops.columns[op],
+      );
+    }
+    for (let i = 0; i < part.openOps.length; i++) this.writeOpen(i, rows, count, out, to);
+  }
+
+  private writeOpen(open: number, rows: Int32Array, count: number, out: HistoryRows, to: number): void {
+    const { doubles } = this.set;
+    const { ops } = this.history.plan;
+    const op = this.part.openOps[open];
+    const n = this.firstSum + this.openN[open];
+    const y = this.firstSum + this.openY[open];
+    const column = ops.columns[op];
+    const scale = this.scales[ops.counters[op]];
+    const counter = out.counters[ops.counters[op]];
+    const width = counter.length / out.rowCount;
+    const strength = ops.strengths[op];
+    const prior = this.request.priors[ops.priors[op]];
+    for (let i = 0, at = to * width + column; i < count; i++, at += width) {
+      const row = rows[i] >> 1;
+      counter[at] = encodedValue(smoothed(doubles[row + n], doubles[row + y], strength, prior), column, scale);
+    }
+  }
+
+  private freeSet(mostSets: number): KeptSet {
+    let oldest = this.sets[0];
+    for (const set of this.sets) if (set.usedAt < oldest.usedAt) oldest = set;
+    if (oldest.usedAt > 0 && this.sets.length < mostSets) return this.addSet();
+    if (oldest.usedAt > 0) oldest.ints.fill(0);
+    return oldest;
+  }
+
+  private addSet(): KeptSet {
+    const { keyFields } = this.history.plan;
+    const ints = new Int32Array(this.rowWords * this.rowCount);
+    const doubles = this.places.length === 0 ? noSums : new Float64Array(ints.buffer);
+    const words = new Int32Array(2 * keyFields.length);
+    const valid = new Uint8Array(keyFields.length);
+    const set = { words, valid, ints, floats: new Float32Array(ints.buffer), doubles, usedAt: 0 };
+    this.sets.push(set);
+    return set;
+  }
+
+  private isOfRequest = (set: KeptSet): boolean => {
+    const { requestKeys } = this.part;
+    const { words, valid } = this.request;
+    if (set.usedAt === 0) return false;
+    for (let i = 0; i < requestKeys.length; i++) {
+      const k = requestKeys[i];
+      if (set.valid[k] !== valid[k]) return false;
+      if (valid[k] === 0) continue;
+      if (set.words[2 * k] !== words[2 * k] || set.words[2 * k + 1] !== words[2 * k + 1]) return false;
     }
     return true;
-  }
+  };
 
-  /** Begins anew with a request's keys. */
-  take(words: Int32Array, valid: Uint8Array): void {
-    this.words.set(words);
-    this.valid.set(valid);
-    this.versions.fill(-1);
+  private setKeys(ad: number): void {
+    const { words, valid } = this.request;
+    const { adKeys } = this.part;
+    for (let i = 0; i < adKeys.length; i++) setKey(adKeys[i], this.adKeys[adKeys[i]] as Keys, ad, words, valid);
   }
+}
 
-  isCurrent(row: number, version: number): boolean {
-    return this.versions[row] === version;
-  }
+/** Copies a row's key into its place among all. */
+export function setKey(k: number, from: Keys, row: number, words: Int32Array, valid: Uint8Array): void {
+  valid[k] = from.valid === undefined || from.valid[row] !== 0 ? 1 : 0;
+  words[2 * k] = from.words[2 * row];
+  words[2 * k + 1] = from.words[2 * row + 1];
+}
 
-  /** Computes a row, whose keys are among `words`. */
-  compute(
-    history: Reducer,
-    row: number,
-    of: { readonly families: Int32Array; readonly priors: Int32Array; readonly ops: Int32Array },
-    priors: Float64Array,
-    words: Int32Array,
-    valid: Uint8Array,
-  ): void {
-    const { families, plan } = history;
-    for (let i = 0; i < of.families.length; i++) {
-      const at = row * of.families.length + i;
-      families.view(of.families[i], words, valid, history.sharedMs(), this.slots[at]);
-      this.slots[at] = families.seen[of.families[i]];
-    }
-    for (let i = 0; i < of.priors.length; i++) computePrior(plan.ops, of.priors[i], families.views, priors);
-    for (let i = 0; i < of.ops.length; i++) {
-      const value = counterValue(plan.ops, of.ops[i], families.views, priors, history.sharedMs(), words, valid);
-      this.values[row * of.ops.length + i] = value;
-    }
-    this.versions[row] = history.sharedVersion;
-  }
+/** Copies `from[rows[i] + place]` to `column` of row `to + i`. */
+export function writeColumn(
+  from: Float32Array,
+  rows: Int32Array,
+  count: number,
+  place: number,
+  counter: Float32Array,
+  to: number,
+  width: number,
+  column: number,
+): void {
+  for (let i = 0, at = to * width + column; i < count; i++, at += width) counter[at] = from[rows[i] + place];
 }

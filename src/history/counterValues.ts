@@ -1,3 +1,4 @@
+import { standardised, type VectorScale } from '../schema/numbers.ts';
 import { COEC, COUNT, type CounterOps, IDLE, LAST, RATE, RUN, SAME, SINCE, SUM_OF } from './counterPlan.ts';
 
 /** Priors are themselves smoothed towards the rate of all events, as if by so many. */
@@ -7,7 +8,7 @@ const priorStrength = 5;
 const longestMs = 30 * 86_400_000;
 
 /** (n, Σy) towards a prior; the prior itself where nothing counts. */
-function smoothed(n: number, y: number, strength: number, prior: number): number {
+export function smoothed(n: number, y: number, strength: number, prior: number): number {
   const weight = n + strength;
   return weight > 0 ? (y + strength * prior) / weight : prior;
 }
@@ -25,6 +26,11 @@ export function computePrior(ops: CounterOps, prior: number, views: Float64Array
 }
 
 const logSeconds = (ms: number) => Math.log1p((ms > 0 ? (ms < longestMs ? ms : longestMs) : 0) / 1000);
+
+/** A value as models take it, or raw where there is no scale. Values are float32 before they are standardised, as columns are. */
+export function encodedValue(value: number, column: number, scale: VectorScale | undefined): number {
+  return scale === undefined ? value : standardised(Math.fround(value), column, scale);
+}
 
 /**
  * One value of a counter from the views.

@@ -36,7 +36,7 @@ export class Families {
       Int32Array.from(plan.sequencePlans.map((_, s) => s).filter((s) => plan.sequencePlans[s].family === f)),
     );
     this.views = new Float64Array(plan.families.reduce((sum, { viewSize }) => sum + viewSize, 0));
-    this.seen = new Int32Array(plan.families.length);
+    this.seen = new Int32Array(plan.families.length).fill(-1);
     // The record of all events.
     if (shared === undefined) this.records[0].create(0, 0, 0);
   }
@@ -65,7 +65,8 @@ export class Families {
     for (let f = 0; f < seen.length; f++) this.viewSeen(f, readMs[f]);
   }
 
-  private locate(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
+  /** Where the record of these keys is, -1 for none; of a pair after its owner's is in `seen`. */
+  locate(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
     const records = this.records[f];
     const { keys, owner } = records.plan;
     if (keys.length === 0) return 0;
@@ -75,6 +76,16 @@ export class Families {
     const lo = words[2 * key];
     const hi = words[2 * key + 1];
     return hint >= 0 && records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
+  }
+
+  /** Asks for what `locate` will look at. */
+  touchKeys(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
+    const records = this.records[f];
+    const { keys, owner } = records.plan;
+    if (hint >= 0) return records.touch(hint);
+    const key = keys[keys.length - 1];
+    const ownerSlot = owner < 0 ? 0 : this.seen[owner];
+    return valid[key] === 0 || ownerSlot < 0 ? 0 : records.touchKey(ownerSlot, words[2 * key], words[2 * key + 1]);
   }
 
   /** Reads the record that was located, if it is not beyond its time to live. */

@@ -97,6 +97,11 @@ export class Records {
     return this.keys[4 * slot] + this.numbers[at] + this.numbers[at + (stride >> 1)] + this.numbers[at + stride - 1];
   }
 
+  /** Brings where the search for a key begins into cache. */
+  touchKey(owner: number, lo: number, hi: number): number {
+    return this.table[hashOf(owner, lo, hi) & (this.table.length - 1)];
+  }
+
   lastMs(slot: number): number {
     return this.numbers[slot * this.plan.stride + lastAt];
   }

@@ -1,5 +1,7 @@
 import { mix32 } from '../core/hash.ts';
-import { counterValue } from './counterValues.ts';
+import type { VectorScale } from '../schema/numbers.ts';
+import type { RequestState } from './adValues.ts';
+import { counterValue, encodedValue } from './counterValues.ts';
 import type { Reducer } from './createHistory.ts';
 import { viewRecord } from './viewRecord.ts';
 
@@ -17,15 +19,17 @@ export class UserPairs {
   values = new Float32Array(0);
   private words = new Int32Array(0);
   private table = new Int32Array(1);
+  private readonly scales: readonly (VectorScale | undefined)[];
 
-  constructor(family: number, ops: readonly number[]) {
+  constructor(family: number, ops: readonly number[], scales: readonly (VectorScale | undefined)[]) {
+    this.scales = scales;
     this.family = family;
     this.ops = Int32Array.from(ops);
     this.reserve(64);
   }
 
   /** Walks the pairs of the user whose record was seen last; the request's views and priors must have been computed. */
-  gather(history: Reducer, priors: Float64Array, words: Int32Array, valid: Uint8Array): void {
+  gather(history: Reducer, request: RequestState): void {
     const { families, plan } = history;
     const { family } = this;
     const records = families.records[family];
@@ -38,7 +42,7 @@ export class UserPairs {
     const { table } = this;
     const mask = table.length - 1;
     table.fill(0);
-    this.compute(history, -1, 0, nowMs, priors, words, valid);
+    this.compute(history, -1, 0, nowMs, request);
     let slot = ownerSlot < 0 ? -1 : heads[head];
     for (let entry = 1; slot >= 0; slot = records.keys[4 * slot + 3]) {
       if (nowMs - records.lastMs(slot) > plan.limits.timeToLiveMs) continue;
@@ -49,7 +53,7 @@ export class UserPairs {
       let at = hashOf(lo, hi) & mask;
       while (table[at] !== 0) at = (at + 1) & mask;
       table[at] = entry;
-      this.compute(history, slot, entry++, nowMs, priors, words, valid);
+      this.compute(history, slot, entry++, nowMs, request);
     }
   }
 
@@ -75,21 +79,16 @@ export class UserPairs {
     slot: number,
     entry: number,
     nowMs: number,
-    priors: Float64Array,
-    words: Int32Array,
-    valid: Uint8Array,
+    request: RequestState,
   ): void {
     const { views } = families;
+    const { words, valid, priors } = request;
     viewRecord(families.records[this.family], slot, nowMs, plan.limits, views);
-    for (let i = 0; i < this.ops.length; i++)
-      this.values[entry * this.ops.length + i] = counterValue(
-        plan.ops,
-        this.ops[i],
-        views,
-        priors,
-        nowMs,
-        words,
-        valid,
-      );
+    for (let i = 0; i < this.ops.length; i++) {
+      const op = this.ops[i];
+      const value = counterValue(plan.ops, op, views, priors, nowMs, words, valid);
+      const scale = this.scales[plan.ops.counters[op]];
+      this.values[entry * this.ops.length + i] = encodedValue(value, plan.ops.columns[op], scale);
+    }
   }
 }

@@ -3,9 +3,18 @@ import type { ColumnBatch } from './columns.ts';
 import type { EncodedColumn, EncodedDense, EncodedFields } from './encoded.ts';
 import { BatchReader } from './fieldKeys.ts';
 import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
-import { columnTypeOf, type Fitted } from './fitted.ts';
+import { columnTypeOf, type Fitted, type VectorStatistics } from './fitted.ts';
 import type { Keys } from './keys.ts';
-import { bucketise, numbersOf, standardise, standardiseVectors, vectorNumbersOf, vectorsOf } from './numbers.ts';
+import {
+  bucketise,
+  numbersOf,
+  standardise,
+  standardiseVectors,
+  type VectorScale,
+  vectorNumbersOf,
+  vectorScale,
+  vectorsOf,
+} from './numbers.ts';
 import { placed } from './rowError.ts';
 import type { Field, IdsField, Schema, VectorField } from './schema.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -25,6 +34,8 @@ export interface Encoder {
   encodeKeys(field: Field, keys: Keys): EncodedColumn;
   /** Encodes a standardised vector's numbers at hand, [rows, length], into `out` of the same size: a counter of a request's candidates. */
   encodeVectors(field: VectorField, values: Float32Array, out: Float32Array): EncodedDense;
+  /** What `encodeVectors` does to each number, for those that are kept encoded. */
+  vectorScale(field: VectorField): VectorScale;
 }
 
 export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
@@ -46,6 +57,7 @@ export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
     },
     encodeKeys: (field, keys) => encodeKeys(field, keys, fitted),
     encodeVectors: (field, values, out) => encodeVectors(field, values, fitted, out),
+    vectorScale: (field) => vectorScale(field, vectorStatistics(field, fitted)),
   };
 }
 
@@ -87,12 +99,17 @@ function encodeField(field: Field, reader: BatchReader, fitted: Fitted): Encoded
 function encodeVectors(
   field: VectorField,
   values: Float64Array | Float32Array,
-  { vectors }: Fitted,
+  fitted: Fitted,
   out?: Float32Array,
 ): EncodedDense {
-  const statistics = vectors.get(field.name);
-  assert(statistics !== undefined, `no statistics for '${field.name}'`);
-  return { kind: 'dense', width: field.length, values: standardiseVectors(values, field, statistics, out) };
+  const encoded = standardiseVectors(values, field, vectorStatistics(field, fitted), out);
+  return { kind: 'dense', width: field.length, values: encoded };
+}
+
+function vectorStatistics({ name }: VectorField, { vectors }: Fitted): VectorStatistics {
+  const statistics = vectors.get(name);
+  assert(statistics !== undefined, `no statistics for '${name}'`);
+  return statistics;
 }
 
 function encodeKeys(field: Field, keys: Keys, fitted: Fitted): EncodedColumn {

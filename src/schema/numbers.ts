@@ -139,24 +139,38 @@ function readVectors<T extends Float32Array | Float64Array>(
   return out;
 }
 
+/** How a vector's numbers are standardised, each by itself. */
+export interface VectorScale {
+  readonly means: readonly number[];
+  /** 1/deviation */
+  readonly scales: readonly number[];
+  readonly clip: number;
+}
+
+export function vectorScale({ clip = defaultClip }: VectorField, { means, deviations }: VectorStatistics): VectorScale {
+  return { means, scales: deviations.map((deviation) => 1 / deviation), clip };
+}
+
+/** (x − mean_i)/deviation_i, limited to ±clip; a missing number is the mean, 0. */
+export function standardised(x: number, i: number, { means, scales, clip }: VectorScale): number {
+  const z = (x - means[i]) * scales[i];
+  return Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
+}
+
 /**
- * (x_i − mean_i)/deviation_i of each of a vector's numbers, limited to ±clip; a missing one is the mean, 0.
+ * Every number of a vector, standardised.
  *
  * @param values [rows, length], row-major, NaN where there is no number
  * @param out    of the same length; a new one where absent
  */
 export function standardiseVectors(
   values: Float64Array | Float32Array,
-  { length, clip = defaultClip }: VectorField,
-  { means, deviations }: VectorStatistics,
+  field: VectorField,
+  statistics: VectorStatistics,
   out: Float32Array = new Float32Array(values.length),
 ): Float32Array {
-  const scales = deviations.map((deviation) => 1 / deviation);
-  for (let row = 0; row < values.length; row += length) {
-    for (let i = 0; i < length; i++) {
-      const z = (values[row + i] - means[i]) * scales[i];
-      out[row + i] = Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
-    }
-  }
+  const scale = vectorScale(field, statistics);
+  for (let row = 0; row < values.length; row += field.length)
+    for (let i = 0; i < field.length; i++) out[row + i] = standardised(values[row + i], i, scale);
   return out;
 }
