@@ -23,7 +23,7 @@ export class Reducer implements History {
   readonly base: Reducer | undefined;
   readonly families: Families;
   readonly pending: PendingEvents;
-  readonly due = new DueQueue();
+  readonly due: DueQueue;
   readonly ticked = new TickQueue();
   /** `arrivedMs` up to which everything has been taken in. */
   watermarkMs = Number.NEGATIVE_INFINITY;
@@ -49,6 +49,7 @@ export class Reducer implements History {
     this.base = base;
     this.families = new Families(plan, base?.families);
     this.pending = new PendingEvents(plan);
+    this.due = new DueQueue(plan.stageDelaysMs.length);
     this.applier = new EventApplier(plan);
     const indices = plan.families.map((_, f) => f);
     this.userFamilies = Int32Array.from(indices.filter((f) => plan.families[f].isUser));
@@ -111,9 +112,8 @@ export class Reducer implements History {
     if (nowMs <= this.watermarkMs) return;
     this.watermarkMs = nowMs;
     const { tickMs } = plan.limits;
-    while (due.count > 0 && due.ms[0] < nowMs) {
-      const at = due.events[0];
-      const ms = due.ms[0];
+    while (due.seek(nowMs)) {
+      const { event: at, ms } = due;
       const stage = pending.stage[at];
       due.pop();
       this.tickTo(Math.floor(ms / tickMs) * tickMs);
@@ -212,6 +212,8 @@ export class Reducer implements History {
     const { pending } = this;
     const at = pending.take(eventMs, arrivedMs, this.order, isOutcome);
     pending.setKeys(at, rows.keys, row);
+    // Often the row that was read just before: where its records are is known then.
+    pending.setSlots(at, this.families.seen);
     if (!isOutcome) pending.enter(at);
     this.schedule(at);
     return at;
@@ -221,7 +223,7 @@ export class Reducer implements History {
   schedule(at: number): void {
     const { pending, plan, due } = this;
     const ms = Math.max(pending.arrivedMs[at], pending.eventMs[at] + plan.stageDelaysMs[pending.stage[at]]);
-    due.push(ms, pending.order[at], at);
+    due.push(ms, pending.order[at], at, pending.stage[at]);
   }
 
   /** A stage as the records with a user's key see it, and before them what an impression's outcome is expected to be. */

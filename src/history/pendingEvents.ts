@@ -88,6 +88,12 @@ export class PendingEvents {
     }
   }
 
+  /** Where the event's records may be. */
+  setSlots(at: number, slots: Int32Array): void {
+    const { familyCount } = this;
+    for (let f = 0; f < familyCount; f++) this.slots[at * familyCount + f] = slots[f];
+  }
+
   /** The pending impression that an outcome's row belongs to, -1 if there is none. */
   find({ eventMs, keys }: EventRows, row: number): number {
     const { keyCount, words, valid } = this;

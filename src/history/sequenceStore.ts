@@ -8,7 +8,6 @@ import type { SequencePlan } from './sequencePlan.ts';
 const headWords = 2;
 const validShift = 8;
 const firstBlock = 4;
-const actionBits = (1 << validShift) - 1;
 
 /** From how many ms on an event is in each gap bucket: floor(2·log2(1 + s)) ≥ k at s ≥ 2^(k/2) − 1. */
 const gapFromMs = Float64Array.from({ length: gapBuckets }, (_, k) => 1000 * (2 ** (k / 2) - 1));
@@ -144,52 +143,38 @@ export class SequenceStore {
     const count = slot < 0 || 4 * slot >= blocks.length ? 0 : blocks[4 * slot + 3];
     out.counts[to] = count;
     if (count === 0) return;
-    const first = blocks[4 * slot];
-    const size = blocks[4 * slot + 1];
-    const start = blocks[4 * slot + 2];
-    const from = to * length;
-    // The newer part lies before the block's end or wraps round to its beginning: at most two runs, each read backwards.
-    const wrapped = Math.max(0, start + count - size);
-    this.readRun(first + wrapped - 1, wrapped, nowMs, 0, out, from);
-    this.readRun(
-      first + start + count - wrapped - 1,
-      count - wrapped,
-      nowMs,
-      wrapped === 0 ? 0 : out.gaps[from + wrapped - 1],
-      out,
-      from + wrapped,
-    );
-    for (let k = 0; k < items.length; k++) {
-      this.readItems(first + wrapped - 1, wrapped, k, out.items[k], out.valid[k], from);
-      this.readItems(
-        first + start + count - wrapped - 1,
-        count - wrapped,
-        k,
-        out.items[k],
-        out.valid[k],
-        from + wrapped,
-      );
-    }
-  }
-
-  private readRun(entry: number, count: number, nowMs: number, gap: number, out: SequenceRows, from: number): void {
     const { ms, words, stride } = this;
     const { actions, gaps } = out;
-    for (let i = 0; i < count; i++) {
-      const age = nowMs - ms[entry - i];
+    const from = to * length;
+    const first = blocks[4 * slot];
+    const last = first + blocks[4 * slot + 1] - 1;
+    const newest = this.entryOf(slot, count - 1);
+    const newestWord = newest * stride;
+    const lastWord = last * stride;
+    const firstWord = first * stride;
+    // Gaps grow along the list, so that each event's bucket is sought from the one before.
+    let gap = 0;
+    for (let i = from, entry = newest, at = newestWord; i < from + count; i++) {
+      const age = nowMs - ms[entry];
       while (gap + 1 < gapBuckets && age >= gapFromMs[gap + 1]) gap++;
-      gaps[from + i] = gap;
-      actions[from + i] = words[(entry - i) * stride] & actionBits;
+      gaps[i] = gap;
+      // Their bits are the lowest eight.
+      actions[i] = words[at];
+      const wraps = entry === first;
+      entry = wraps ? last : entry - 1;
+      at = wraps ? lastWord : at - stride;
     }
-  }
-
-  private readItems(entry: number, count: number, k: number, items: Int32Array, valid: Uint8Array, from: number): void {
-    const { words, stride } = this;
-    let at = entry * stride;
-    for (let i = from; i < from + count; i++, at -= stride) {
-      items[2 * i] = words[at + headWords + 2 * k];
-      items[2 * i + 1] = words[at + headWords + 2 * k + 1];
-      valid[i] = (words[at] >> (validShift + k)) & 1;
+    for (let k = 0; k < items.length; k++) {
+      const keys = out.items[k];
+      const valid = out.valid[k];
+      const item = headWords + 2 * k;
+      const shift = validShift + k;
+      for (let i = from, at = newestWord; i < from + count; i++) {
+        keys[2 * i] = words[at + item];
+        keys[2 * i + 1] = words[at + item + 1];
+        valid[i] = (words[at] >> shift) & 1;
+        at = at === firstWord ? lastWord : at - stride;
+      }
     }
   }
 
