@@ -9,8 +9,8 @@ import { Reducer } from './createHistory.ts';
 import type { AdHistory, History, HistoryRows } from './history.ts';
 import { UserPairs } from './userPairs.ts';
 
-/** Values kept by the request's keys may take so much; those of the placements asked for last are kept. */
-const mostKeptBytes = 128 * 2 ** 20;
+/** Those of the placements asked for last are kept. */
+const defaultKeptBytes = 128 * 2 ** 20;
 
 /** Ads are read so many at a time, so that what they need stays in cache. */
 const block = 128;
@@ -18,14 +18,16 @@ const block = 128;
 /**
  * @param adKeys one a key field of the plan: its keys by row of the catalog, or undefined where the request has it
  * @param scales by counter of the plan: its values are written as an encoder with this scale encodes them; raw where absent
+ * @param keptBytes what values that are kept by the request's keys may take, beside one set of those
  */
 export function createAdHistory(
   history: History,
   adKeys: readonly (Keys | undefined)[],
   scales: readonly (VectorScale | undefined)[] = [],
+  keptBytes = defaultKeptBytes,
 ): AdHistory {
   assert(history instanceof Reducer, 'ads are read from a history of this library');
-  return new AdReader(history, adKeys, scales);
+  return new AdReader(history, adKeys, scales, keptBytes);
 }
 
 /**
@@ -48,7 +50,12 @@ class AdReader implements AdHistory {
   private readonly rows = new Int32Array(block);
   private readonly stale = new Int32Array(block);
 
-  constructor(history: Reducer, adKeys: readonly (Keys | undefined)[], scales: readonly (VectorScale | undefined)[]) {
+  constructor(
+    history: Reducer,
+    adKeys: readonly (Keys | undefined)[],
+    scales: readonly (VectorScale | undefined)[],
+    keptBytes: number,
+  ) {
     const { keyFields, ops } = history.plan;
     const plan = planAds(history.plan, (key) => adKeys[key] !== undefined);
     const request = {
@@ -78,7 +85,7 @@ class AdReader implements AdHistory {
       return new AdValues(history, part, request, adKeys, numbers, scales);
     });
     const ofRequests = this.kept.filter(({ part }) => part.requestKeys.length > 0);
-    this.mostSets = Math.floor(mostKeptBytes / ofRequests.reduce((sum, { setBytes }) => sum + setBytes, 1));
+    this.mostSets = Math.floor(keptBytes / ofRequests.reduce((sum, { setBytes }) => sum + setBytes, 1));
     this.pairs = plan.pairs.map(({ family, ops: own }) => new UserPairs(family, own, scales));
   }
 

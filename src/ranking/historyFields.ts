@@ -47,6 +47,7 @@ export class HistoryFields {
   /** Where the catalog has candidates' keys. */
   private readonly ads: AdHistory | undefined;
   private readonly inCatalog: readonly boolean[];
+  private readonly requestKeys: Keys[];
   private rows: HistoryRows;
 
   /**
@@ -80,7 +81,12 @@ export class HistoryFields {
     const read = keysReadOf(used);
     const adKeys = plan.keyFields.map(({ name }) => (read.has(name) ? catalogKeys?.get(name) : undefined));
     this.inCatalog = adKeys.map((keys) => keys !== undefined);
-    this.ads = this.inCatalog.includes(true) ? createAdHistory(history, adKeys) : undefined;
+    const scales = plan.counters.map((_, c) => {
+      const counter = this.counters.find(({ index }) => index === c);
+      return counter && encoder.vectorScale(counter.field);
+    });
+    this.ads = this.inCatalog.includes(true) ? createAdHistory(history, adKeys, scales) : undefined;
+    this.requestKeys = adKeys.map(() => nothing);
     this.rows = createHistoryRows(plan, 1);
   }
 
@@ -92,8 +98,8 @@ export class HistoryFields {
     const { count } = request;
     if (this.rows.rowCount < count && !this.ofRequestAlone)
       this.rows = createHistoryRows(history.plan, Math.ceil(count * 1.5));
-    this.read(history, request, nowMs);
-    for (const counter of this.counters) this.encodeCounter(counter, counter.ofRequest ? 1 : count, out);
+    const isEncoded = this.read(history, request, nowMs);
+    for (const counter of this.counters) this.encodeCounter(counter, counter.ofRequest ? 1 : count, isEncoded, out);
     for (const { sequence, index, ofRequest, fields } of this.sequences) {
       const rowCount = ofRequest ? 1 : count;
       const columns = new Map<string, Column>(sequenceColumns(sequence, this.rows.sequences[index], rowCount));
@@ -101,22 +107,26 @@ export class HistoryFields {
     }
   }
 
-  private read(history: History, { count, keysOf, catalogRows }: RequestKeys, nowMs: number): void {
+  /** @returns whether the counters are encoded already: where ads have their keys in the catalog */
+  private read(history: History, { count, keysOf, catalogRows }: RequestKeys, nowMs: number): boolean {
     const { plan } = history;
     if (this.ads !== undefined && catalogRows !== undefined && history === this.history) {
-      const keys = plan.keyFields.map(({ name }, k) => (this.inCatalog[k] ? nothing : (keysOf(name) ?? nothing)));
-      this.ads.read(keys, 0, nowMs, catalogRows, count, this.rows);
+      const { requestKeys, inCatalog } = this;
+      for (let k = 0; k < requestKeys.length; k++)
+        if (!inCatalog[k]) requestKeys[k] = keysOf(plan.keyFields[k].name) ?? nothing;
+      this.ads.read(requestKeys, 0, nowMs, catalogRows, count, this.rows);
       this.spread(this.ads, count);
-      return;
+      return true;
     }
     const found = plan.keyFields.map(({ name }) => keysOf(name) ?? nothing);
     if (this.ofRequestAlone) {
       const alone = found.map((keys) => (keys.rowCount === 1 ? keys : nothing));
       history.readRow(alone, 0, nowMs, this.rows, 0);
-      return;
+      return false;
     }
     const spread = found.map((keys) => spreadKeys(keys, count));
     for (let i = 0; i < count; i++) history.readRow(spread, i, nowMs, this.rows, i);
+    return false;
   }
 
   /** What would depend on the ad, had the catalog its key, is alike for all. */
@@ -138,12 +148,21 @@ export class HistoryFields {
     }
   }
 
-  private encodeCounter(counter: TakenCounter, rowCount: number, out: Map<string, EncodedColumn>): void {
+  private encodeCounter(
+    counter: TakenCounter,
+    rowCount: number,
+    isEncoded: boolean,
+    out: Map<string, EncodedColumn>,
+  ): void {
     const { field, index } = counter;
     const size = rowCount * field.length;
+    const values = this.rows.counters[index].subarray(0, size);
+    if (isEncoded) {
+      out.set(field.name, { kind: 'dense', width: field.length, values });
+      return;
+    }
     if (counter.encoded.length < size) counter.encoded = new Float32Array(Math.ceil(size * 1.5));
-    const encoded = counter.encoded.subarray(0, size);
-    out.set(field.name, this.encoder.encodeVectors(field, this.rows.counters[index].subarray(0, size), encoded));
+    out.set(field.name, this.encoder.encodeVectors(field, values, counter.encoded.subarray(0, size)));
   }
 }
 
