@@ -2,6 +2,7 @@ import type { Keys } from '../schema/keys.ts';
 import type { VectorScale } from '../schema/numbers.ts';
 import type { KeptPart } from './adPlan.ts';
 import type { KeyNumbers } from './catalogKeys.ts';
+import { SAME } from './counterPlan.ts';
 import { computePrior, counterValue, encodedValue, smoothed } from './counterValues.ts';
 import type { Reducer } from './createHistory.ts';
 import type { HistoryRows } from './history.ts';
@@ -41,6 +42,8 @@ export class AdValues {
   private readonly scales: readonly (VectorScale | undefined)[];
   private readonly adKeys: readonly (Keys | undefined)[];
   private readonly rowCount: number;
+  /** Whether values look at the keys themselves. */
+  private readonly needsKeys: boolean;
   private readonly rowWords: number;
   private readonly firstValue: number;
   private readonly firstSum: number;
@@ -69,6 +72,7 @@ export class AdValues {
     const open = (of: Int32Array) => Int32Array.from(part.openOps, (op) => [...places].indexOf(of[op]));
     this.history = history;
     this.part = part;
+    this.needsKeys = part.ops.some((op) => ops.kinds[op] === SAME);
     this.request = request;
     this.adKeys = adKeys;
     this.numbers = numbers;
@@ -119,32 +123,40 @@ export class AdValues {
     for (let s = 0; s < staleCount; s++) this.compute(ads[from + stale[s]], rows[stale[s]]);
   }
 
-  /** Where a family's records of the stale rows are. */
+  /** Where a family's records of the stale rows are: asks for where each is sought, then seeks. */
   private locate(f: number, ads: Int32Array, from: number, rows: Int32Array, stale: Int32Array, count: number): void {
     const { history, part } = this;
-    const { words, valid } = this.request;
     const { families, plan } = history;
     const { ints } = this.set;
-    const family = part.families[f];
-    const records = families.records[family];
-    const { owner } = records.plan;
+    const records = families.records[part.families[f]];
+    const { owner, keys } = records.plan;
+    const key = keys[keys.length - 1];
+    const ofAds = this.adKeys[key];
+    const { words, valid } = ofAds ?? this.request;
     const ownerAt = owner < 0 ? -1 : part.families.indexOf(owner);
-    const nowMs = history.sharedMs();
-    for (let pass = 0; pass < 2; pass++) {
-      let touched = 0;
-      for (let s = 0; s < count; s++) {
-        const row = rows[stale[s]];
-        const hint = ints[row + 1 + f] - 1;
-        this.setKeys(ads[from + stale[s]]);
-        if (ownerAt >= 0) families.seen[owner] = ints[row + 1 + ownerAt] - 1;
-        if (pass === 0) touched += families.touchKeys(family, words, valid, hint);
-        else {
-          const slot = families.locate(family, words, valid, hint);
-          const isGone = slot < 0 || nowMs - records.lastMs(slot) > plan.limits.timeToLiveMs;
-          ints[row + 1 + f] = isGone ? 0 : slot + 1;
-        }
+    const anyOwner = owner < 0 ? 0 : families.seen[owner];
+    const oldestMs = history.sharedMs() - plan.limits.timeToLiveMs;
+    let touched = 0;
+    for (let s = 0; s < count; s++) {
+      const row = rows[stale[s]] + 1;
+      const at = ofAds === undefined ? key : ads[from + stale[s]];
+      const ownerSlot = ownerAt < 0 ? anyOwner : ints[row + ownerAt] - 1;
+      if (ints[row + f] !== 0) touched += records.touch(ints[row + f] - 1);
+      else touched += records.touchKey(ownerSlot, words[2 * at], words[2 * at + 1]);
+    }
+    families.touched = touched;
+    for (let s = 0; s < count; s++) {
+      const row = rows[stale[s]] + 1;
+      const at = ofAds === undefined ? key : ads[from + stale[s]];
+      const ownerSlot = ownerAt < 0 ? anyOwner : ints[row + ownerAt] - 1;
+      let slot = -1;
+      if (ownerSlot >= 0 && (valid === undefined || valid[at] !== 0)) {
+        const lo = words[2 * at];
+        const hi = words[2 * at + 1];
+        slot = ints[row + f] - 1;
+        if (!records.isAt(slot, ownerSlot, lo, hi)) slot = records.find(ownerSlot, lo, hi);
       }
-      families.touched = touched;
+      ints[row + f] = slot < 0 || records.lastMs(slot) < oldestMs ? 0 : slot + 1;
     }
   }
 
@@ -155,7 +167,7 @@ export class AdValues {
     const { ops, limits } = plan;
     const { ints, floats, doubles } = this.set;
     const nowMs = history.sharedMs();
-    this.setKeys(ad);
+    if (this.needsKeys) this.setKeys(ad);
     for (let f = 0, v = 0; f < part.families.length; f++) {
       const family = part.families[f];
       if (part.viewed[v] !== family) continue;

@@ -25,6 +25,11 @@ export function computePrior(ops: CounterOps, prior: number, views: Float64Array
   else priors[prior] = (y + (ops.priorIsLabel[prior] !== 0 ? 0.5 : 0)) / (n + 1);
 }
 
+const logs = Float64Array.from({ length: 1024 }, (_, n) => Math.log1p(n));
+
+/** log1p(x), looked up for the whole numbers that most counts are. */
+const logOf = (x: number) => (x >= 0 && x < logs.length && Math.floor(x) === x ? logs[x] : Math.log1p(x));
+
 const logSeconds = (ms: number) => Math.log1p((ms > 0 ? (ms < longestMs ? ms : longestMs) : 0) / 1000);
 
 /** A value as models take it, or raw where there is no scale. Values are float32 before they are standardised, as columns are. */
@@ -53,7 +58,7 @@ export function counterValue(
   switch (ops.kinds[op]) {
     case COUNT:
     case RUN:
-      return Math.log1p(views[a]);
+      return logOf(views[a]);
     case SINCE:
       return logSeconds(isOver ? Number.POSITIVE_INFINITY : nowMs - views[a]);
     case RATE:

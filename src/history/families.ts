@@ -41,32 +41,40 @@ export class Families {
     if (shared === undefined) this.records[0].create(0, 0, 0);
   }
 
-  /**
-   * Reads what a family holds of these keys; that of a pair after its owner's.
-   *
-   * @param hint where the record may be
-   */
-  view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number, hint = -1): void {
-    this.seen[f] = this.locate(f, words, valid, hint);
+  /** Reads what a family holds of these keys; that of a pair after its owner's. */
+  view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number): void {
+    this.seen[f] = this.locate(f, words, valid, -1);
     this.viewSeen(f, nowMs);
   }
 
-  /** The same of all families. What lies far apart is asked for together first, so that memory's delays overlap. */
-  viewAll(words: Int32Array, valid: Uint8Array, readMs: Float64Array): void {
-    const { records, seen } = this;
-    for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, -1);
-    let touched = 0;
-    for (let f = 0; f < seen.length; f++) touched += seen[f] < 0 ? 0 : records[f].touch(seen[f]);
-    for (let s = 0; s < this.sequences.length; s++) {
-      const slot = seen[this.sequences[s].plan.family];
-      if (slot >= 0) touched += this.sequences[s].touch(slot);
+  /**
+   * The same of all families. What lies far apart is asked for together first, so that memory's delays overlap.
+   *
+   * @param ahead where the records may be, from `at` on, if `at` is not -1: they have been asked for then
+   */
+  viewAll(words: Int32Array, valid: Uint8Array, readMs: Float64Array, ahead: Int32Array, at: number): void {
+    const { seen } = this;
+    if (at >= 0) for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, ahead[at + f]);
+    else {
+      for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, -1);
+      this.touchSeen();
     }
-    this.touched = touched;
     for (let f = 0; f < seen.length; f++) this.viewSeen(f, readMs[f]);
   }
 
-  /** Where the record of these keys is, -1 for none; of a pair after its owner's is in `seen`. */
-  locate(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
+  private touchSeen(): void {
+    const { records, seen, sequences } = this;
+    let touched = 0;
+    for (let f = 0; f < seen.length; f++) touched += seen[f] < 0 ? 0 : records[f].touch(seen[f]);
+    for (let s = 0; s < sequences.length; s++) {
+      const slot = seen[sequences[s].plan.family];
+      if (slot >= 0) touched += sequences[s].touch(slot);
+    }
+    this.touched = touched;
+  }
+
+  /** @param hint where the record may be */
+  private locate(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
     const records = this.records[f];
     const { keys, owner } = records.plan;
     if (keys.length === 0) return 0;
@@ -75,17 +83,7 @@ export class Families {
     if (valid[key] === 0 || ownerSlot < 0) return -1;
     const lo = words[2 * key];
     const hi = words[2 * key + 1];
-    return hint >= 0 && records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
-  }
-
-  /** Asks for what `locate` will look at. */
-  touchKeys(f: number, words: Int32Array, valid: Uint8Array, hint: number): number {
-    const records = this.records[f];
-    const { keys, owner } = records.plan;
-    if (hint >= 0) return records.touch(hint);
-    const key = keys[keys.length - 1];
-    const ownerSlot = owner < 0 ? 0 : this.seen[owner];
-    return valid[key] === 0 || ownerSlot < 0 ? 0 : records.touchKey(ownerSlot, words[2 * key], words[2 * key + 1]);
+    return records.isAt(hint, ownerSlot, lo, hi) ? hint : records.find(ownerSlot, lo, hi);
   }
 
   /** Reads the record that was located, if it is not beyond its time to live. */
