@@ -19,15 +19,21 @@ inline float greatest(const float* x, int n) {
 /// y = e^(x − max x) / Σ e^(x − max x). A NaN makes the sum NaN, and so every number. What is e⁻⁸⁰ of the greatest or less counts as
 /// that: numbers too small to be normal are slow.
 inline void softmax(int rows, const float* const* x, int n, float* const* y) {
+  constexpr int heldVectors = 8;
   for (int i = 0; i < rows && n > 0; i++) {
+    // Short rows are held as whole vectors until they are divided: reading a part of a vector that was just written has to wait.
+    float held[heldVectors * Vec::lanes];
+    const bool isHeld = n <= heldVectors * Vec::lanes;
+    float* const e = isHeld ? held : y[i];
     const Vec most = Vec::of(greatest(x[i], n));
     Vec total = Vec::zero();
     forEachVector(n, [&](int j, int m) {
-      exp(max(Vec::of(-80.0f), Vec::load(x[i] + j, m) - most)).store(y[i] + j, m);
-      total = total + Vec::load(y[i] + j, m);
+      const Vec power = exp(max(Vec::of(-80.0f), Vec::load(x[i] + j, m) - most));
+      isHeld ? power.store(e + j) : power.store(e + j, m);
+      total = total + (m == Vec::lanes ? power : Vec::load(e + j, m));
     });
     const Vec share = Vec::of(1.0f / sumLanes(total));
-    forEachVector(n, [&](int j, int m) { (Vec::load(y[i] + j, m) * share).store(y[i] + j, m); });
+    forEachVector(n, [&](int j, int m) { (Vec::load(e + j, m) * share).store(y[i] + j, m); });
   }
 }
 
