@@ -38,7 +38,10 @@ type Shape = typeof shapes extends fc.Arbitrary<infer S> ? S : never;
 function wideBundle({ seed, size, hidden, architecture, attention, length }: Shape): Bundle {
   const random = createRandom(seed);
   const fields = [
-    ...sampleFields.map((field) => ('size' in field ? { ...field, size } : field)),
+    ...sampleFields.map((field) => {
+      if (field.name === 'imageId') return { ...field, size, buckets: 1500 }; // a table whose rows are asked for ahead
+      return 'size' in field ? { ...field, size } : field;
+    }),
     ...historyFields.map((field) => (field.kind === 'sequence' ? { ...field, length } : field)),
   ];
   const ofSequences = architecture === 'din' || architecture === 'senet-dnn' ? { attention } : {};
