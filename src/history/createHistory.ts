@@ -9,6 +9,7 @@ import type { HistoryPlan } from './historyPlan.ts';
 import { listEvent } from './listEvent.ts';
 import { mergeReducers } from './mergeHistory.ts';
 import { PendingEvents } from './pendingEvents.ts';
+import { RowsAhead } from './rowsAhead.ts';
 
 export function createHistory(plan: HistoryPlan): History {
   return new Reducer(plan);
@@ -34,6 +35,7 @@ export class Reducer implements History {
   /** Rows taken in, and impressions of them. */
   order = 0;
   impressions = 0;
+  private readonly ahead: RowsAhead;
   private readonly applier: EventApplier;
   private readonly userFamilies: Int32Array;
   private readonly tickFamilies: Int32Array;
@@ -48,6 +50,7 @@ export class Reducer implements History {
     this.plan = plan;
     this.base = base;
     this.families = new Families(plan, base?.families);
+    this.ahead = new RowsAhead(plan, this.families);
     this.pending = new PendingEvents(plan);
     this.due = new DueQueue(plan.stageDelaysMs.length);
     this.applier = new EventApplier(plan);
@@ -127,7 +130,7 @@ export class Reducer implements History {
 
   readRow(keys: readonly Keys[], row: number, nowMs: number, out: HistoryRows, to: number): void {
     this.setKeys(keys, row);
-    this.readKeys(this.words, this.valid, nowMs, out, to);
+    this.readKeys(this.words, this.valid, nowMs, out, to, this.ahead.next(keys, row));
   }
 
   private setKeys(keys: readonly Keys[], row: number): void {
@@ -141,13 +144,20 @@ export class Reducer implements History {
   }
 
   /** The same of one set of keys: [key fields, 2] and whether each has a value. */
-  readKeys(words: Int32Array, valid: Uint8Array, nowMs: number, out: HistoryRows, to: number): void {
+  private readKeys(
+    words: Int32Array,
+    valid: Uint8Array,
+    nowMs: number,
+    out: HistoryRows,
+    to: number,
+    ahead: number,
+  ): void {
     assert(nowMs <= this.watermarkMs, 'history is read where it was advanced to');
     const { plan, families, priors } = this;
     const { ops, sequencePlans } = plan;
     const { times } = this;
     for (let f = 0; f < times.length; f++) times[f] = this.readMs(f);
-    families.viewAll(words, valid, times);
+    families.viewAll(words, valid, times, this.ahead.slots, ahead);
     for (let p = 0; p < priors.length; p++) computePrior(ops, p, families.views, priors);
     for (let op = 0; op < ops.count; op++) {
       const counter = out.counters[ops.counters[op]];

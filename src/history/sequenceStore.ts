@@ -10,7 +10,17 @@ const validShift = 8;
 const firstBlock = 4;
 
 /** From how many ms on an event is in each gap bucket: floor(2·log2(1 + s)) ≥ k at s ≥ 2^(k/2) − 1. */
-const gapFromMs = Float64Array.from({ length: gapBuckets }, (_, k) => 1000 * (2 ** (k / 2) - 1));
+const gapFromMs = Float64Array.from({ length: gapBuckets + 2 }, (_, k) => 1000 * (2 ** (k / 2) - 1));
+
+const longestGapMs = 1000 * (2 ** ((gapBuckets - 1) / 2) - 1);
+
+/** The gap bucket of an age, without branches, which would be guessed wrong at every other event of a list. */
+function gapOf(ageMs: number): number {
+  const age = Math.min(Math.max(ageMs, 0), longestGapMs);
+  // The power of two of the seconds says the bucket but for one; the division may have rounded up to it.
+  const even = 62 - 2 * Math.clz32((age + 1000) / 1000);
+  return even + Number(age >= gapFromMs[even + 1]) - Number(age < gapFromMs[even]);
+}
 
 /**
  * The last events of every key, as a ring a key in order of `eventMs`, and of those of one time in order of being listed. Rings lie in blocks of one
@@ -152,12 +162,8 @@ export class SequenceStore {
     const newestWord = newest * stride;
     const lastWord = last * stride;
     const firstWord = first * stride;
-    // Gaps grow along the list, so that each event's bucket is sought from the one before.
-    let gap = 0;
     for (let i = from, entry = newest, at = newestWord; i < from + count; i++) {
-      const age = nowMs - ms[entry];
-      while (gap + 1 < gapBuckets && age >= gapFromMs[gap + 1]) gap++;
-      gaps[i] = gap;
+      gaps[i] = gapOf(nowMs - ms[entry]);
       // Their bits are the lowest eight.
       actions[i] = words[at];
       const wraps = entry === first;
