@@ -16,10 +16,17 @@ export const history: Topic = {
     'click sequences and counters: events replayed with their features, bytes held, and the lookup of one user and 500 ads',
   async run(options) {
     const { small, log } = options;
-    const size: LogSize = small ? { userCount: 50, adCount: 100 } : { userCount: 50_000, adCount: 100_000 };
+    const large: LogSize = small ? { userCount: 50, adCount: 100 } : { userCount: 50_000, adCount: 100_000 };
+    const ofKuairand: LogSize = small ? { userCount: 27, adCount: 100 } : { userCount: 27_000, adCount: 7_600 };
+    const [twenty, kuairand] = workloads();
+    const cases: [Workload, LogSize][] = [
+      [twenty, large],
+      [twenty, ofKuairand],
+      [kuairand, large],
+    ];
     const eventCount = small ? 2_000 : 1_000_000;
     const rows: TopicResult['rows'][number][] = [];
-    for (const workload of workloads()) {
+    for (const [workload, size] of cases) {
       const rates: number[] = [];
       let held: History | undefined;
       for (let round = 0; round < options.rounds; round++) {
@@ -30,9 +37,11 @@ export const history: Topic = {
       }
       const { keys, bytes } = (held as History).stats();
       const values = workload.plan.counters.length;
-      log(`${workload.name}: ${Math.round(median(rates))} events/s with features; lookups`);
+      log(`${workload.name}, ${size.userCount} users: ${Math.round(median(rates))} events/s with features; lookups`);
       rows.push({
         history: workload.name,
+        users: size.userCount,
+        ads: size.adCount,
         'numbers a row': workload.schema.fields.reduce(
           (sum, f) => sum + (f.kind === 'vector' && f.standardise ? f.length : 0),
           0,
@@ -44,7 +53,7 @@ export const history: Topic = {
       });
     }
     return {
-      setting: `a log of ${eventCount} impressions of ${size.userCount} users and ${size.adCount} ads, outcomes a minute later; one thread`,
+      setting: `a log of ${eventCount} impressions, outcomes a minute later; one thread`,
       seed,
       rows,
       notes: [
@@ -86,7 +95,9 @@ function lookups({ plan }: Workload, history: History, size: LogSize, { small }:
   const out = createHistoryRows(plan, count);
   const requests = drawKeys(plan, lookupCount, size, seed + 1);
   const drawn = Int32Array.from(
-    drawKeys(plan, (small ? 20 : lookupCount) * count, size, seed + 2)[isOfAd.indexOf(true)].words.filter((_, i) => i % 2 === 0),
+    drawKeys(plan, (small ? 20 : lookupCount) * count, size, seed + 2)[isOfAd.indexOf(true)].words.filter(
+      (_, i) => i % 2 === 0,
+    ),
   );
   const measured: Record<string, number | null> = {};
   let nowMs = history.watermarkMs + 120_000;
