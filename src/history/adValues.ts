@@ -1,5 +1,5 @@
 import type { Keys } from '../schema/keys.ts';
-import type { VectorScale } from '../schema/numbers.ts';
+import { standardised, type VectorScale } from '../schema/numbers.ts';
 import type { KeptPart } from './adPlan.ts';
 import type { KeyNumbers } from './catalogKeys.ts';
 import { SAME } from './counterPlan.ts';
@@ -218,9 +218,13 @@ export class AdValues {
     const width = counter.length / out.rowCount;
     const strength = ops.strengths[op];
     const prior = this.request.priors[ops.priors[op]];
+    const mean = scale?.means[column] ?? 0;
+    const factor = scale?.scales[column] ?? 1;
+    const clip = scale?.clip ?? Number.POSITIVE_INFINITY;
     for (let i = 0, at = to * width + column; i < count; i++, at += width) {
       const row = rows[i] >> 1;
-      counter[at] = encodedValue(smoothed(doubles[row + n], doubles[row + y], strength, prior), column, scale);
+      const value = Math.fround(smoothed(doubles[row + n], doubles[row + y], strength, prior));
+      counter[at] = scale === undefined ? value : standardised(value, mean, factor, clip);
     }
   }
 

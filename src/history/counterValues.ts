@@ -34,7 +34,8 @@ const logSeconds = (ms: number) => Math.log1p((ms > 0 ? (ms < longestMs ? ms : l
 
 /** A value as models take it, or raw where there is no scale. Values are float32 before they are standardised, as columns are. */
 export function encodedValue(value: number, column: number, scale: VectorScale | undefined): number {
-  return scale === undefined ? value : standardised(Math.fround(value), column, scale);
+  if (scale === undefined) return value;
+  return standardised(Math.fround(value), scale.means[column], scale.scales[column], scale.clip);
 }
 
 /**

@@ -151,9 +151,9 @@ export function vectorScale({ clip = defaultClip }: VectorField, { means, deviat
   return { means, scales: deviations.map((deviation) => 1 / deviation), clip };
 }
 
-/** (x − mean_i)/deviation_i, limited to ±clip; a missing number is the mean, 0. */
-export function standardised(x: number, i: number, { means, scales, clip }: VectorScale): number {
-  const z = (x - means[i]) * scales[i];
+/** (x − mean)/deviation, limited to ±clip; a missing number is the mean, 0. */
+export function standardised(x: number, mean: number, scale: number, clip: number): number {
+  const z = (x - mean) * scale;
   return Number.isNaN(z) ? 0 : z < -clip ? -clip : z > clip ? clip : z;
 }
 
@@ -169,8 +169,8 @@ export function standardiseVectors(
   statistics: VectorStatistics,
   out: Float32Array = new Float32Array(values.length),
 ): Float32Array {
-  const scale = vectorScale(field, statistics);
+  const { means, scales, clip } = vectorScale(field, statistics);
   for (let row = 0; row < values.length; row += field.length)
-    for (let i = 0; i < field.length; i++) out[row + i] = standardised(values[row + i], i, scale);
+    for (let i = 0; i < field.length; i++) out[row + i] = standardised(values[row + i], means[i], scales[i], clip);
   return out;
 }
