@@ -2,6 +2,7 @@ import { createAdHistory } from '../src/history/adHistory.ts';
 import { createHistoryRows } from '../src/history/assemble.ts';
 import { createHistory } from '../src/history/createHistory.ts';
 import type { History } from '../src/history/history.ts';
+import { rankingRows } from './history/ranking.ts';
 import { drawKeys, drawLog, type LogSize, type Workload, workloads } from './history/workload.ts';
 import { Latency } from './serving/latency.ts';
 import { median, type Topic, type TopicOptions, type TopicResult } from './topic.ts';
@@ -52,6 +53,8 @@ export const history: Topic = {
         ...lookups(workload, held as History, size, options),
       });
     }
+    const ranking = await rankingRows(options, seed);
+    rows.push(...ranking.rows);
     return {
       setting: `a log of ${eventCount} impressions, outcomes a minute later; one thread`,
       seed,
@@ -59,6 +62,7 @@ export const history: Topic = {
       notes: [
         'with features: each impression’s row of history is read, then the impression is added, as training and backfill do',
         'lookup: a new user and 500 new ads by their row of the catalog, a millisecond after the last request; after a tick: the same where every request comes a tick after the last, so that nothing is kept',
+        ...ranking.notes,
       ],
     };
   },

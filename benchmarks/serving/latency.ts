@@ -14,6 +14,19 @@ export class Latency {
     return ms / 1000;
   }
 
+  /** The same of what has a result. */
+  timed<T>(run: () => T): T {
+    let result: T | undefined;
+    this.time(() => {
+      result = run();
+    });
+    return result as T;
+  }
+
+  reset(): void {
+    this.histogram.reset();
+  }
+
   get count(): number {
     return this.histogram.count;
   }
