@@ -1,6 +1,8 @@
-import { rename, rm, rmdir } from 'node:fs/promises';
+import { rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { UserError } from '../src/core/errors.ts';
+import { saveWithSchema } from '../src/history/stateSchema.ts';
+import { writeHistoryFile } from '../src/model/bundleFiles.ts';
 import { historyColumns } from '../src/schema/derivedFields.ts';
 import type { Schema } from '../src/schema/schema.ts';
 import { writeTypeOf } from '../src/tables/arrowBatches.ts';
@@ -8,7 +10,6 @@ import { createOutputFolder, outputError } from '../src/tables/outputFolder.ts';
 import { openTable, type Table } from '../src/tables/parquetReader.ts';
 import { createTableWriter, type TableWriter } from '../src/tables/parquetWriter.ts';
 import { rowsInRange } from './dataset/prepare.ts';
-import { checkNewState, writeState } from './history/state.ts';
 import { withHistory } from './history/withHistory.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -65,7 +66,10 @@ export async function backfill(options: BackfillOptions): Promise<BackfillSummar
       throw new UserError(
         `${given.files[0]}: no rows${untilMs === undefined ? '' : ' before that time'}; name other files`,
       );
-    if (state !== undefined && history !== undefined) await writeState(state, history, schema);
+    if (state !== undefined && history !== undefined) {
+      await checkNewState(state);
+      await writeHistoryFile(state, saveWithSchema(history, schema));
+    }
     await rmdir(place);
     await rename(temporary, place);
     return { rows, files: given.files.length, columns };
@@ -73,6 +77,11 @@ export async function backfill(options: BackfillOptions): Promise<BackfillSummar
     await rm(temporary, { recursive: true, force: true });
     throw error instanceof Error && 'code' in error ? outputError(out, error) : error;
   }
+}
+
+async function checkNewState(file: string): Promise<void> {
+  if ((await stat(file).catch(() => undefined)) === undefined) return;
+  throw new UserError(`state file '${file}' exists; name another, or remove it`, 'conflict');
 }
 
 /** Each file below `folder` as it lies below what all files have in common. */

@@ -7,15 +7,14 @@ import { createHistory } from '../history/createHistory.ts';
 import type { History } from '../history/history.ts';
 import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
 import { loadHistory, saveHistory } from '../history/state.ts';
-import { takeSchema } from '../history/stateSchema.ts';
-import { readHistoryFile } from '../model/bundleFiles.ts';
+import { saveWithSchema } from '../history/stateSchema.ts';
+import { readHistoryFile, writeHistoryFile } from '../model/bundleFiles.ts';
 import type { EventRequest } from '../ranking/eventRows.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
 import { remembering, type SampleMarket, sampleMarket } from '../ranking/sampleMarket.ts';
 import { schemaFile } from '../schema/derivedFields.ts';
 import { parseSchema } from '../schema/parseSchema.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
-import { writeHistory } from '../server/heldHistory.ts';
 import { addHistory } from './history.ts';
 
 const beginMs = Date.UTC(2026, 2, 1);
@@ -58,7 +57,7 @@ beforeEach(async () => {
   ]);
   history.advance(beginMs + 600_000);
   state = path.join(folder, 'state');
-  await writeHistory(history, market.bundle.typed.schema, state);
+  await writeHistoryFile(state, saveWithSchema(history, market.bundle.typed.schema));
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -79,9 +78,7 @@ async function run(...args: string[]): Promise<string> {
 const show = async (...args: string[]) => JSON.parse(await run('show', '--json', '--state', state, ...args));
 
 async function read(file: string): Promise<History> {
-  const tensors = await readHistoryFile(file);
-  takeSchema(tensors, file);
-  return loadHistory(plan, tensors, file);
+  return loadHistory(plan, await readHistoryFile(file), file);
 }
 
 const tensorsOf = (history: History) => [...saveHistory(history)].map(([name, { values }]) => [name, [...values]]);
@@ -177,7 +174,8 @@ describe('limelight history merge', () => {
   it('adds shards of other users up', async () => {
     const shards = [8, 9].map((user) => told([event('impression', user, 3), event('impression', user, 5)]));
     const files = shards.map((_, i) => path.join(folder, `shard-${i}`));
-    for (const [i, shard] of shards.entries()) await writeHistory(shard, market.bundle.typed.schema, files[i]);
+    for (const [i, shard] of shards.entries())
+      await writeHistoryFile(files[i], saveWithSchema(shard, market.bundle.typed.schema));
     const out = path.join(folder, 'merged');
     expect(await run('merge', '--out', out, ...files)).toMatch(/^merged 2 states into .*: \d+ keys/);
     state = out;

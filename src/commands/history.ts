@@ -100,6 +100,7 @@ async function merge(states: string[], { out, ...flags }: MergeFlags): Promise<v
 }
 
 async function write({ history, schema }: ReadState, file: string): Promise<void> {
-  const { writeHistory } = await import('../server/heldHistory.ts');
-  await writeHistory(history, schema, file);
+  const { saveWithSchema } = await import('../history/stateSchema.ts');
+  const { writeHistoryFile } = await import('../model/bundleFiles.ts');
+  await writeHistoryFile(file, saveWithSchema(history, schema));
 }

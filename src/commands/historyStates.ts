@@ -4,7 +4,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 import type { History } from '../history/history.ts';
 import { createHistoryPlan } from '../history/historyPlan.ts';
 import { loadHistory } from '../history/state.ts';
-import { takeSchema } from '../history/stateSchema.ts';
+import { schemaOf } from '../history/stateSchema.ts';
 import { readBundle, readHistoryFile, resolveBundleFolder } from '../model/bundleFiles.ts';
 import type { ColumnType } from '../schema/fitted.ts';
 import { parseJson, parseSchema } from '../schema/parseSchema.ts';
@@ -31,7 +31,7 @@ export interface ReadState {
  */
 export async function readState({ state, schema: schemaFile, model }: StateFlags): Promise<ReadState> {
   const tensors = await readHistoryFile(state);
-  const own = takeSchema(tensors, state);
+  const own = schemaOf(tensors, state);
   const bundle = model === undefined ? undefined : await readBundle(await resolveBundleFolder(model), {});
   const schema = bundle?.typed.schema ?? (schemaFile === undefined ? own : await readSchema(schemaFile));
   if (schema === undefined)

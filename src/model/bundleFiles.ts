@@ -14,7 +14,7 @@ import {
 import { filesState, isProven, keepProof, readIndex } from './bundleProof.ts';
 import type { MapFile } from './bundleSidecar.ts';
 import { checkBundle } from './checkBundle.ts';
-import { decodeHistoryFile, historyFile } from './historyFile.ts';
+import { decodeHistoryFile, encodeHistoryFile, historyFile } from './historyFile.ts';
 import type { Tensor } from './safetensors.ts';
 
 const sumsFile = 'SHA256SUMS';
@@ -55,7 +55,7 @@ export async function writeBundle(folder: string, bundle: Bundle, options: Write
     await syncFolder(parent);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw error instanceof UserError ? error : writeError(folder, error as NodeJS.ErrnoException);
+    throw error instanceof UserError ? error : writeError(`bundle '${folder}'`, error as NodeJS.ErrnoException);
   }
 }
 
@@ -67,7 +67,7 @@ async function refuseExisting(folder: string): Promise<void> {
   );
 }
 
-function writeError(folder: string, error: NodeJS.ErrnoException): UserError {
+function writeError(what: string, error: NodeJS.ErrnoException): UserError {
   const reasons: Record<string, string> = {
     ENOSPC: 'the disk is full; free some space, or name a folder on another disk',
     EDQUOT: 'your disk quota is used up; free some space, or name a folder on another disk',
@@ -79,7 +79,7 @@ function writeError(folder: string, error: NodeJS.ErrnoException): UserError {
     ENOTEMPTY: 'it was written by someone else meanwhile; name another folder',
   };
   const reason = reasons[error.code ?? ''] ?? `${messageOf(error)}; correct this or name another folder`;
-  return new UserError(`cannot write bundle '${folder}': ${reason}`);
+  return new UserError(`cannot write ${what}: ${reason}`);
 }
 
 const bytesOf = (content: string | Uint8Array) =>
@@ -231,6 +231,28 @@ export async function readHistoryFile(fileOrBundle: string): Promise<Map<string,
     );
   });
   return decodeHistoryFile(bytes, file);
+}
+
+/**
+ * Writes a state of history, in place of the file if there is one: whatever happens, the old one is there, or the new one, whole.
+ *
+ * @param tensors as `saveWithSchema` makes them
+ * @throws UserError if it cannot be written
+ */
+export async function writeHistoryFile(file: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
+  const content = encodeHistoryFile(tensors);
+  const parent = path.dirname(path.resolve(file));
+  const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
+  try {
+    await mkdir(parent, { recursive: true });
+    await rm(temporary, { force: true });
+    await writeFile(temporary, content);
+    await rename(temporary, file);
+    await syncFolder(parent);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw writeError(`history '${file}'`, error as NodeJS.ErrnoException);
+  }
 }
 
 async function readFile(folder: string, name: string): Promise<Uint8Array> {

@@ -1,14 +1,10 @@
-import { open, rename, rm } from 'node:fs/promises';
 import { UserError } from '../core/errors.ts';
 import { createHistory } from '../history/createHistory.ts';
 import type { EventRows, History } from '../history/history.ts';
-import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
-import { loadHistory, saveHistory } from '../history/state.ts';
-import { putSchema, takeSchema } from '../history/stateSchema.ts';
+import { createHistoryPlan } from '../history/historyPlan.ts';
+import { loadHistory } from '../history/state.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { readHistoryFile } from '../model/bundleFiles.ts';
-import { encodeHistoryFile } from '../model/historyFile.ts';
-import type { Schema } from '../schema/schema.ts';
 
 /** What a server holds of history. It outlives the models that read it. */
 export class HeldHistory {
@@ -63,41 +59,14 @@ export async function openHistory(bundle: Bundle, folder: string, file?: string)
       `--history '${file}': model '${bundle.manifest.name}' has no sequences and no counters; leave it out, or serve one that has`,
     );
   }
-  if (file !== undefined) return new HeldHistory(await readInto(plan, file), `from ${file}`);
+  const read = async (source: string) => loadHistory(plan, await readHistoryFile(source), source);
+  if (file !== undefined) return new HeldHistory(await read(file), `from ${file}`);
   try {
-    return new HeldHistory(await readInto(plan, folder), "the model's own");
+    return new HeldHistory(await read(folder), "the model's own");
   } catch (error) {
     if (!(error instanceof UserError && error.kind === 'missing')) throw error;
   }
   const history = createHistory(plan);
   history.advance(0);
   return new HeldHistory(history, 'empty');
-}
-
-async function readInto(plan: HistoryPlan, source: string): Promise<History> {
-  const tensors = await readHistoryFile(source);
-  takeSchema(tensors, source);
-  return loadHistory(plan, tensors, source);
-}
-
-/** Writes a state so that its file is whole whatever happens: the old one, or the new one. */
-export async function writeHistory(history: History, schema: Schema, file: string): Promise<void> {
-  const tensors = saveHistory(history);
-  putSchema(tensors, schema);
-  const part = `${file}.part-${process.pid}`;
-  try {
-    const handle = await open(part, 'w');
-    try {
-      await handle.writeFile(encodeHistoryFile(tensors));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(part, file);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw new UserError(
-      `cannot write history to '${file}': ${(error as Error).message}; name a file in a folder that can be written`,
-    );
-  }
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import pino from 'pino';
-import { type HeldHistory, writeHistory } from './heldHistory.ts';
+import { saveWithSchema } from '../history/stateSchema.ts';
+import { writeHistoryFile } from '../model/bundleFiles.ts';
+import type { HeldHistory } from './heldHistory.ts';
 import { listen, untilStopped } from './listen.ts';
 import { type LoadedRanker, type LoadOptions, loadRanker } from './loadRanker.ts';
 import { createMetrics } from './metrics.ts';
@@ -48,7 +50,7 @@ export async function runServer(options: RunOptions): Promise<void> {
   const answered = await stopped;
   scorer.dispose();
   if (loaded.history !== undefined && options.history !== undefined) {
-    await writeHistory(loaded.history.history, bundle.typed.schema, options.history);
+    await writeHistoryFile(options.history, saveWithSchema(loaded.history.history, bundle.typed.schema));
     logger.info({ history: options.history }, 'history written');
   }
   logger.info({ answered }, answered ? 'stopped' : 'stopped before all requests were answered');
@@ -63,7 +65,7 @@ async function beginHistory(
 ): Promise<void> {
   if (held === undefined) return;
   if (!replay) held.history.advance(Date.now());
-  if (file !== undefined) await writeHistory(held.history, ranker.bundle.typed.schema, file);
+  if (file !== undefined) await writeHistoryFile(file, saveWithSchema(held.history, ranker.bundle.typed.schema));
 }
 
 function describeHistory(held: HeldHistory | undefined): string {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
 import { auc } from '../../src/evaluation/auc.ts';
 import { createHistoryPlan, type HistoryPlan } from '../../src/history/historyPlan.ts';
-import { readBundle } from '../../src/model/bundleFiles.ts';
+import { loadHistory } from '../../src/history/state.ts';
+import { readBundle, readHistoryFile } from '../../src/model/bundleFiles.ts';
 import { historyFile } from '../../src/model/historyFile.ts';
 import type { Column, ListColumn, NumberColumn } from '../../src/schema/columns.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
@@ -23,7 +24,6 @@ import { predict } from '../predict.ts';
 import { silentReporter } from '../reporter.ts';
 import { dayOf, tinyHistorySchema, tinyLog, writeLog } from '../tinyLog.ts';
 import { type TrainInputs, train } from '../train.ts';
-import { readState } from './state.ts';
 import { withHistory } from './withHistory.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'train-history-test-'));
@@ -86,7 +86,7 @@ describe('training on a log with a history', () => {
     const taken = new Set(read.typed.model.steps.flatMap(({ inputs }) => inputs));
     for (const name of ['user_stats', 'ad_stats', 'user_placement']) expect(taken).toContain(name);
     const plan = createHistoryPlan(read.typed.schema) as HistoryPlan;
-    const state = await readState(plan, bundle);
+    const state = loadHistory(plan, await readHistoryFile(bundle));
     expect(state.watermarkMs).toBe(lastMs);
     expect(state.stats().events).toBe(rowCount);
     expect(readFileSync(join(bundle, 'report.html'), 'utf8')).toContain('user_stats.halfLife(1d).rate(click)');

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom, shuffle } from '../../src/core/random.ts';
+import { saveHistory } from '../../src/history/state.ts';
+import { writeHistoryFile } from '../../src/model/bundleFiles.ts';
 import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
 import { historyColumns } from '../../src/schema/derivedFields.ts';
 import { columnToJson } from '../../src/schema/jsonColumns.ts';
@@ -13,7 +15,6 @@ import { openTable, type Table } from '../../src/tables/parquetReader.ts';
 import { backfill } from '../backfill.ts';
 import { silentReporter } from '../reporter.ts';
 import { dayOf, tinyHistorySchema, tinyLog, tinySchema, writeLog } from '../tinyLog.ts';
-import { writeState } from './state.ts';
 import { type HistoryOptions, withHistory } from './withHistory.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'history-test-'));
@@ -123,7 +124,7 @@ describe('replaying a log', () => {
     const early = await openTable(await write(rowsFrom(0, cut)));
     const { history } = await withHistory([early], { schema, reporter: silentReporter, keepsState: true });
     const state = join(folder, 'early.state');
-    await writeState(state, history as NonNullable<typeof history>, schema);
+    await writeHistoryFile(state, saveHistory(history as NonNullable<typeof history>));
     const late = await write(rowsFrom(cut, rowCount));
     expect(await seen(late, { from: state })).toEqual((await seen(log)).slice(cut));
     await expect(seen(log, { from: state })).rejects.toThrow('where the given state of history ends');

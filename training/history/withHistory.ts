@@ -2,7 +2,8 @@ import { UserError } from '../../src/core/errors.ts';
 import { createHistory } from '../../src/history/createHistory.ts';
 import type { History } from '../../src/history/history.ts';
 import { createHistoryPlan, type HistoryPlan } from '../../src/history/historyPlan.ts';
-
+import { loadHistory } from '../../src/history/state.ts';
+import { readHistoryFile } from '../../src/model/bundleFiles.ts';
 import { durationMs, historyColumns } from '../../src/schema/derivedFields.ts';
 import type { Schema } from '../../src/schema/schema.ts';
 import type { Table } from '../../src/tables/parquetReader.ts';
@@ -11,7 +12,6 @@ import type { Reporter } from '../reporter.ts';
 import { HistoryBlocks } from './historyBlocks.ts';
 import { readEvents } from './readEvents.ts';
 import { type ReplayedTable, replay } from './replay.ts';
-import { readState } from './state.ts';
 
 export interface HistoryOptions {
   readonly schema: Schema;
@@ -96,5 +96,5 @@ async function begin(plan: HistoryPlan, from: string | undefined, labelDelay: st
     throw new UserError(
       'a state of history has the delays it was made with; give --history or --label-delay, and with the latter all rows that matter',
     );
-  return from === undefined ? createHistory(plan) : readState(plan, from);
+  return from === undefined ? createHistory(plan) : loadHistory(plan, await readHistoryFile(from), from);
 }
