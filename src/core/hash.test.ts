@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketOf, hashBytes, joinKeys, type KeyHalves } from './hash.ts';
+import { bucketOf, hashBytes, hashKey, joinKeys, type KeyHalves } from './hash.ts';
 import { createRandom } from './random.ts';
 
 const hashOf = (bytes: Uint8Array, from = 0, to = bytes.length) => {
@@ -106,5 +106,16 @@ describe('bucketOf', () => {
     for (let id = first; id < first + 97_000; id++) counts[bucketOf(id, 0, 97)]++;
     // χ² with 96 degrees of freedom: above 157 with probability 1e-4.
     expect(counts.reduce((sum, n) => sum + (n - 1000) ** 2 / 1000, 0)).toBeLessThan(157);
+  });
+});
+
+describe('hashKey', () => {
+  it('tells keys apart whose halves cancel out, or go up together', () => {
+    for (const factor of [0, 1, 31, 0x7feb352d, 0x85ebca6b, 0x9e3779b1]) {
+      const buckets = new Set<number>();
+      for (let i = 0; i < 10_000; i++) buckets.add(hashKey(Math.imul(i, factor), i) & 0xffff);
+      // Of 10,000 balls in 65,536 bins, 9,280 are expected to have a bin of their own or be its first.
+      expect(buckets.size, `factor ${factor}`).toBeGreaterThan(9000);
+    }
   });
 });

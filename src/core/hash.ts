@@ -16,6 +16,11 @@ export function mix32(h: number): number {
   return h ^ (h >>> 16);
 }
 
+/** Of a 64-bit key, for tables in memory: each half is mixed by itself, so that keys whose halves cancel out do not meet. `seed` joins several. */
+export function hashKey(lo: number, hi: number, seed = 0): number {
+  return mix32(mix32(lo ^ seed) ^ hi);
+}
+
 /**
  * Hashes `bytes[from .. to)` to 64 bits: two murmur3-style 32-bit lanes over the same bytes with different constants,
  * crossed at the end. Not for adversaries; a million distinct texts collide with probability 3e-8.

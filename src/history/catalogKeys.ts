@@ -1,4 +1,4 @@
-import { mix32 } from '../core/hash.ts';
+import { hashKey, mix32 } from '../core/hash.ts';
 import type { Keys } from '../schema/keys.ts';
 
 /** Which rows of a catalog are alike in some of its keys. */
@@ -31,7 +31,7 @@ const has = ({ valid }: Keys, row: number) => valid === undefined || valid[row] 
 function hashOf(keys: readonly Keys[], row: number): number {
   let hash = 0;
   for (const key of keys)
-    if (has(key, row)) hash = mix32(hash ^ key.words[2 * row] ^ Math.imul(key.words[2 * row + 1], 0x9e3779b1));
+    if (has(key, row)) hash = hashKey(key.words[2 * row], key.words[2 * row + 1], hash);
     else hash = mix32(hash + 1);
   return hash;
 }

@@ -1,4 +1,4 @@
-import { mix32 } from '../core/hash.ts';
+import { hashKey, mix32 } from '../core/hash.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { EventRows } from './history.ts';
 import type { HistoryPlan } from './historyPlan.ts';
@@ -100,7 +100,7 @@ export class PendingEvents {
     let hash = timeHash(eventMs[row]);
     for (let k = 0; k < keyCount; k++) {
       const { words: from, valid: has } = keys[k];
-      if (has === undefined || has[row] !== 0) hash = mix32(hash ^ from[2 * row] ^ Math.imul(from[2 * row + 1], 31));
+      if (has === undefined || has[row] !== 0) hash = hashKey(from[2 * row], from[2 * row + 1], hash);
     }
     next: for (let at = this.heads[hash & (this.heads.length - 1)]; at >= 0; at = this.chain[at]) {
       if (this.eventMs[at] !== eventMs[row]) continue;
@@ -183,7 +183,7 @@ export class PendingEvents {
     const { keyCount, words, valid } = this;
     let hash = timeHash(this.eventMs[at]);
     for (let to = at * keyCount; to < (at + 1) * keyCount; to++)
-      if (valid[to] !== 0) hash = mix32(hash ^ words[2 * to] ^ Math.imul(words[2 * to + 1], 31));
+      if (valid[to] !== 0) hash = hashKey(words[2 * to], words[2 * to + 1], hash);
     return hash;
   }
 

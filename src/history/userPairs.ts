@@ -1,11 +1,9 @@
-import { mix32 } from '../core/hash.ts';
+import { hashKey } from '../core/hash.ts';
 import type { VectorScale } from '../schema/numbers.ts';
 import type { RequestState } from './adValues.ts';
 import { counterValue, encodedValue } from './counterValues.ts';
 import type { Reducer } from './createHistory.ts';
 import { viewRecord } from './viewRecord.ts';
-
-const hashOf = (lo: number, hi: number) => mix32(lo ^ Math.imul(hi, 0x9e3779b1));
 
 /**
  * A user's pairs with one of the catalog's keys, of which a request asks for every ad's: walked once, with the values of each computed, and
@@ -50,7 +48,7 @@ export class UserPairs {
       const hi = records.keys[4 * slot + 2];
       this.words[2 * entry] = lo;
       this.words[2 * entry + 1] = hi;
-      let at = hashOf(lo, hi) & mask;
+      let at = hashKey(lo, hi) & mask;
       while (table[at] !== 0) at = (at + 1) & mask;
       table[at] = entry;
       this.compute(history, slot, entry++, nowMs, request);
@@ -61,7 +59,7 @@ export class UserPairs {
   find(lo: number, hi: number): number {
     const { table, words } = this;
     const mask = table.length - 1;
-    for (let at = hashOf(lo, hi) & mask; ; at = (at + 1) & mask) {
+    for (let at = hashKey(lo, hi) & mask; ; at = (at + 1) & mask) {
       const entry = table[at];
       if (entry === 0 || (words[2 * entry] === lo && words[2 * entry + 1] === hi)) return entry;
     }
