@@ -30,7 +30,7 @@ export const RUN = 6;
 export const SAME = 7;
 export const IDLE = 8;
 
-/** Priors and rates without a strength of their own count as so many events. */
+/** What a rate, a mean or a coec without a strength of its own rests on, in events; priors have theirs (`priorStrength`). */
 const defaultStrength = 5;
 
 export interface CounterOps {
