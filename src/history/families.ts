@@ -1,4 +1,5 @@
 import type { HistoryLimits, HistoryPlan } from './historyPlan.ts';
+import { oldestRecords } from './oldestRecords.ts';
 import type { PendingEvents } from './pendingEvents.ts';
 import { Records } from './records.ts';
 import { SequenceStore } from './sequenceStore.ts';
@@ -19,9 +20,6 @@ export class Families {
   readonly seen: Int32Array;
   /** Of no meaning; what was only asked for goes here, so that it is. */
   touched = 0;
-  /** Room for the pairs of one owner, and the times of their last impressions. */
-  private pairs = new Int32Array(0);
-  private pairsMs = new Float64Array(0);
 
   /** @param shared whose records without a user's key these have too */
   constructor(plan: HistoryPlan, shared?: Families) {
@@ -198,12 +196,12 @@ export class Families {
     const { maxKeys, maxPairs } = this.limits;
     if (owner < 0) {
       if (records.count >= maxKeys || (records.free < 0 && records.used === records.capacity)) this.sweep(f, ms);
-      if (records.count >= maxKeys) this.evict(f, Math.max(1, maxKeys >>> 3));
+      if (records.count >= maxKeys) this.evictKeys(f);
       return records.create(ownerSlot, lo, hi);
     }
     const { heads, plan } = this.records[owner];
     const head = 2 * (ownerSlot * plan.owned.length + ownedIndex);
-    if (heads[head + 1] >= maxPairs) this.evictPairs(f, heads[head], ms);
+    if (heads[head + 1] >= maxPairs) this.evictPairs(f, heads[head], heads[head + 1], ms);
     const slot = records.create(ownerSlot, lo, hi);
     records.keys[4 * slot + 3] = heads[head];
     heads[head] = slot;
@@ -211,47 +209,33 @@ export class Families {
     return slot;
   }
 
-  private evictPairs(f: number, first: number, ms: number): void {
+  /** Makes room for one more pair of an owner, which may have more than it may: of a state made under a higher limit. */
+  private evictPairs(f: number, first: number, count: number, ms: number): void {
     const records = this.records[f];
     const { maxPairs, timeToLiveMs } = this.limits;
-    if (this.pairs.length < maxPairs) {
-      this.pairs = new Int32Array(maxPairs);
-      this.pairsMs = new Float64Array(maxPairs);
-    }
-    const { pairs, pairsMs } = this;
-    let count = 0;
+    const slots = new Int32Array(count);
     let left = 0;
-    for (let slot = first; slot >= 0; slot = records.keys[4 * slot + 3]) {
-      pairs[count] = slot;
-      pairsMs[count++] = records.lastMs(slot);
+    for (let slot = first, next = -1; slot >= 0; slot = next) {
+      next = records.keys[4 * slot + 3];
+      if (ms - records.lastMs(slot) > timeToLiveMs) this.remove(f, slot);
+      else slots[left++] = slot;
     }
-    for (let i = 0; i < count; i++) {
-      if (ms - pairsMs[i] > timeToLiveMs) this.remove(f, pairs[i]);
-      else left++;
-    }
-    if (left < maxPairs) return;
-    // None has gone yet: the oldest move to the front.
-    for (let i = 0; i < Math.max(1, maxPairs >>> 3); i++) {
-      let oldest = i;
-      for (let j = i + 1; j < count; j++) {
-        const isOlder = pairsMs[j] < pairsMs[oldest];
-        if (isOlder || (pairsMs[j] === pairsMs[oldest] && records.isOlder(pairs[j], pairs[oldest]))) oldest = j;
-      }
-      this.remove(f, pairs[oldest]);
-      records.evicted++;
-      pairs[oldest] = pairs[i];
-      pairsMs[oldest] = pairsMs[i];
-    }
+    if (left >= maxPairs) this.evict(f, slots.subarray(0, left), maxPairs);
   }
 
-  /** Takes out those longest without an impression; among equals in order of their keys, so that it does not matter where they lie. */
-  private evict(f: number, share: number): void {
+  private evictKeys(f: number): void {
     const records = this.records[f];
     const slots = new Int32Array(records.count);
     for (let slot = 0, i = 0; slot < records.used; slot++) if (records.isLive(slot)) slots[i++] = slot;
-    slots.sort((a, b) => (records.isOlder(a, b) ? -1 : 1));
-    for (let i = 0; i < share; i++) this.remove(f, slots[i]);
-    records.evicted += share;
+    this.evict(f, slots, this.limits.maxKeys);
+  }
+
+  /** Takes out what of these is beyond `limit`, and an eighth of that, so that it is seldom. */
+  private evict(f: number, slots: Int32Array, limit: number): void {
+    const records = this.records[f];
+    const oldest = oldestRecords(records, slots, slots.length - limit + Math.max(1, limit >>> 3));
+    for (let i = 0; i < oldest.length; i++) this.remove(f, oldest[i]);
+    records.evicted += oldest.length;
   }
 
   private unhang(f: number, slot: number): void {

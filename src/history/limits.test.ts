@@ -49,7 +49,7 @@ describe('history', () => {
     );
   });
 
-  it('keeps no more keys and pairs than it may, those of the latest impressions', () => {
+  it('keeps no more keys and pairs than it may', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const random = createRandom(seed);
@@ -65,6 +65,55 @@ describe('history', () => {
         expect(history.families.records[user].count).toBeGreaterThan(0);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  it('keeps the keys and pairs of the latest impressions, also of a state made under a higher limit', () => {
+    fc.assert(
+      fc.property(seeds, fc.boolean(), (seed, ofPairs) => {
+        const random = createRandom(seed);
+        const planFor = (limit: number) =>
+          planOf(
+            parseSchema({
+              name: 'two',
+              time: 'time',
+              user: 'user',
+              labels: [{ name: 'click', column: 'click' }],
+              history: ofPairs ? { maxPairs: limit } : { maxKeys: limit },
+              fields: [
+                { name: 'user', kind: 'id', scope: 'request' },
+                { name: 'topic', kind: 'id', scope: 'ad' },
+                { name: 'topics', kind: 'counter', by: ['user', 'topic'], values: ['count'] },
+              ],
+            }),
+          );
+        const key = () => 1 + random.below(60);
+        const drawn = Array.from({ length: 400 }, (_, i) => ({ key: key(), eventMs: startMs + 1000 * (i >> 2) }));
+        const lastMs = new Map<number, number>();
+        let history = createHistory(planFor(1));
+        for (const limit of [9 + random.below(30), 1 + random.below(20)]) {
+          history = loadHistory(planFor(limit), saveHistory(history));
+          const part = drawn.splice(0, 200);
+          for (const { key, eventMs } of part) {
+            const keys = ofPairs ? { user: '7', topic: String(key) } : { user: String(key) };
+            fed(history, [{ eventMs, arrivedMs: eventMs, isOutcome: false, keys, values: {} }]);
+            if (!lastMs.has(key) && lastMs.size >= limit) {
+              const byAge = [...lastMs].sort(([a, aMs], [b, bMs]) => aMs - bMs || a - b);
+              const share = byAge.length - limit + Math.max(1, limit >>> 3);
+              for (const [old] of byAge.slice(0, share)) lastMs.delete(old);
+            }
+            lastMs.set(key, eventMs);
+          }
+          history.advance(part[part.length - 1].eventMs + 1);
+          const records = (history as Reducer).families.records[ofPairs ? 2 : 1];
+          const held = Array.from({ length: records.used }, (_, slot) => slot).filter((slot) => records.isLive(slot));
+          expect(held.map((slot) => records.keys[4 * slot + 1]).sort((a, b) => a - b)).toEqual(
+            [...lastMs.keys()].sort((a, b) => a - b),
+          );
+          expect(held.length).toBeLessThanOrEqual(limit);
+        }
+      }),
+      { numRuns: 60 },
     );
   });
 

@@ -1,4 +1,4 @@
-import { mix32 } from '../core/hash.ts';
+import { hashKey } from '../core/hash.ts';
 import { type FamilyPlan, lastAt } from './familyPlan.ts';
 
 const firstCapacity = 16;
@@ -106,17 +106,6 @@ export class Records {
     return this.numbers[slot * this.plan.stride + lastAt];
   }
 
-  /** Whether a record's last impression is before another's; of those of one time in order of their keys, so that it does not matter where they lie. */
-  isOlder(slot: number, other: number): boolean {
-    const ms = this.lastMs(slot);
-    const otherMs = this.lastMs(other);
-    if (ms !== otherMs) return ms < otherMs;
-    const { keys } = this;
-    return keys[4 * slot + 2] === keys[4 * other + 2]
-      ? keys[4 * slot + 1] < keys[4 * other + 1]
-      : keys[4 * slot + 2] < keys[4 * other + 2];
-  }
-
   bytes(): number {
     const { numbers, keys, heads, table } = this;
     return numbers.byteLength + keys.byteLength + heads.byteLength + table.byteLength;
@@ -185,5 +174,5 @@ export function grown<T extends Float64Array | Int32Array | Uint8Array>(values: 
 }
 
 function hashOf(owner: number, lo: number, hi: number): number {
-  return mix32(lo ^ Math.imul(hi, 0x9e3779b1) ^ Math.imul(owner, 0x7feb352d));
+  return hashKey(lo, hi, Math.imul(owner, 0x7feb352d));
 }
