@@ -146,10 +146,12 @@ export class Families {
     records.remove(slot);
   }
 
-  /** Erases every record that has this value of a key field. */
+  /** Erases every record that has this value of a key field, and the value where another key's record or sequence has it. */
   forget(key: number, lo: number, hi: number): boolean {
     let any = false;
+    for (const sequence of this.sequences) any = sequence.forget(key, lo, hi) || any;
     this.records.forEach((records, f) => {
+      any = records.forgetSame(key, lo, hi) || any;
       const { keys, owner } = records.plan;
       if (keys.length === 0 || keys[keys.length - 1] !== key) return;
       if (owner < 0) {

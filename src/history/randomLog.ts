@@ -53,7 +53,7 @@ export function randomSchema(random: Random, history: Schema['history'] = {}): S
       { last: label() },
       { last: number() },
       { run: label() },
-      { same: pick(random, ['place', 'topic']) },
+      { same: pick(random, ['place', 'topic', 'user']) },
       { idle: number() },
     ]);
   const keyLists = [
@@ -80,7 +80,7 @@ export function randomSchema(random: Random, history: Schema['history'] = {}): S
       kind: 'sequence',
       by: pick(random, ['user', 'user', 'ad']),
       length: pick(random, [1, 2, 3, 5, 9]),
-      items: atLeastOne(random, ['ad', 'topic', 'place']),
+      items: atLeastOne(random, ['ad', 'topic', 'place', 'user']),
       ...(random.next() < 0.4 && { where }),
       ...(random.next() < 0.4 && without !== where && { without }),
       ...(random.next() < 0.7 && { actions: some(random, ['click', 'long', 'buy']) }),

@@ -1,5 +1,5 @@
 import { hashKey } from '../core/hash.ts';
-import { type FamilyPlan, lastAt } from './familyPlan.ts';
+import { type FamilyPlan, lastAt, markSize, SAME_MARK } from './familyPlan.ts';
 
 const firstCapacity = 16;
 
@@ -84,6 +84,23 @@ export class Records {
     this.keys[4 * slot + 3] = this.free;
     this.free = slot;
     this.count--;
+  }
+
+  /** Takes a key out of the marks of what the last impressions had. */
+  forgetSame(key: number, lo: number, hi: number): boolean {
+    const { numbers } = this;
+    const { marks, stride } = this.plan;
+    let any = false;
+    for (let m = 0; m < marks.length; m += markSize) {
+      if (marks[m] !== SAME_MARK || marks[m + 2] !== key) continue;
+      for (let slot = 0; slot < this.used; slot++) {
+        const at = slot * stride + marks[m + 1];
+        if (!this.isLive(slot) || numbers[at] !== lo || numbers[at + 1] !== hi) continue;
+        numbers.fill(Number.NaN, at, at + 2);
+        any = true;
+      }
+    }
+    return any;
   }
 
   isLive(slot: number): boolean {

@@ -135,6 +135,27 @@ export class SequenceStore {
     blocks.fill(0, 4 * slot, 4 * slot + 4);
   }
 
+  /** Takes a key out of the events that have it as an item, those that no longer are listed included. */
+  forget(key: number, lo: number, hi: number): boolean {
+    const { blocks, words, stride, plan } = this;
+    let any = false;
+    for (let k = 0; k < plan.items.length; k++) {
+      if (plan.items[k] !== key) continue;
+      const item = headWords + 2 * k;
+      const bit = 1 << (validShift + k);
+      for (let block = 0; block < blocks.length; block += 4) {
+        for (let entry = blocks[block]; entry < blocks[block] + blocks[block + 1]; entry++) {
+          const at = entry * stride;
+          if ((words[at] & bit) === 0 || words[at + item] !== lo || words[at + item + 1] !== hi) continue;
+          words[at] &= ~bit;
+          words.fill(0, at + item, at + item + 2);
+          any = true;
+        }
+      }
+    }
+    return any;
+  }
+
   /** Brings a record's events into cache. */
   touch(slot: number): number {
     const { blocks, ms, words, stride } = this;
