@@ -164,6 +164,8 @@ function rowOf(column: EncodedColumn | undefined, row: number): number[] {
 
 /** What the engine of a server is given of an impression's ad, by derived field. */
 async function serve(events: readonly LoggedEvent[], random: Random): Promise<Map<LoggedEvent, number[][]>> {
+  // With the time of requests and events, or that of the server's clock.
+  const replay = random.next() < 0.5;
   const clock = { nowMs: 0 };
   let given: ScoringInput | undefined;
   const scorer: Scorer = {
@@ -178,7 +180,7 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
   const start = (history: History) => {
     const ranker = createRanker(market.bundle, scorer, { catalog: market.catalog, history });
     const host = { current: { ranker, reason: '', history: new HeldHistory(history, '') } };
-    const app = buildServer({ host, nowUs: () => 0, nowMs: () => clock.nowMs, newId: () => 'id' });
+    const app = buildServer({ host, nowUs: () => 0, nowMs: () => clock.nowMs, newId: () => 'id', replay });
     return { app, history };
   };
   const requests = events
@@ -194,13 +196,14 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
       const state = decodeHistoryFile(encodeHistoryFile(saveHistory(history)), 'state');
       ({ app, history } = start(loadHistory(plan, state, 'state')));
     }
-    clock.nowMs = atMs;
+    clock.nowMs = replay ? Number.NaN : atMs;
     const { eventMs, userId, placement, adId } = event;
     const context = { placement };
     let response: { statusCode: number; body: string };
     if (piece !== undefined) {
       const { atMs: _, ...told } = piece;
-      const body = { events: [{ ...told, eventMs, user: { userId }, context, ad: adId }] };
+      const arrived = replay ? { arrivedMs: atMs } : {};
+      const body = { events: [{ ...told, ...arrived, eventMs, user: { userId }, context, ad: adId }] };
       response = await app.inject({ method: 'POST', url: '/v1/events', payload: body });
     } else {
       // The ad is one of several, anywhere among them, and now and then brings its key along.
@@ -215,7 +218,7 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
       ];
       const payload = {
         user: { ...market.user, userId },
-        context: { ...market.context, ...context },
+        context: { ...market.context, ...context, ...(replay && { time: atMs }) },
         slots: 1,
         candidates,
       };
@@ -241,7 +244,7 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
 }
 
 describe('training and service', () => {
-  it('see the same history, bit for bit: late, out of order, and with restarts in between', async () => {
+  it('see the same history, bit for bit: late, out of order, replayed or live, and with restarts in between', async () => {
     const encoder = createEncoder(market.bundle.typed.schema, market.bundle.fitted);
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {

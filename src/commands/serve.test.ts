@@ -154,7 +154,7 @@ describe('limelight serve', () => {
       const exited = once(child, 'exit');
       const [line] = await once(child.stdout, 'data');
       expect(String(line)).toMatch(origin);
-      const event = { type: 'impression', eventMs: Date.now(), user: { userId: 7 }, ad: { adId: 3 } };
+      const event = { type: 'impression', eventMs: Date.now(), user: { userId: 7 }, ad: { adId: 3, topic: null } };
       const headers = { 'content-type': 'application/json' };
       const body = JSON.stringify({ events: [event] });
       const response = await fetch(`${/http[^;]+/.exec(String(line))?.[0]}/v1/events`, {

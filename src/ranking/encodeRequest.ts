@@ -44,11 +44,8 @@ export class RequestEncoder {
       for (const key of [name, `keys of ${name}`]) this.buffers.set(key, new ColumnBuffers());
   }
 
-  /**
-   * @param history what to read at `nowMs`, where the model takes any
-   * @returns columns valid until the next call
-   */
-  encode(body: RankBody, candidates: Candidates, history?: History, nowMs = 0): ScoringInput {
+  /** @returns columns valid until the next call; those of history are not among them before `encodeHistory` */
+  encode(body: RankBody, candidates: Candidates): ScoringInput {
     this.sources.clear();
     this.keys.clear();
     for (const source of this.constants) this.sources.set(source.plain.field.name, source);
@@ -67,9 +64,12 @@ export class RequestEncoder {
       this.fields.set(name, ofCatalog ?? this.encodedOf(source));
     }
     for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates));
-    if (this.history !== undefined && history !== undefined)
-      this.history.encode(history, this.historyKeys(candidates), nowMs, this.fields);
     return { rowCount: candidates.count, fields: this.fields };
+  }
+
+  /** Adds what the model takes of history at a time to the columns of the last `encode`. */
+  encodeHistory(history: History, candidates: Candidates, nowMs: number): void {
+    this.history?.encode(history, this.historyKeys(candidates), nowMs, this.fields);
   }
 
   private isInCatalog({ field: { name }, required }: PlainField): boolean {

@@ -13,14 +13,16 @@ import { type Keys, keysOf } from '../schema/keys.ts';
 import { problemsOf, shown } from '../schema/parseSchema.ts';
 import type { IdField, Schema } from '../schema/schema.ts';
 import { type FieldPlan, unknownName } from './fieldPlan.ts';
+import { latestMs } from './requestTime.ts';
 import { columnOfValues } from './values.ts';
 
 const strict = { additionalProperties: false };
+const TimeShape = Type.Number({ minimum: 0, maximum: latestMs });
 const EventShape = Type.Object(
   {
     type: Type.String(),
-    eventMs: Type.Number({ minimum: 0 }),
-    arrivedMs: Type.Optional(Type.Number({ minimum: 0 })),
+    eventMs: TimeShape,
+    arrivedMs: Type.Optional(TimeShape),
     user: Type.Optional(Type.Object({})),
     context: Type.Optional(Type.Object({})),
     ad: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Object({})])),
@@ -76,6 +78,7 @@ export class EventReader {
   private readonly names: readonly (readonly string[])[];
   private readonly types: readonly ColumnType[];
   private readonly ofRequest: readonly boolean[];
+  private readonly ofAd: readonly boolean[];
   private readonly catalogKeys: readonly (Keys | undefined)[];
   /** Places in the plan's values by what events may call them; -1 for a label that no history is made of. */
   private readonly values = new Map<string, number>();
@@ -90,7 +93,9 @@ export class EventReader {
     this.names = plan.keyFields.map((field) => [...new Set([field.name, columnOf(field)])]);
     this.types = plan.keyFields.map((field) => fitted.columnTypes.get(columnOf(field)) as ColumnType);
     this.ofRequest = plan.keyFields.map(({ scope }) => scope === 'request');
-    const known = catalog && catalogKeys(catalog, catalogFields(plan.keyFields) as IdField[], fitted);
+    const ofAd = catalogFields(plan.keyFields) as IdField[];
+    this.ofAd = plan.keyFields.map((field) => ofAd.includes(field));
+    const known = catalog && catalogKeys(catalog, ofAd, fitted);
     this.catalogKeys = plan.keyFields.map(({ name }) => known?.get(name));
     this.userNames = plan.keyFields.flatMap((field, k) => (columnOf(field) === schema.user ? this.names[k] : []));
     const { labels, history = {} } = schema;
@@ -121,30 +126,24 @@ export class EventReader {
    * What a ranking request tells of its user's past.
    *
    * @param user, context the request's: whose the events are, where they do not say
-   * @param beforeMs what arrived later has not been seen yet
+   * @returns in order of arrival
    */
-  readHistory(
-    json: readonly unknown[],
-    user: Record<string, unknown>,
-    context: Record<string, unknown>,
-    beforeMs: number,
-  ): EventRows {
+  readHistory(json: readonly unknown[], user: Record<string, unknown>, context: Record<string, unknown>): EventRows {
     if (json.length > 0 && !isRequest.Check({ events: json }))
       refuse(
         problemsOf(EventsShape, { events: json }, (path) => placeOf(path, 'history').replace('events', 'history')),
       );
     const named = this.userNames.filter((name) => Object.hasOwn(context, name)).map((name) => [name, context[name]]);
     const ofUser = { ...user, ...Object.fromEntries(named) };
-    return this.read(json as EventRequest[], 'history', { user: ofUser }, beforeMs);
+    return this.read(json as EventRequest[], 'history', { user: ofUser });
   }
 
-  private read(events: readonly EventRequest[], where: string, context: EventContext, beforeMs = Infinity): EventRows {
+  private read(events: readonly EventRequest[], where: string, context: EventContext): EventRows {
     const read: ReadEvent[] = [];
     const problems: string[] = [];
     events.forEach((event, i) => {
       try {
-        const found = this.readOne(event, `${where}, item ${i}`, context);
-        if (found.arrivedMs < beforeMs) read.push(found);
+        read.push(this.readOne(event, `${where}, item ${i}`, context));
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         problems.push(error.message);
@@ -171,12 +170,16 @@ export class EventReader {
         `${where}: arrivedMs is ${event.arrivedMs}, but this server goes by its own clock; leave it out, or start it with --replay`,
       );
     const { adId } = adFields;
+    const isNamed = adId !== undefined && adId !== null;
+    const catalogRow = isNamed && this.catalog !== undefined ? this.rowOf(adId, where) : -1;
+    const keys = this.names.map((names, k) => valueIn(this.ofRequest[k] ? given : adFields, names));
+    if (isNamed && catalogRow < 0) this.checkUnknownAd(adId, keys, where);
     return {
       eventMs,
       arrivedMs: context.arrivedMs ?? arrivedMs,
       isOutcome: type !== 'impression',
-      keys: this.names.map((names, k) => valueIn(this.ofRequest[k] ? given : adFields, names)),
-      catalogRow: adId === undefined || adId === null || this.catalog === undefined ? -1 : this.rowOf(adId, where),
+      keys,
+      catalogRow,
       values: this.readValues(type, event.values ?? {}, where),
     };
   }
@@ -187,6 +190,17 @@ export class EventReader {
     } catch (error) {
       throw error instanceof UserError ? new UserError(`${where}: ${error.message}`) : error;
     }
+  }
+
+  /** An id alone says nothing of an ad that no catalog has: its events would count for nobody. */
+  private checkUnknownAd(adId: unknown, keys: readonly unknown[], where: string): void {
+    const lacking = this.plan.keyFields.filter((_, k) => this.ofAd[k] && keys[k] === undefined);
+    if (lacking.length === 0) return;
+    const names = listOf(lacking.map(({ name }) => `'${name}'`));
+    const why = this.catalog === undefined ? 'there is no catalog' : 'the catalog has no such ad';
+    throw new UserError(
+      `${where}: ad ${shown(adId)} lacks ${names}, which history is kept by, and ${why}; send these in "ad", null where there is no value, or load a catalog that has it`,
+    );
   }
 
   private readValues(type: string, given: Record<string, number | boolean>, where: string): Float64Array {

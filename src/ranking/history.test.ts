@@ -4,6 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { createHistory } from '../history/createHistory.ts';
 import type { History } from '../history/history.ts';
 import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
+import { loadHistory, saveHistory } from '../history/state.ts';
 import { buildModel } from '../model/architectures.ts';
 import type { Field, HistoryField } from '../schema/schema.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
@@ -182,6 +183,58 @@ describe('a key that the model itself does not take', () => {
     const nulls = rows.map((row) => ({ ...row, topic_code: null }));
     expect(scores(rank(without, lacking))).toEqual(scores(rank(without, nulls)));
     expect(scores(rank(without, lacking))).not.toEqual(expected);
+  });
+});
+
+describe('a history of another plan', () => {
+  const schemaWith = (strength: number) => ({
+    ...market.bundle.typed.schema,
+    historyFields: market.bundle.typed.schema.historyFields?.map((field) =>
+      field.name === 'userStats' && field.kind === 'counter'
+        ? { ...field, values: ['count' as const, { rate: 'click', strength }, { mean: 'playMs' }] }
+        : field,
+    ),
+  });
+
+  it('is refused, though its state be laid out alike, until its state is bound to the model’s', () => {
+    const other = createHistoryPlan(schemaWith(500)) as HistoryPlan;
+    expect(other.hash).toBe(plan.hash);
+    const [held, elsewhere] = [createHistory(plan), createHistory(other)];
+    const events = draw(4, 20, 7);
+    for (const history of [held, elsewhere]) {
+      tell(rankerOf(), history, events);
+      history.advance(beginMs + 500 * minuteMs);
+    }
+    expect(() => rankerOf(elsewhere)).toThrow(/are not those of the model; bind its state to the model's schema/);
+    const bound = loadHistory(plan, saveHistory(elsewhere));
+    expect(rankerOf(bound).rank(ask())).toEqual(rankerOf(held).rank(ask()));
+  });
+
+  it('is refused where its keys are others', async () => {
+    const { historyFields, ...schema } = market.bundle.typed.schema;
+    const fewer = createHistoryPlan({ ...schema, historyFields: historyFields?.slice(1) }) as HistoryPlan;
+    expect(() => rankerOf(createHistory(fewer))).toThrow(/not those of the model; make one with the model's schema/);
+  });
+});
+
+describe('events of an ad that the catalog lacks', () => {
+  const event = { type: 'impression', eventMs: beginMs, user: { userId: 7 } };
+  it.each<[string, unknown]>([
+    ['its id', 999],
+    ['an id alone in an object', { adId: 999 }],
+    ['an id and other fields', { adId: 999, bidType: 'cpc' }],
+  ])('are refused where they say no more than %s: they would count for no ad', (_, ad) => {
+    expect(() => rankerOf().events?.readRequest({ events: [{ ...event, ad }] }, {})).toThrow(
+      /item 0: ad 999 lacks 'topic', which history is kept by, and the catalog has no such ad; send these in "ad"/,
+    );
+    const without = createRanker(market.bundle, createReferenceScorer(market.bundle));
+    expect(() => without.events?.readRequest({ events: [{ ...event, ad }] }, {})).toThrow(/and there is no catalog;/);
+    expect(() => rankerOf().rank(ask({ history: [{ ...event, ad }] }), beginMs + 1)).toThrow(/history, item 0: ad 999/);
+  });
+
+  it('are taken with its keys, null or not, and without any ad', () => {
+    for (const ad of [{ adId: 999, topic: 4 }, { adId: 999, topic_code: null }, { topic: 4 }, undefined])
+      expect(rankerOf().events?.readRequest({ events: [{ ...event, ad }] }, {}).rowCount).toBe(1);
   });
 });
 

@@ -10,12 +10,12 @@ import { createEncoder, type Encoder } from '../schema/encoder.ts';
 import { scoreInBlocks } from '../scoring/scoreInBlocks.ts';
 import type { Scorer } from '../scoring/scorer.ts';
 import { answerOf, type RankAnswer } from './answer.ts';
-import { type RankBody, readBody } from './body.ts';
+import { readBody } from './body.ts';
 import { type Candidates, readCandidates } from './candidates.ts';
 import { RequestEncoder } from './encodeRequest.ts';
 import type { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
-import { createPast, type Past } from './past.ts';
+import { createPast } from './past.ts';
 import { CandidateProbabilities } from './probabilities.ts';
 import { RepeatedAds } from './repeatedAds.ts';
 
@@ -26,7 +26,7 @@ export interface RankerOptions {
   readonly catalog?: Catalog;
   /** A request with more is refused. */
   readonly maxCandidates?: number;
-  /** What sequences and counters are read from, which is not changed; where absent, nothing ever happened. */
+  /** What sequences and counters are read from, made or loaded with the plan of the model's schema, and not changed; where absent, nothing ever happened. */
   readonly history?: History;
 }
 
@@ -43,13 +43,14 @@ export interface Ranker {
    * One request end to end: read, encode, score, calibrate, value by eCPM, choose slots and price them.
    *
    * @param request a `RankRequest` as JSON has it, unchecked
-   * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent
+   * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent. A function is called
+   *                once nothing is wrong with the request, so that it may advance history and a request that is refused does not
    * @throws UserError for anything wrong in it
    */
-  rank(request: unknown, nowMs?: number): RankAnswer;
+  rank(request: unknown, nowMs?: number | (() => number)): RankAnswer;
 }
 
-/** @throws UserError if the catalog lacks a column that the model needs */
+/** @throws UserError if the catalog lacks a column that the model needs, or the history is of other sequences and counters */
 export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOptions = {}): Ranker {
   const { catalog, maxCandidates = defaultMaxCandidates } = options;
   const { typed, fitted, manifest } = bundle;
@@ -67,12 +68,18 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
     catalog,
     plan,
     events: past?.events,
-    rank(request, nowMs = Math.max(0, past?.history.watermarkMs ?? 0)) {
+    rank(request, time) {
       const body = readBody(request);
       const candidates = readCandidates(body.candidates, rules);
       probabilities.check(candidates);
-      const history = historyFor(body, past, nowMs);
-      const scores = scoreInBlocks(scorer, requests.encode(body, candidates, history, nowMs));
+      const input = requests.encode(body, candidates);
+      if (past !== undefined) {
+        const told = past.told(body);
+        const nowMs = typeof time === 'function' ? time() : (time ?? Math.max(0, past.history.watermarkMs));
+        requests.encodeHistory(past.at(nowMs, told), candidates, nowMs);
+      } else if (body.history !== undefined)
+        throw new UserError('request: has a history, but the model takes none; leave it out');
+      const scores = scoreInBlocks(scorer, input);
       probabilities.update(scores, candidates.count);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
       return answerOf({ manifest, body, candidates, catalog, scores, probabilities, ...outcome });
@@ -84,12 +91,6 @@ function encodeFor(catalog: Catalog, { candidate, crosses }: FieldPlan, encoder:
   const needed = [...candidate.filter(({ required }) => required).map(({ field }) => field), ...crosses];
   const keys = candidate.filter(({ isKey }) => isKey).map(({ field }) => field);
   return encodeCatalog(catalog, encoder, needed, 'catalog', keys);
-}
-
-function historyFor({ history, user, context }: RankBody, past: Past | undefined, nowMs: number) {
-  if (history === undefined) return past?.at(nowMs);
-  if (past !== undefined) return past.told(history, user, context, nowMs);
-  throw new UserError('request: has a history, but the model takes none; leave it out');
 }
 
 /** Runs auctions in columns that are reused. */

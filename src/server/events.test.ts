@@ -11,6 +11,7 @@ import { HeldHistory } from './heldHistory.ts';
 import { buildServer, type ModelHost } from './server.ts';
 
 const beginMs = Date.UTC(2026, 2, 1);
+const dayMs = 86_400_000;
 let market: SampleMarket;
 let plan: HistoryPlan;
 const open: FastifyInstance[] = [];
@@ -172,6 +173,34 @@ describe('a server that replays', () => {
       expect.stringMatching(/the time went back to 2026-02-28T22:00:00/),
     ]);
   });
+
+  it.each<[string, string, object, RegExp]>([
+    ['a time that no date has', '/v1/rank', { context: { time: 9e15 } }, /context\.time is 9000000000000000/],
+    ['a time in microseconds', '/v1/rank', { context: { time: 1000 * beginMs } }, /context\.time is 1772323200000000/],
+    ['no slots', '/v1/rank', { slots: 0 }, /slots is 0/],
+    ['an unknown field', '/v1/rank', { user: { age_: 3 } }, /unknown field 'age_'/],
+    ['a lacking field', '/v1/rank', { user: {} }, /lack field 'userId'/],
+    ['an unknown ad', '/v1/rank', { candidates: [{ adId: 999 }] }, /lacks 'bidType'/],
+    ['a wrong history', '/v1/rank', { history: [{ type: 'impression' }] }, /history\.0 lacks 'eventMs'/],
+    ['an event of no date', '/v1/events', { eventMs: 9e15 }, /eventMs must be <= 253402300799999/],
+    ['an arrival of no date', '/v1/events', { arrivedMs: 9e15 }, /arrivedMs must be <= 253402300799999/],
+    ['an event that is wrong', '/v1/events', { eventMs: beginMs + dayMs, type: 'like' }, /type is "like"/],
+  ])('is not moved on in time by a request that it refuses: %s', async (_, url, wrong, message) => {
+    const { app, history } = serve({ replay: true });
+    await post(app, '/v1/events', { events: [impression] });
+    const { context, ...rest } = wrong as { context?: object };
+    const body = {
+      user: market.user,
+      context: { ...market.context, placement: 2, time: beginMs + dayMs, ...context },
+      slots: 1,
+      candidates: sampleRows(market, false),
+      ...rest,
+    };
+    const response = await post(app, url, url === '/v1/rank' ? body : { events: [{ ...impression, ...wrong }] });
+    expect([response.statusCode, response.json().error.message]).toEqual([422, expect.stringMatching(message)]);
+    expect(history.watermarkMs).toBe(beginMs);
+    expect((await ranked(app, { time: beginMs + 1 })).length).toBeGreaterThan(0);
+  });
 });
 
 describe('a restart', () => {
@@ -197,6 +226,8 @@ describe('what is held', () => {
     await post(app, '/v1/events', {
       events: [impression, { ...impression, user: { userId: 8 }, eventMs: beginMs - 5000 }],
     });
+    // The lag is of impressions: what came of one, or says so, is no new one.
+    await post(app, '/v1/events', { events: [{ ...impression, type: 'click', eventMs: beginMs + 3000 }] });
     clock.nowMs += 20_000;
     await ranked(app);
     const { body } = await app.inject('/metrics');

@@ -11,8 +11,8 @@ export class HeldHistory {
   readonly history: History;
   /** Where it began: for the log. */
   readonly origin: string;
-  /** When the newest impression was, of those taken in here. */
-  newestMs = Number.NEGATIVE_INFINITY;
+  /** When the newest impression was, of those taken in here; what comes of one does not count. */
+  newestImpressionMs = Number.NEGATIVE_INFINITY;
 
   constructor(history: History, origin: string) {
     this.history = history;
@@ -40,7 +40,7 @@ export class HeldHistory {
     for (let row = 0; row < rows.rowCount; row++) this.history.check(rows, row);
     for (let row = 0; row < rows.rowCount; row++) {
       this.history.add(rows, row);
-      this.newestMs = Math.max(this.newestMs, rows.eventMs[row]);
+      if (rows.isOutcome?.[row] !== 1) this.newestImpressionMs = Math.max(this.newestImpressionMs, rows.eventMs[row]);
     }
   }
 }

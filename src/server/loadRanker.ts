@@ -1,7 +1,6 @@
 import { type Catalog, catalogColumns, readCatalog } from '../catalog/catalog.ts';
 import { catalogFields } from '../catalog/encodeCatalog.ts';
 import { UserError } from '../core/errors.ts';
-import { createHistoryPlan } from '../history/historyPlan.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { readBundle, resolveBundleFolder } from '../model/bundleFiles.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
@@ -31,18 +30,13 @@ export interface LoadedRanker {
   readonly history?: HeldHistory;
 }
 
-/**
- * @param held what another model's server holds: kept if it serves this model as well, so that a reload loses nothing
- * @throws UserError if anything of it is missing, damaged or does not fit the rest
- */
-export async function loadRanker(options: LoadOptions, held?: HeldHistory): Promise<LoadedRanker> {
+/** @throws UserError if anything of it is missing, damaged or does not fit the rest */
+export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
   const { engine, precision, adCacheMb, maxCandidates } = options;
   const { nativeMapFile } = await import('../scoring/engines/native/load.ts');
   const folder = await resolveBundleFolder(options.model);
   const bundle = await readBundle(folder, { mapFile: nativeMapFile() });
-  const plan = createHistoryPlan(bundle.typed.schema);
-  const fits = held !== undefined && held.history.plan.hash === plan?.hash;
-  const history = fits ? held : await openHistory(bundle, folder, options.history);
+  const history = await openHistory(bundle, folder, options.history);
   const catalog = options.catalog === undefined ? undefined : await loadCatalog(options.catalog, bundle);
   const { scorer, reason } = await createScorer(bundle, { engine, precision, adCacheMb });
   try {

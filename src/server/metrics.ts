@@ -106,7 +106,8 @@ function addModelMetrics(host: ModelHost, registry: Registry): void {
 }
 
 function addHistoryMetrics(host: ModelHost, registry: Registry, { nowMs = Date.now, replay }: MetricsOptions): void {
-  const lagMs = ({ history, newestMs }: HeldHistory) => (replay ? history.watermarkMs : nowMs()) - newestMs;
+  const lagMs = ({ history, newestImpressionMs }: HeldHistory) =>
+    (replay ? history.watermarkMs : nowMs()) - newestImpressionMs;
   const gauges: readonly [name: string, help: string, of: (held: HeldHistory) => number][] = [
     ['keys', 'Keys of which history holds anything', ({ history }) => history.stats().keys],
     ['events', 'Impressions that history has taken in', ({ history }) => history.stats().events],

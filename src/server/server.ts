@@ -124,7 +124,7 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
     if (host.current === undefined) return refuse(reply, notReady);
     const begin = nowUs();
     const { ranker, history } = host.current;
-    const answer = ranker.rank(request.body, history && timeOf(request.body, history, ranker));
+    const answer = ranker.rank(request.body, history && (() => timeOf(request.body, history, ranker)));
     reply.header('x-latency-us', Math.round(nowUs() - begin));
     request.candidateCount = answer.candidateCount;
     return reply.send(answer);
