@@ -79,7 +79,7 @@ const isProjectFile = (target: string) => placeOf(target, Object.keys(mayImport)
 
 /** The table of folders. */
 function folderRule(file: string, { target, kind }: Import): string | undefined {
-  if (isInAny(target, testSupport) && !isTest(file)) return 'it is for tests alone';
+  if (isInAny(target, testSupport) && !isTest(file) && !isIn(file, 'benchmarks')) return 'it is for tests alone';
   const from = placeOf(file, Object.keys(mayImport));
   const to = placeOf(target, Object.keys(mayImport));
   if (from === undefined) return `its folder is not in test/architecture/rules.ts; add it`;

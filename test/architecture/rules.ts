@@ -64,9 +64,11 @@ export const mayImportLazily: Readonly<Record<string, readonly string[]>> = {
   'src/ranking': ['src/store', 'src/events'],
 };
 
-/** Files for tests alone: they may import like tests, and nothing but tests may import them. */
+/** Files for tests and benchmarks: they may import like tests, and nothing else may import them. */
 export const testSupport: readonly string[] = [
   'src/schema/randomTable.ts',
+  'src/history/naiveHistory.ts',
+  'src/history/randomLog.ts',
   'src/scoring/conformance',
   'src/ranking/sampleMarket.ts',
   'training/tinyLog.ts',
