@@ -5,7 +5,7 @@ import { computePrior, counterValue } from './counterValues.ts';
 import { DueQueue, TickQueue } from './dueQueue.ts';
 import { batch, Families } from './families.ts';
 import type { EventRows, History, HistoryRows, HistoryStats } from './history.ts';
-import type { HistoryPlan } from './historyPlan.ts';
+import { type HistoryPlan, isTime } from './historyPlan.ts';
 import { listEvent } from './listEvent.ts';
 import { mergeReducers } from './mergeHistory.ts';
 import { PendingEvents } from './pendingEvents.ts';
@@ -95,7 +95,7 @@ export class Reducer implements History {
     const givenMs = rows.arrivedMs === undefined ? eventMs : rows.arrivedMs[row];
     const isOutcome = rows.isOutcome !== undefined && rows.isOutcome[row] !== 0;
     const what = isOutcome ? 'an outcome' : 'an impression';
-    if (!Number.isFinite(eventMs) || !Number.isFinite(givenMs))
+    if (!isTime(eventMs) || !isTime(givenMs))
       throw new UserError(`history: ${what} has no time; give every row its time in ms since 1970`);
     this.checkClock(givenMs);
     const age = Math.max(givenMs, this.watermarkMs) - eventMs;
@@ -208,7 +208,7 @@ export class Reducer implements History {
   }
 
   private checkClock(nowMs: number): void {
-    if (Number.isFinite(nowMs) && !(this.watermarkMs - nowMs > this.plan.limits.latenessMs)) return;
+    if (isTime(nowMs) && !(this.watermarkMs - nowMs > this.plan.limits.latenessMs)) return;
     throw new UserError(
       `history: the time went back to ${timeText(nowMs)} from ${timeText(this.watermarkMs)}, further than history's lateness allows; give rows in order of arrival, or correct the clock`,
     );

@@ -43,6 +43,11 @@ export interface HistoryLimits {
   readonly maxPairs: number;
 }
 
+/** Whether history can take a time, in ms since 1970: up to some 8,900 years, so that the numbers of a ring's buckets can be counted up one by one. */
+export function isTime(ms: number): boolean {
+  return Math.abs(ms) <= 2 ** 48;
+}
+
 /** @param schema as `parseSchema` made it, so that all names are those of its fields, labels and numbers */
 export function createHistoryPlan(schema: Schema): HistoryPlan | undefined {
   const { historyFields = [], history = {} } = schema;

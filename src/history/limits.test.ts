@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
-import { createRandom } from '../core/random.ts';
+import { createRandom, type Random } from '../core/random.ts';
 import { parseSchema } from '../schema/parseSchema.ts';
 import { createHistoryRows } from './assemble.ts';
 import { createHistory, type Reducer } from './createHistory.ts';
@@ -174,6 +174,7 @@ describe('history', () => {
     };
     refused({ eventMs: Number.NaN }, /has no time/);
     refused({ arrivedMs: Number.POSITIVE_INFINITY }, /has no time/);
+    refused({ eventMs: 1e300, arrivedMs: 1e300 }, /has no time/);
     refused({ arrivedMs: lastMs - 300_001, eventMs: lastMs - 300_001 }, /went back/);
     refused({ eventMs: lastMs - 300_001 }, /lateness/);
     refused({ eventMs: lastMs + 300_001 }, /before it happened/);
@@ -216,7 +217,9 @@ describe('history', () => {
 
 describe('a state', () => {
   const plan = planOf(randomSchema(createRandom(8)));
-  const state = () => structuredClone(saveHistory(fed(createHistory(plan), randomLog(createRandom(9), 80))));
+  const stateOf = (of: HistoryPlan) =>
+    structuredClone(saveHistory(fed(createHistory(of), randomLog(createRandom(9), 80))));
+  const state = () => stateOf(plan);
 
   it('of another schema is refused', () => {
     expect(() => loadHistory(planOf(randomSchema(createRandom(10))), state(), 'f')).toThrow(
@@ -236,26 +239,55 @@ describe('a state', () => {
     }
   });
 
+  it('whose times, counts or rings are such as no history has is refused', () => {
+    const ringed = planOf(
+      parseSchema({
+        name: 'ringed',
+        time: 'time',
+        user: 'user',
+        labels: [{ name: 'click', column: 'click' }],
+        fields: [
+          { name: 'user', kind: 'id', scope: 'request' },
+          { name: 'seen', kind: 'counter', by: ['user'], over: [{ window: '1h' }], values: ['count'] },
+        ],
+      }),
+    );
+    const changed = (name: string, at: number, value: number) => {
+      const damaged = stateOf(ringed);
+      (damaged.get(name)?.values as Float64Array)[at] = value;
+      return () => loadHistory(ringed, damaged);
+    };
+    const { windowFrom } = ringed.families[1];
+    expect(changed('family1.numbers', windowFrom[0], Number.NEGATIVE_INFINITY)).not.toThrow();
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 1e300, 2 ** 53, 0.5]) {
+      for (const at of [3, 4, 5, 6]) expect(changed('head', at, value), `${at}: ${value}`).toThrow(/'head' is damaged/);
+      expect(changed('family1.numbers', windowFrom[0], value), `${value}`).toThrow(/'family1.numbers' is damaged/);
+    }
+  });
+
+  const odd = [-1, 0, 1, 5, 1e9, 2 ** 53, 1e300, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+  const pick = (random: Random) => odd[random.below(odd.length)];
+
   it('with any number changed is refused or loads, and then neither hangs nor throws anything but a UserError', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const random = createRandom(seed);
-        const damaged = state();
+        const plan = planOf(randomSchema(random));
+        const damaged = stateOf(plan);
         const arrays = [...damaged.values()].filter(({ values }) => values.length > 0);
         for (let i = 0; i < 3; i++) {
           const { values } = arrays[random.below(arrays.length)];
-          values[random.below(values.length)] = [-1, 0, 1, 5, 1e9, Number.NaN][random.below(6)] as never;
+          values[random.below(values.length)] = pick(random) as never;
         }
         try {
           const history = loadHistory(plan, damaged);
-          fed(
-            history,
-            randomLog(random, 80).map((row) => ({
-              ...row,
-              arrivedMs: row.arrivedMs + 1e7,
-              eventMs: row.eventMs + 1e7,
-            })),
-          );
+          const later = ({ eventMs, arrivedMs, ...row }: LogRow) => ({
+            ...row,
+            eventMs: eventMs + 1e7,
+            arrivedMs: arrivedMs + 1e7,
+          });
+          const log = randomLog(random, 80).map(later);
+          seen(fed(history, log), log, log[log.length - 1].arrivedMs + 1e7);
         } catch (error) {
           expect(error).toBeInstanceOf(UserError);
         }

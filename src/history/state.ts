@@ -1,8 +1,8 @@
 import { assert, UserError } from '../core/errors.ts';
 import { Reducer } from './createHistory.ts';
 import type { History } from './history.ts';
-import type { HistoryPlan } from './historyPlan.ts';
-import { StateReader } from './stateReader.ts';
+import { type HistoryPlan, isTime } from './historyPlan.ts';
+import { isCount, StateReader } from './stateReader.ts';
 
 /** One of a state's arrays, as a safetensors file holds it. */
 export interface StateTensor {
@@ -94,7 +94,12 @@ export function loadHistory(plan: HistoryPlan, tensors: ReadonlyMap<string, Stat
       `${source}: a history of another schema: its keys, labels, delays, windows or sequences differ; make it anew with this schema`,
     );
   const history = new Reducer(plan);
-  [history.watermarkMs, history.tickMs, history.order, history.impressions] = head.subarray(3);
+  const [watermarkMs, tickMs, order, impressions] = head.subarray(3);
+  const { tickMs: tick } = plan.limits;
+  reader.check(watermarkMs === Number.NEGATIVE_INFINITY || isTime(watermarkMs), 'head');
+  reader.check(tickMs === Math.floor(watermarkMs / tick) * tick, 'head');
+  reader.check(isCount(order) && isCount(impressions) && impressions <= order, 'head');
+  Object.assign(history, { watermarkMs, tickMs, order, impressions });
   const { families } = history;
   for (const [f, records] of families.records.entries()) reader.readRecords(records, `family${f}`);
   for (const [f, records] of families.records.entries())
@@ -118,7 +123,7 @@ function readPending(reader: StateReader, history: Reducer): void {
   const stageCount = plan.stageDelaysMs.length;
   for (let i = 0; i < count; i++) {
     const [eventMs, arrivedMs, order] = [times[i], times[count + i], times[2 * count + i]];
-    reader.check(Number.isFinite(eventMs) && Number.isFinite(arrivedMs), 'pending.times');
+    reader.check(isTime(eventMs) && isTime(arrivedMs) && isCount(order), 'pending.times');
     reader.check(order > (i === 0 ? -1 : times[2 * count + i - 1]) && order <= history.order, 'pending.times');
     const stage = stages[count + i];
     reader.check(stage >= 0 && stage <= stageCount && (stages[i] === 0 || stages[i] === 1), 'pending.stages');
@@ -137,6 +142,7 @@ function readPending(reader: StateReader, history: Reducer): void {
   const next = new Int32Array(count).fill(-1);
   for (let i = 0; i < ms.length; i++) {
     const [event, stage] = [events[i], events[ms.length + i]];
+    reader.check(isTime(ms[i]), 'ticked.ms');
     reader.check(event >= 0 && event < count && stage >= 0 && stage < stages[count + event], 'ticked.events');
     reader.check(next[event] < 0 || stage === next[event], 'ticked.events');
     next[event] = stage + 1;

@@ -1,7 +1,14 @@
 import { UserError } from '../core/errors.ts';
+import { RING } from './familyPlan.ts';
+import { isTime } from './historyPlan.ts';
 import type { Records } from './records.ts';
 import type { SequenceStore } from './sequenceStore.ts';
 import type { StateTensor } from './state.ts';
+
+/** Whether it is a number of things. */
+export function isCount(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 0;
+}
 
 /** Reads a state's arrays. Nothing in them is taken on trust: whatever they hold, no loop over them is endless and no index out of range. */
 export class StateReader {
@@ -32,11 +39,11 @@ export class StateReader {
   }
 
   readRecords(records: Records, name: string): void {
-    const { stride, owned, keys: keyFields } = records.plan;
+    const { stride, owned, keys: keyFields, windowKinds, windowFrom } = records.plan;
     const [used, free, evicted] = this.floats(`${name}.head`, 3);
     const { length } = this.ints(`${name}.keys`, -1, 4);
     this.check(
-      used === length / 4 && free >= -1 && free < used && Number.isInteger(free) && evicted >= 0,
+      used === length / 4 && free >= -1 && free < used && Number.isInteger(free) && isCount(evicted),
       `${name}.head`,
     );
     records.restore({
@@ -58,6 +65,12 @@ export class StateReader {
       if (!records.isLive(slot)) continue;
       const [owner, lo, hi] = records.keys.subarray(4 * slot, 4 * slot + 3);
       this.check(records.find(owner, lo, hi) === slot, `${name}.keys`);
+      // Loops count up to a ring's head.
+      for (let w = 0; w < windowKinds.length; w++) {
+        const head = records.numbers[slot * stride + windowFrom[w]];
+        const isHead = head === Number.NEGATIVE_INFINITY || Number.isSafeInteger(head);
+        this.check(windowKinds[w] !== RING || isHead, `${name}.numbers`);
+      }
     }
     this.check(keyFields.length > 0 || (used === 1 && live === 1), `${name}.keys`);
   }
@@ -86,6 +99,7 @@ export class StateReader {
     const words = this.ints(`${name}.words`, ms.length, store.stride);
     const blocks = this.ints(`${name}.blocks`, -1, 4);
     const free = this.ints(`${name}.free`, store.free.length);
+    for (let at = 0; at < ms.length; at++) this.check(isTime(ms[at]), `${name}.ms`);
     // Each entry belongs to at most one block, in use or free.
     const taken = new Uint8Array(ms.length);
     const take = (from: number, size: number) => {
