@@ -49,7 +49,7 @@ export function historyTable(plan: HistoryPlan, rows: HistoryRows, rowCount = ro
 }
 
 /** The columns of one sequence, by name: of its first rows. */
-export function sequenceColumns(field: SequenceField, rows: SequenceRows, rowCount: number): [string, ListColumn][] {
+function sequenceColumns(field: SequenceField, rows: SequenceRows, rowCount: number): [string, ListColumn][] {
   const { name, length, items, actions = [], gapSize = 8 } = field;
   const offsets = new Int32Array(rowCount + 1);
   for (let row = 0; row < rowCount; row++) offsets[row + 1] = offsets[row] + rows.counts[row];

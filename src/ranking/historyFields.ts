@@ -1,13 +1,13 @@
 import { createAdHistory } from '../history/adHistory.ts';
-import { createHistoryRows, sequenceColumns } from '../history/assemble.ts';
+import { createHistoryRows } from '../history/assemble.ts';
 import type { AdHistory, History, HistoryRows } from '../history/history.ts';
 import { keysReadOf, takenHistory } from '../history/takenHistory.ts';
-import type { Column } from '../schema/columns.ts';
 import { derivedFields } from '../schema/derivedFields.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import type { Keys } from '../schema/keys.ts';
-import type { Field, IdsField, SequenceField, VectorField } from '../schema/schema.ts';
+import type { Field, SequenceField, VectorField } from '../schema/schema.ts';
+import { SequenceKeys } from './sequenceKeys.ts';
 
 /** The keys of a request and its candidates. */
 export interface RequestKeys {
@@ -31,12 +31,13 @@ interface TakenSequence {
   readonly sequence: SequenceField;
   readonly index: number;
   readonly ofRequest: boolean;
-  readonly fields: readonly IdsField[];
+  readonly keys: SequenceKeys;
 }
 
 /**
  * Encodes what a model takes of history: what depends on the request alone once, the rest a candidate. Values go the way that those
- * of training do: as raw columns through the one encoder.
+ * of training do, through the one encoder. Looking values up and standardising counters makes no objects; lists of a sequence's ids are
+ * made anew.
  */
 export class HistoryFields {
   private readonly encoder: Encoder;
@@ -73,9 +74,9 @@ export class HistoryFields {
     });
     this.sequences = used.flatMap((sequence) => {
       if (sequence.kind !== 'sequence') return [];
-      const fields = derivedOf(sequence) as IdsField[];
       const index = plan.sequences.findIndex(({ name }) => name === sequence.name);
-      return [{ sequence, index, ofRequest: ofRequest(fields), fields }];
+      const keys = new SequenceKeys(sequence, encoder, taken);
+      return [{ sequence, index, ofRequest: ofRequest(derivedOf(sequence)), keys }];
     });
     this.ofRequestAlone = [...this.counters, ...this.sequences].every((field) => field.ofRequest);
     const read = keysReadOf(used);
@@ -100,11 +101,8 @@ export class HistoryFields {
       this.rows = createHistoryRows(history.plan, Math.ceil(count * 1.5));
     const isEncoded = this.read(history, request, nowMs);
     for (const counter of this.counters) this.encodeCounter(counter, counter.ofRequest ? 1 : count, isEncoded, out);
-    for (const { sequence, index, ofRequest, fields } of this.sequences) {
-      const rowCount = ofRequest ? 1 : count;
-      const columns = new Map<string, Column>(sequenceColumns(sequence, this.rows.sequences[index], rowCount));
-      for (const [name, column] of this.encoder.encode({ rowCount, columns }, fields).fields) out.set(name, column);
-    }
+    for (const { index, ofRequest, keys } of this.sequences)
+      keys.encode(this.rows.sequences[index], ofRequest ? 1 : count, out);
   }
 
   /** @returns whether the counters are encoded already: where ads have their keys in the catalog */
