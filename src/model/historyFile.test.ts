@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
+import { readHistoryFile, writeHistoryFile } from './bundleFiles.ts';
 import { decodeHistoryFile, encodeHistoryFile } from './historyFile.ts';
 import { encodeSafetensors, type Tensor } from './safetensors.ts';
 
@@ -27,5 +31,33 @@ describe('a state of history as a file', () => {
     expect(() => decodeHistoryFile(encodeSafetensors(tensors), 'weights')).toThrow(
       'weights: expected a state of history',
     );
+  });
+});
+
+describe('writing a state of history', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'history-file-test-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('makes the file and its folder, or takes the place of an older one, and leaves nothing else', async () => {
+    const file = path.join(folder, 'new', 'state');
+    await writeHistoryFile(file, tensors);
+    const fewer = new Map([...tensors].slice(1));
+    await writeHistoryFile(file, fewer);
+    expect(await readHistoryFile(file)).toEqual(fewer);
+    expect(await readdir(path.dirname(file))).toEqual(['state']);
+  });
+
+  it('says why it cannot be, and leaves nothing behind', async () => {
+    const place = path.join(folder, 'taken');
+    await mkdir(path.join(place, 'state'), { recursive: true });
+    await writeFile(path.join(place, 'state', 'x'), '');
+    await expect(writeHistoryFile(path.join(place, 'state'), tensors)).rejects.toThrow(
+      /cannot write history '.*state': /,
+    );
+    await expect(writeHistoryFile(path.join(place, 'state', 'x', 'y'), tensors)).rejects.toThrow(UserError);
+    expect(await readdir(place)).toEqual(['state']);
   });
 });
