@@ -204,7 +204,9 @@ export class Reducer implements History {
 
   stats(): HistoryStats {
     const { keys, bytes, evicted } = this.families.stats();
-    return { keys, events: this.impressions, bytes: bytes + this.pending.bytes(), evicted };
+    const { pending, due, ticked, impressions } = this;
+    const pendingBytes = pending.bytes() + due.bytes() + ticked.bytes();
+    return { keys, events: impressions, pending: pending.count, bytes: bytes + pendingBytes, evicted };
   }
 
   private checkClock(nowMs: number): void {

@@ -2,6 +2,9 @@ import { grown } from './records.ts';
 
 const firstCapacity = 256;
 
+/** Of a line or the heap: time, order and event. */
+const entryBytes = 8 + 8 + 4;
+
 /**
  * Events by when they are due, then by order of arrival. Those of a stage mostly come in order, as a log does: each stage has a line, and
  * what would have to stand before a line's last goes into a heap.
@@ -47,6 +50,10 @@ export class DueQueue {
     }
     this.ms = ms;
     return this.event >= 0;
+  }
+
+  bytes(): number {
+    return [this.heap, ...this.lines].reduce((sum, { ms }) => sum + ms.length * entryBytes, 0);
   }
 
   /** Takes away the first. */
@@ -173,5 +180,9 @@ export class TickQueue {
     this.ms[this.count] = ms;
     this.events[this.count] = event;
     this.stages[this.count++] = stage;
+  }
+
+  bytes(): number {
+    return this.ms.byteLength + this.events.byteLength + this.stages.byteLength;
   }
 }

@@ -81,7 +81,7 @@ export interface History {
    * (priors, expected clicks, ads) is read from here, as of now. It is cheap to make, and of use until this history changes.
    */
   overlay(): History;
-  /** Keys, values and bytes held. */
+  /** What is held, and the memory it takes. */
   stats(): HistoryStats;
 }
 
@@ -104,6 +104,8 @@ export interface AdHistory {
 export interface HistoryStats {
   readonly keys: number;
   readonly events: number;
+  /** Events of which something is still to be seen: impressions until their longest delay is over and the next tick begins. */
+  readonly pending: number;
   readonly bytes: number;
   readonly evicted: number;
 }

@@ -234,8 +234,16 @@ describe('what is held', () => {
     const metric = (name: string) => Number(new RegExp(`^limelight_history_${name} (.*)$`, 'm').exec(body)?.[1]);
     expect([metric('events'), metric('evicted'), metric('lag_seconds')]).toEqual([2, 0, 20]);
     expect(metric('keys')).toBeGreaterThan(2);
+    expect(metric('pending')).toBe(3);
     const { history, request } = (await app.inject('/v1/models')).json().models[0];
-    expect(history).toEqual({ origin: 'test', keys: metric('keys'), events: 2, bytes: metric('bytes'), evicted: 0 });
+    expect(history).toEqual({
+      origin: 'test',
+      keys: metric('keys'),
+      events: 2,
+      pending: metric('pending'),
+      bytes: metric('bytes'),
+      evicted: 0,
+    });
     expect(request.userOrContext.map(({ name }: { name: string }) => name)).not.toContain('userStats');
   });
 });
