@@ -111,6 +111,11 @@ function addHistoryMetrics(host: ModelHost, registry: Registry, { nowMs = Date.n
   const gauges: readonly [name: string, help: string, of: (held: HeldHistory) => number][] = [
     ['keys', 'Keys of which history holds anything', ({ history }) => history.stats().keys],
     ['events', 'Impressions that history has taken in', ({ history }) => history.stats().events],
+    [
+      'pending',
+      'Events that history has taken in and waits with, until their outcomes are due',
+      ({ history }) => history.stats().pending,
+    ],
     ['bytes', 'Memory that history takes', ({ history }) => history.stats().bytes],
     ['evicted', 'Keys that had to go for others', ({ history }) => history.stats().evicted],
     [
