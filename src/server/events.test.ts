@@ -245,5 +245,9 @@ describe('what is held', () => {
       evicted: 0,
     });
     expect(request.userOrContext.map(({ name }: { name: string }) => name)).not.toContain('userStats');
+    // Nothing waits once the longest delay is over.
+    clock.nowMs += 600_000;
+    await ranked(app);
+    expect((await app.inject('/metrics')).body).toMatch(/^limelight_history_pending 0$/m);
   });
 });
