@@ -71,6 +71,8 @@ else {
         fc.property(shapes, (shape) => {
           const bundle = wideBundle(shape);
           const { cacheBytes } = shape;
+          // Sigmoid weights add up to 20 events: several times as large as a model's other values, and so is the rounding.
+          const sums = !exact && shape.attention.weights === 'sigmoid' ? 2 : 1;
           const options = { kernels, precision, rates: shape.slow ? slow : rates, cacheBytes, blockRows: 32 };
           const scorer = createNativeScorer(bundle, addon, options);
           const expected = createReferenceScorer(bundle);
@@ -82,7 +84,7 @@ else {
             for (const [task, p] of expected.score(input)) {
               for (let row = 0; row < shape.rows; row++) {
                 const difference = Math.abs((got.get(task)?.[row] ?? Number.NaN) - p[row]);
-                if (!(difference <= tolerance))
+                if (!(difference <= tolerance * sums))
                   expect.fail(`${task}, row ${row}: ${got.get(task)?.[row]}, not ${p[row]}`);
               }
             }
