@@ -9,8 +9,8 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordB
   const size_t bytesPerSet = ways * recordBytes_ + sizeof(Set);
   if (recordBytes == 0 || budgetBytes < bytesPerSet) return;
   const size_t sets = std::min<size_t>(budgetBytes / bytesPerSet, UINT32_MAX / ways);
-  setMemory_ = Mapped(sets * sizeof(Set));
-  recordMemory_ = Mapped(sets * ways * recordBytes_);
+  setMemory_ = Mapped(sets * sizeof(Set), true);
+  recordMemory_ = Mapped(sets * ways * recordBytes_, true);
   if (!setMemory_ || !recordMemory_) return;
   sets_ = static_cast<Set*>(setMemory_.get());
   records_ = static_cast<std::byte*>(recordMemory_.get());

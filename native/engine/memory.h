@@ -36,12 +36,13 @@ class Aligned {
 class Mapped {
  public:
   Mapped() = default;
-  explicit Mapped(size_t bytes) : bytes_(bytes) {
+  /// @param huge whether it is taken in huge pages: fewer page walks where it is read at random and most of it is used
+  explicit Mapped(size_t bytes, bool huge) : bytes_(bytes) {
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return;
     memory_ = memory;
 #ifdef MADV_HUGEPAGE
-    madvise(memory, bytes, MADV_HUGEPAGE);  // it is read at random: fewer page walks
+    if (huge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
   }
   Mapped(Mapped&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}

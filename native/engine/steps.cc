@@ -388,7 +388,7 @@ void Program::keepProjections() {
     if (p->bytes() > left) break;
     left -= p->bytes();
     p->isKnown = Aligned<bool>(p->tableRows);
-    p->kept = Mapped(p->bytes());
+    p->kept = Mapped(p->bytes(), false);  // the first request would clear a huge page a table
   }
 }
 
