@@ -69,6 +69,7 @@ const topics: readonly Shown[] = [
     numbers: { 'p50 µs': 'p50 µs', 'p99 µs': 'p99 µs', 'MiB before': 'MiB before', 'MiB after': 'MiB after' },
   },
   { topic: 'load', rows: ({ engine }) => String(engine).startsWith('native') },
+  { topic: 'history', notes: true },
   { topic: 'quality', notes: true },
   { topic: 'training', notes: true },
   { topic: 'ingest', notes: true },
