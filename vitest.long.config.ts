@@ -6,6 +6,7 @@ export default defineConfig({
     reporters: ['default', './test/countReporter.ts'],
     include: ['{src,training,data,benchmarks,test}/**/*.long.test.ts'],
     testTimeout: 1_200_000,
-    fileParallelism: false,
+    // A training takes one core.
+    maxWorkers: 2,
   },
 });
