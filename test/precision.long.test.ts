@@ -20,17 +20,19 @@ describe.skipIf('missing' in kuairand)(`KuaiRand${'missing' in kuairand ? ` (${k
     const log = join(folder, 'log');
     await importKuairand(kuairand.folder, log);
     const out = join(folder, 'model');
+    const fromMs = Date.parse('2022-05-05T00:00:00+08:00');
     await train({
       schema: readJson('schema.json'),
       config: readJson('config.json'),
       train: log,
-      valid: { fromMs: Date.parse('2022-05-05T00:00:00+08:00') },
+      valid: { fromMs },
       out,
     });
-    const aucs = await aucsByPrecision(out, [join(log, 'date=2022-05-05'), join(log, 'date=2022-05-06')]);
+    // All days: history is replayed over those before as well.
+    const aucs = await aucsByPrecision(out, [log], fromMs);
     if (!aucs.has('fp32')) return test.skip('engine native is not built here');
     console.log([...aucs].map(([precision, tasks]) => `${precision} ${JSON.stringify([...tasks])}`).join('\n'));
-    expect(aucs.get('fp32')?.get('click')).toBeGreaterThan(0.725);
+    expect(aucs.get('fp32')?.get('click')).toBeGreaterThan(0.745);
     if (aucs.has('bf16')) expect(largestDifference(aucs, 'bf16')).toBeLessThanOrEqual(2e-4);
     if (aucs.has('int8')) expect(largestDifference(aucs, 'int8')).toBeLessThanOrEqual(5e-4);
   });
