@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
+import { pathsOf, replaced } from './jsonChanges.ts';
 import { parseJson, parseSchema, problemsOf, shown } from './parseSchema.ts';
 import { SchemaFile } from './schema.ts';
 
@@ -280,18 +281,6 @@ describe('parseSchema', () => {
     );
   });
 });
-
-function pathsOf(value: unknown): string[][] {
-  if (typeof value !== 'object' || value === null) return [[]];
-  return [[], ...Object.entries(value).flatMap(([key, item]) => pathsOf(item).map((path) => [key, ...path]))];
-}
-
-function replaced(value: unknown, [key, ...rest]: string[], by: unknown): unknown {
-  if (key === undefined) return by;
-  const copy = (Array.isArray(value) ? [...value] : { ...(value as Json) }) as Json;
-  copy[key] = replaced(copy[key], rest, by);
-  return JSON.parse(JSON.stringify(copy));
-}
 
 describe('messages', () => {
   it('show values short', () => {

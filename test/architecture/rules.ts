@@ -67,6 +67,7 @@ export const mayImportLazily: Readonly<Record<string, readonly string[]>> = {
 /** Files for tests and benchmarks: they may import like tests, and nothing else may import them. */
 export const testSupport: readonly string[] = [
   'src/schema/randomTable.ts',
+  'src/schema/jsonChanges.ts',
   'src/history/naiveHistory.ts',
   'src/history/randomLog.ts',
   'src/scoring/conformance',
