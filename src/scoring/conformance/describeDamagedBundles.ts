@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../core/errors.ts';
 import { createRandom } from '../../core/random.ts';
@@ -89,6 +90,9 @@ function expectedOf({ typed, fitted, weights }: Bundle, input: ScoringInput): Ex
   return { input, answers: probabilitiesOf(typed, values, input), largest };
 }
 
+const hasOtherRanges = ({ manifest }: Bundle) =>
+  !isDeepStrictEqual(manifest.precision?.activations, bundle.manifest.precision?.activations);
+
 /** Scores with one engine; any error but one for the user fails the test, as does a wrong answer. */
 async function tryEngine(read: Bundle, choice: EngineChoice, expected: readonly Expected[]): Promise<void> {
   let scorer: Scorer | undefined;
@@ -100,7 +104,11 @@ async function tryEngine(read: Bundle, choice: EngineChoice, expected: readonly 
       const got = copyOf(scorer.score(input));
       for (const [task, p] of answers) expect(got.get(task)).toHaveLength(p.length);
       // Where numbers grow beyond what an engine’s format holds, no two formats agree.
-      if (largest < (precision === 'fp32' ? 1e6 : 20)) expectClose(got, answers, tolerances[precision] * 2 * largest);
+      if (largest >= (precision === 'fp32' ? 1e6 : 20)) continue;
+      // Told other ranges than the model’s own, int8 cuts off what lies outside: only a probability can be asked of it.
+      if (precision === 'int8' && hasOtherRanges(read))
+        for (const p of got.values()) for (const x of p) expect(x >= 0 && x <= 1, `${x}`).toBe(true);
+      else expectClose(got, answers, tolerances[precision] * 2 * largest);
     }
   } catch (error) {
     if (!(error instanceof UserError))
