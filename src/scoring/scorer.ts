@@ -2,11 +2,20 @@ import type { EncodedFields } from '../schema/encoded.ts';
 
 /**
  * Encoded rows to score. Every field's column has either `rowCount` rows or one, which then counts for all: a request's
- * fields are given once, whatever the number of candidates.
+ * fields are given once, whatever the number of candidates. Where `candidates` is there, rows are creatives of candidates, and a column
+ * may also have one row a candidate: that of a field of scope `ad` or `candidate`, whose values are then computed once an ad.
  */
 export interface ScoringInput {
   readonly rowCount: number;
   readonly fields: EncodedFields['fields'];
+  readonly candidates?: CandidateRows;
+}
+
+/** The candidate ads that rows of scope `variant` are of. */
+export interface CandidateRows {
+  readonly count: number;
+  /** [rowCount]: 0 to `count` − 1, never falling and none left out: a candidate's creatives follow each other. */
+  readonly of: Int32Array;
 }
 
 /** Uncalibrated p(task) of each row, by task: the product of the task's σ(logit), as `model/steps.ts` has it. */
