@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { textTable } from '../src/commands/output.ts';
 import type { ColumnBatch } from '../src/schema/columns.ts';
-import { columnOf } from '../src/schema/fields.ts';
+import { columnOf, isMade } from '../src/schema/fields.ts';
 import { columnToJson } from '../src/schema/jsonColumns.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
 import { openTable } from '../src/tables/parquetReader.ts';
@@ -61,7 +61,7 @@ async function makeRequest(heldOut: string) {
   const row = await firstRows(heldOut);
   const user: Record<string, unknown> = {};
   for (const field of schema.fields) {
-    if (field.kind === 'cross' || field.scope !== 'request' || field.servingValue !== undefined) continue;
+    if (isMade(field) || field.scope !== 'request' || field.servingValue !== undefined) continue;
     user[field.name] = columnToJson(row.columns.get(columnOf(field)) as never, [0])[0];
   }
   const ads = await firstRows(join(market, 'catalog/ads.parquet'), ['adId']);

@@ -13,7 +13,7 @@ import {
   train,
   UserError,
 } from '../src/index.ts';
-import { columnOf } from '../src/schema/fields.ts';
+import { columnOf, isMade } from '../src/schema/fields.ts';
 import { columnToJson } from '../src/schema/jsonColumns.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limelight-library-'));
@@ -45,7 +45,7 @@ test('a program reads a log, trains, loads the bundle and ranks a request', asyn
   const user: Record<string, unknown> = {};
   for await (const batch of table.scan()) {
     for (const field of (await parseSchema(json)).fields) {
-      if (field.kind !== 'cross' && field.scope === 'request' && field.servingValue === undefined)
+      if (!isMade(field) && field.scope === 'request' && field.servingValue === undefined)
         [user[field.name]] = columnToJson(batch.columns.get(columnOf(field))!, [0]);
     }
     break;

@@ -5,7 +5,7 @@ import { checkModel, type TypedModel } from '../src/model/checkModel.ts';
 import { readsFields } from '../src/model/steps.ts';
 import type { Column } from '../src/schema/columns.ts';
 import { schemaFile } from '../src/schema/derivedFields.ts';
-import { columnOf } from '../src/schema/fields.ts';
+import { columnOf, isMade } from '../src/schema/fields.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
 import type { Label, Schema } from '../src/schema/schema.ts';
 import type { Table } from '../src/tables/parquetReader.ts';
@@ -60,7 +60,7 @@ const labelColumn = ({ column, atLeast }: Auxiliary) => (atLeast === undefined ?
 export function withAuxiliary(schema: Schema, all: readonly Auxiliary[]): Schema {
   if (all.length === 0) return schema;
   for (const { name, column } of all) {
-    const field = schema.fields.find((it) => it.kind !== 'cross' && columnOf(it) === column);
+    const field = schema.fields.find((it) => !isMade(it) && columnOf(it) === column);
     if (field === undefined) continue;
     throw new UserError(
       `auxiliary task '${name}' learns column '${column}', which field '${field.name}' gives the model; name another column, or remove the field`,

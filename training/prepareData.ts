@@ -6,7 +6,7 @@ import type { Bundle } from '../src/model/bundle.ts';
 import { readBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import type { ColumnBatch } from '../src/schema/columns.ts';
-import { columnOf } from '../src/schema/fields.ts';
+import { columnOf, isMade } from '../src/schema/fields.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
 import { columnToJson } from '../src/schema/jsonColumns.ts';
 import type { Schema } from '../src/schema/schema.ts';
@@ -143,7 +143,7 @@ function goldenOf(batch: ColumnBatch, schema: Schema) {
   );
   const columns: Record<string, unknown[]> = {};
   for (const field of schema.fields) {
-    if (field.kind === 'cross') continue;
+    if (isMade(field)) continue;
     const name = columnOf(field);
     columns[name] = columnToJson(batch.columns.get(name) as never, [...new Set(rows)]);
   }

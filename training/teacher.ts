@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { UserError } from '../src/core/errors.ts';
 import type { Column, ColumnBatch } from '../src/schema/columns.ts';
+import { isMade } from '../src/schema/fields.ts';
 import { placed, RowError } from '../src/schema/rowError.ts';
 import type { Schema } from '../src/schema/schema.ts';
 import { numbersOrNaN } from './dataset/rowColumns.ts';
@@ -26,7 +27,7 @@ export function checkTeacher({ column, label }: Teacher, schema: Schema, negativ
     throw new UserError(
       `configuration: the teacher is of label '${label}', which the schema lacks; name one of ${schema.labels.map(({ name }) => name).join(', ')}`,
     );
-  const field = schema.fields.find((it) => it.kind !== 'cross' && (it.column ?? it.name) === column);
+  const field = schema.fields.find((it) => !isMade(it) && (it.column ?? it.name) === column);
   if (field !== undefined)
     throw new UserError(
       `configuration: the teacher's column '${column}' is that of field '${field.name}', so the model would know it; remove the field`,

@@ -4,6 +4,7 @@ import { writeOnnx } from '../../src/commands/writeOnnx.ts';
 import { createRandom } from '../../src/core/random.ts';
 import type { Bundle } from '../../src/model/bundle.ts';
 import type { EncodedIds } from '../../src/schema/encoded.ts';
+import { isMade } from '../../src/schema/fields.ts';
 import { exportModel } from '../../src/scoring/onnx/exportModel.ts';
 import { exportPlan } from '../../src/scoring/onnx/exportPlan.ts';
 import type { ScoringInput } from '../../src/scoring/scorer.ts';
@@ -89,7 +90,7 @@ function embeddedFields({ typed }: Bundle): Task['fields'] {
   if (type?.kind !== 'fields') throw new Error('the model that is measured has no gates');
   return type.names.map((name) => {
     const field = typed.schema.fields.find((candidate) => candidate.name === name);
-    const isRequest = field !== undefined && field.kind !== 'cross' && field.scope === 'request';
+    const isRequest = field !== undefined && !isMade(field) && field.scope === 'request';
     return { name, rows: isRequest ? 'one' : 'each' };
   });
 }

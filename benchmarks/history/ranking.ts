@@ -11,7 +11,7 @@ import type { RankRequest } from '../../src/ranking/body.ts';
 import { createRanker, type Ranker } from '../../src/ranking/ranker.ts';
 import { sampleBatch } from '../../src/ranking/sampleMarket.ts';
 import { historyColumns } from '../../src/schema/derivedFields.ts';
-import { columnOf } from '../../src/schema/fields.ts';
+import { columnOf, isMade } from '../../src/schema/fields.ts';
 import { Fitter } from '../../src/schema/fit.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
 import type { Schema } from '../../src/schema/schema.ts';
@@ -160,7 +160,7 @@ function requestsOf(
 function columnsOf(schema: Schema, columns: Columns, scope: 'ad' | 'request'): Columns {
   const derived = historyColumns(schema);
   const names = schema.fields.flatMap((field) =>
-    field.kind !== 'cross' && field.scope === scope && !derived.has(field.name) ? [columnOf(field)] : [],
+    !isMade(field) && field.scope === scope && !derived.has(field.name) ? [columnOf(field)] : [],
   );
   return Object.fromEntries(names.map((name) => [name, columns[name]]));
 }

@@ -4,6 +4,7 @@ import { buildModel } from '../../src/model/architectures.ts';
 import { type Bundle, tableWeight } from '../../src/model/bundle.ts';
 import { createManifest } from '../../src/model/manifest.ts';
 import type { Tensor } from '../../src/model/safetensors.ts';
+import { isMade } from '../../src/schema/fields.ts';
 import type { Fitted } from '../../src/schema/fitted.ts';
 import type { Field, Schema } from '../../src/schema/schema.ts';
 import { hashedVocabulary, listedVocabulary } from '../../src/schema/vocabulary.ts';
@@ -43,7 +44,7 @@ export function rawRequest(ads: number, candidates: number, requestSeed: number)
   const columns = (scope: 'request' | 'ad', rows: number) =>
     Object.fromEntries(
       schema.fields.flatMap((field) => {
-        if (field.kind === 'cross' || field.scope !== scope) return [];
+        if (isMade(field) || field.scope !== scope) return [];
         const draw = () => (field.name === 'adId' ? rawAdId(random.below(ads)) : random.below(1_000_000));
         return [[field.name, Array.from({ length: rows }, draw)] as const];
       }),

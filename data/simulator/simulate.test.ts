@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { historyColumns } from '../../src/schema/derivedFields.ts';
-import { columnOf } from '../../src/schema/fields.ts';
+import { columnOf, isMade } from '../../src/schema/fields.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
 import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
@@ -97,7 +97,7 @@ describe('simulate', () => {
       const columns = new Set(Object.keys((await rowsOf(join(folder, 'out', 'log')))[0]));
       const catalog = new Set(Object.keys((await rowsOf(summary.adCatalogFile))[0]));
       for (const field of schema.fields) {
-        if (field.kind === 'cross' || made.has(field.name)) continue;
+        if (isMade(field) || made.has(field.name)) continue;
         expect(columns).toContain(columnOf(field));
         expect(columnOf(field)).not.toMatch(/^true_|_delay_ms$|^view_time|^click$|^engaged$|^conversion/);
         // A bare ad id is a complete candidate.

@@ -1,6 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import type { EncodedColumn, EncodedDense, EncodedIds, EncodedLists } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
+import { isMade } from '../schema/fields.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { Field, IdField, IdsField } from '../schema/schema.ts';
 import type { Catalog } from './catalog.ts';
@@ -29,11 +30,9 @@ export interface PackedIds {
  */
 export function catalogFields(fields: readonly Field[]): Field[] {
   const isAds = (field: Field) =>
-    field.kind !== 'cross' && field.servingValue === undefined && (field.scope === 'ad' || field.scope === 'creative');
+    !isMade(field) && field.servingValue === undefined && (field.scope === 'ad' || field.scope === 'creative');
   const own = new Set(fields.filter(isAds).map((field) => field.name));
-  return fields.filter((field) =>
-    field.kind === 'cross' ? field.of.every((part) => own.has(part)) : own.has(field.name),
-  );
+  return fields.filter((field) => (isMade(field) ? field.of.every((part) => own.has(part)) : own.has(field.name)));
 }
 
 /**

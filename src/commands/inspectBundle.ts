@@ -83,6 +83,7 @@ function describeSchema(schema: Bundle['typed']['schema'], vocabularies: Bundle[
 function detailsOf(field: Field): string {
   switch (field.kind) {
     case 'cross':
+    case 'match':
       return `of ${field.of.join(' × ')}`;
     case 'vector':
       return [`length ${field.length}`, field.standardise ? 'standardised' : ''].filter(Boolean).join(', ');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isMade } from '../schema/fields.ts';
 import { print, textTable } from './output.ts';
 
 interface SchemaFlags {
@@ -40,7 +41,7 @@ async function runSchema(flags: SchemaFlags): Promise<void> {
     const drafted =
       field === undefined
         ? '–'
-        : `${field.kind}, ${field.kind === 'cross' ? '' : field.scope}${'size' in field ? `, ${field.size}` : ''}`;
+        : `${field.kind}, ${isMade(field) ? '' : field.scope}${'size' in field ? `, ${field.size}` : ''}`;
     const range = column.low === undefined ? '' : `${number(column.low)} … ${number(column.high)}`;
     const auc = column.labelAuc === undefined ? '' : column.labelAuc.toFixed(3);
     return [column.name, column.type, String(column.distinct), String(column.nulls), range, auc, drafted, note ?? ''];

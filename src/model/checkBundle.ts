@@ -1,5 +1,5 @@
 import { UserError } from '../core/errors.ts';
-import { columnOf, firstId, isEmbedded, tableOf } from '../schema/fields.ts';
+import { columnOf, firstId, isEmbedded, isMade, tableOf } from '../schema/fields.ts';
 import type { ColumnType, Fitted, NumberStatistics, VectorStatistics } from '../schema/fitted.ts';
 import type { Field, VectorField } from '../schema/schema.ts';
 import type { Vocabulary, VocabularyKind } from '../schema/vocabulary.ts';
@@ -56,7 +56,7 @@ function checkFitted(field: Field, fitted: Fitted, fail: Fail): void {
     checkStatistics(field.name, statistics, isEmbedded(field), fail);
   }
   if (field.kind === 'vector' && field.standardise) checkVector(field, fitted.vectors.get(field.name), fail);
-  if (field.kind !== 'cross') {
+  if (!isMade(field)) {
     const type = fitted.columnTypes.get(columnOf(field));
     if (type === undefined || !columnTypes.has(type))
       fail(`has type '${type}' for column '${columnOf(field)}', expected one of ${[...columnTypes].join(', ')}`);
@@ -81,7 +81,7 @@ function checkKind(field: Field, { fitted: { vocabularies } }: Bundle['manifest'
 function fixedRows(field: Field): { kind: VocabularyKind; rows: number } | undefined {
   if ((field.kind === 'id' || field.kind === 'ids') && field.identity !== undefined)
     return { kind: 'identity', rows: field.identity };
-  if (field.kind !== 'number' && field.kind !== 'vector' && field.buckets !== undefined)
+  if ('buckets' in field && field.buckets !== undefined)
     return { kind: 'hashed', rows: field.buckets };
   return undefined;
 }

@@ -1,20 +1,34 @@
 import { defaultMaxItems } from '../schema/encoder.ts';
 import { embeddingSize, isEmbedded, isSequence, scopeOfField, tableOf } from '../schema/fields.ts';
 import type { Field, IdsField, Schema } from '../schema/schema.ts';
-import { scopes } from '../schema/scopes.ts';
+import { type Scope, scopes } from '../schema/scopes.ts';
 import type { SequenceOptions } from './architecture.ts';
 import type { Activation, Loss, Model, Step, TableSpec, Task } from './steps.ts';
 
 /** Builds a model's list of steps; what the architectures have in common. */
 export class StepList {
+  /** Those that are read; all but in a view. */
+  readonly fields: readonly Field[];
   private readonly schema: Schema;
+  private readonly byName: ReadonlyMap<string, Field>;
   private readonly architecture: string;
-  private readonly steps: Step[] = [];
-  private readonly tables = new Map<string, TableSpec>();
+  private readonly steps: Step[];
+  private readonly tables: Map<string, TableSpec>;
 
-  constructor(architecture: string, schema: Schema) {
+  /** @param view of a list: its steps and tables, but only some fields */
+  constructor(architecture: string, schema: Schema, view?: { readonly of: StepList; readonly fields: readonly Field[] }) {
     this.architecture = architecture;
     this.schema = schema;
+    this.fields = view?.fields ?? schema.fields;
+    this.byName = new Map(schema.fields.map((field) => [field.name, field]));
+    this.steps = view?.of.steps ?? [];
+    this.tables = view?.of.tables ?? new Map();
+  }
+
+  /** The same list, to which only the fields of some scopes are known. */
+  within(scopes: readonly Scope[]): StepList {
+    const fields = this.fields.filter((field) => scopes.includes(scopeOfField(field, this.byName)));
+    return new StepList(this.architecture, this.schema, { of: this, fields });
   }
 
   push(step: Step): string {
@@ -42,12 +56,11 @@ export class StepList {
 
   /** Embedded fields by scope, those of the query apart from the rest: `ad` and `ad.query`. */
   private embedGroups(): Map<string, Field[]> {
-    const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
     const queries = this.queryFields();
     const groups = new Map<string, Field[]>();
     for (const scope of scopes) {
-      for (const field of this.schema.fields) {
-        if (!isEmbedded(field) || isSequence(field) || scopeOfField(field, byName) !== scope) continue;
+      for (const field of this.fields) {
+        if (!isEmbedded(field) || isSequence(field) || scopeOfField(field, this.byName) !== scope) continue;
         const group = queries.has(field) ? `${scope}.query` : scope;
         groups.set(group, [...(groups.get(group) ?? []), field]);
       }
@@ -57,20 +70,19 @@ export class StepList {
 
   /**
    * What events are compared with: the fields that share a table with a sequence, the ad's first of all, but also where it would be
-   * shown; all of the ad's where none of them does.
+   * shown; all of the ad's where none of them does, unless the sequences are outside of this view.
    */
   private queryFields(): ReadonlySet<Field> {
-    const { fields } = this.schema;
-    const tables = new Set(fields.filter(isSequence).map(tableOf));
-    const byName = new Map(fields.map((field) => [field.name, field]));
+    const { fields } = this;
+    const tables = new Set(this.schema.fields.filter(isSequence).map(tableOf));
     const ofAd = fields.filter((field) => {
-      const scope = scopeOfField(field, byName);
+      const scope = scopeOfField(field, this.byName);
       return isEmbedded(field) && !isSequence(field) && (scope === 'ad' || scope === 'creative');
     });
     if (tables.size === 0 || ofAd.length === 0) return new Set();
     const alike = ofAd.filter((field) => tables.has(tableOf(field)));
     const others = fields.filter((field) => field.kind === 'id' && !ofAd.includes(field) && tables.has(tableOf(field)));
-    return new Set([...(alike.length > 0 ? alike : ofAd), ...others]);
+    return new Set([...(alike.length > 0 || !fields.some(isSequence) ? alike : ofAd), ...others]);
   }
 
   /** The model's table of a field. */
@@ -88,7 +100,7 @@ export class StepList {
    */
   sequences(output: string, size?: number, suffix = ''): string[] {
     const groups = new Map<string, IdsField[]>();
-    for (const field of this.schema.fields.filter(isSequence)) {
+    for (const field of this.fields.filter(isSequence)) {
       const [name] = field.name.split('.');
       groups.set(name, [...(groups.get(name) ?? []), field]);
     }
@@ -110,25 +122,40 @@ export class StepList {
    *
    * @param embeddings the output `embedAll` was given
    */
-  readSequences(embeddings: string, { attention = {}, pooling = 'attend' }: SequenceOptions): string[] {
+  readSequences(embeddings: string, options: SequenceOptions): string[] {
+    const { pooling = 'attend' } = options;
     const sequences = this.sequences('sequence');
-    const queries = [...this.embedGroups().keys()].filter((group) => group.endsWith('.query'));
-    if (pooling !== 'attend' || queries.length === 0 || sequences.length === 0)
+    if (pooling !== 'attend' || sequences.length === 0 || this.queriesOf(embeddings).length === 0)
       return this.pool(sequences, pooling === 'last' ? 'last' : 'mean');
-    const parts = queries.map((group) => `${embeddings}.${group}`);
+    return this.attend(sequences, embeddings, options, 'attended');
+  }
+
+  /**
+   * Each sequence's events, weighed by how they fit this view's fields that share their tables; none without such fields.
+   *
+   * @param suffix of the outputs' names
+   */
+  attend(sequences: readonly string[], embeddings: string, options: SequenceOptions, suffix: string): string[] {
+    const parts = this.queriesOf(embeddings);
+    if (sequences.length === 0 || parts.length === 0) return [];
     const query = parts.length === 1 ? parts[0] : this.push({ op: 'concat', inputs: parts, output: 'query' });
-    const { units = 32, weights = 'softmax' } = attention;
+    const { units = 32, weights = 'softmax' } = options.attention ?? {};
     return sequences.map((name) =>
-      this.push({ op: 'attend', inputs: [name, query], units, weights, output: `${name}.attended` }),
+      this.push({ op: 'attend', inputs: [name, query], units, weights, output: `${name}.${suffix}` }),
     );
+  }
+
+  /** The values that `embedAll` made of the fields events are compared with. */
+  private queriesOf(embeddings: string): string[] {
+    const queries = [...this.embedGroups().keys()].filter((group) => group.endsWith('.query'));
+    return queries.map((group) => `${embeddings}.${group}`);
   }
 
   /** The dense fields, one value a scope. */
   inputs(): string[] {
+    const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
     return scopes.flatMap((scope) => {
-      const fields = this.schema.fields.filter(
-        (field) => !isEmbedded(field) && field.kind !== 'cross' && field.scope === scope,
-      );
+      const fields = this.schema.fields.filter((field) => !isEmbedded(field) && scopeOfField(field, byName) === scope);
       return fields.length === 0
         ? []
         : [this.push({ op: 'input', inputs: fields.map((field) => field.name), output: `dense.${scope}` })];
@@ -170,18 +197,25 @@ export class StepList {
    * One logit a label; a label after another is learned as the product of both probabilities (ESMM, Ma et al. 2018).
    *
    * @param logit makes the logit of one label
+   * @param others more tasks of each label, called by its name and a suffix, and their share in its loss
    */
-  finish(logit: (label: string) => string): Model {
-    const logits = new Map(this.schema.labels.map((label) => [label.name, logit(label.name)]));
-    const byName = new Map(this.schema.labels.map((label) => [label.name, label]));
+  finish(
+    logit: (label: string) => string,
+    others: readonly { suffix: string; share: number; logit(label: string): string }[] = [],
+  ): Model {
+    const { labels } = this.schema;
+    const byName = new Map(labels.map((label) => [label.name, label]));
     const tasks: Task[] = [];
     const losses: Loss[] = [];
-    for (const label of this.schema.labels) {
-      const chain: string[] = [];
-      for (let at: string | undefined = label.name; at !== undefined; at = byName.get(at)?.after)
-        chain.unshift(logits.get(at) as string);
-      tasks.push({ name: label.name, logits: chain });
-      losses.push({ task: label.name, label: label.name, weight: label.weight ?? 1 });
+    for (const { suffix, share, logit: make } of [{ suffix: '', share: 1, logit }, ...others]) {
+      const logits = new Map(labels.map(({ name }) => [name, make(name)]));
+      for (const { name, weight = 1 } of labels) {
+        const chain: string[] = [];
+        for (let at: string | undefined = name; at !== undefined; at = byName.get(at)?.after)
+          chain.unshift(logits.get(at) as string);
+        tasks.push({ name: name + suffix, logits: chain });
+        losses.push({ task: name + suffix, label: name, weight: share * weight });
+      }
     }
     return { architecture: this.architecture, tables: [...this.tables.values()], steps: this.steps, tasks, losses };
   }

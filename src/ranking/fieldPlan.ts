@@ -3,15 +3,15 @@ import { nearestName } from '../core/nearestName.ts';
 import { keysReadOf, takenHistory } from '../history/takenHistory.ts';
 import type { TypedModel } from '../model/checkModel.ts';
 import { historyColumns } from '../schema/derivedFields.ts';
-import { columnOf, scopeOfField } from '../schema/fields.ts';
+import { columnOf, isMade, scopeOfField } from '../schema/fields.ts';
 import type { ColumnType, Fitted } from '../schema/fitted.ts';
-import type { CrossField, Field } from '../schema/schema.ts';
+import type { CrossField, Field, MadeField } from '../schema/schema.ts';
 import { fieldNames } from '../scoring/input.ts';
 import { requestType } from './values.ts';
 
 /** A field whose value is given, not made of others. */
 export interface PlainField {
-  readonly field: Exclude<Field, CrossField>;
+  readonly field: Exclude<Field, MadeField>;
   /** What requests must send. */
   readonly type: ColumnType;
   /** The names its value may have in a request, the field's own first. */
@@ -52,9 +52,7 @@ export function planFields(typed: TypedModel, fitted: Fitted): FieldPlan {
   const keys = keysReadOf(takenHistory(schema, direct));
   const isRequests = (field: Field) => scopeOfField(field, byName) === 'request';
   const derived = historyColumns(schema);
-  const plain = schema.fields.filter(
-    (field) => field.kind !== 'cross' && !derived.has(field.name),
-  ) as PlainField['field'][];
+  const plain = schema.fields.filter((field) => !isMade(field) && !derived.has(field.name)) as PlainField['field'][];
   const needed = plain.filter(({ name }) => direct.has(name) || crossed.has(name) || keys.has(name));
   const planned = (field: PlainField['field']): PlainField => ({
     field,

@@ -6,7 +6,7 @@ import { derivedFields } from '../schema/derivedFields.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import type { Keys } from '../schema/keys.ts';
-import type { Field, SequenceField, VectorField } from '../schema/schema.ts';
+import type { ColumnField, SequenceField, VectorField } from '../schema/schema.ts';
 import { SequenceKeys } from './sequenceKeys.ts';
 
 /** The keys of a request and its candidates. */
@@ -62,7 +62,7 @@ export class HistoryFields {
     const byName = new Map(schema.fields.map((field) => [field.name, field]));
     const used = takenHistory(schema, taken);
     const derivedOf = (field: (typeof used)[number]) =>
-      derivedFields(field, byName).filter(({ name }) => taken.has(name)) as Exclude<Field, { kind: 'cross' }>[];
+      derivedFields(field, byName).filter(({ name }) => taken.has(name)) as ColumnField[];
     const ofRequest = (fields: readonly { scope: string }[]) => fields.every(({ scope }) => scope === 'request');
     this.encoder = encoder;
     this.history = history;

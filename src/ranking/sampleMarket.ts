@@ -3,7 +3,7 @@ import { bidTypes } from '../core/bids.ts';
 import { createRandom } from '../core/random.ts';
 import type { Bundle } from '../model/bundle.ts';
 import type { ColumnBatch } from '../schema/columns.ts';
-import { columnOf } from '../schema/fields.ts';
+import { columnOf, isMade } from '../schema/fields.ts';
 import type { ColumnType } from '../schema/fitted.ts';
 import { columnFromJson } from '../schema/jsonColumns.ts';
 import type { Field, HistoryField, HistorySettings } from '../schema/schema.ts';
@@ -128,7 +128,7 @@ export async function sampleMarket(options: SampleOptions): Promise<SampleMarket
     bidMicros: ids.map(() => random.below(5_000_000)),
   };
   for (const field of schema.fields)
-    if (field.kind !== 'cross' && (field.scope === 'ad' || field.scope === 'creative'))
+    if (!isMade(field) && (field.scope === 'ad' || field.scope === 'creative'))
       ads[columnOf(field)] ??= raw[columnOf(field)];
   const one = (name: string) => raw[columnOf(schema.fields.find((field) => field.name === name) as never)]?.[0];
   const user = Object.fromEntries(['userId', 'clickedAds', 'age', 'visits'].map((name) => [name, one(name)]));

@@ -5,11 +5,12 @@ import type { ColumnBatch } from './columns.ts';
 import type { EncodedColumn } from './encoded.ts';
 import { createEncoder, type Encoder } from './encoder.ts';
 import { BatchReader } from './fieldKeys.ts';
-import { columnOf, isEmbedded, scopeOfField, tableOf } from './fields.ts';
+import { columnOf, isEmbedded, isMade, scopeOfField, tableOf } from './fields.ts';
 import { Fitter } from './fit.ts';
 import type { ColumnType } from './fitted.ts';
 import { columnFromJson, columnToJson } from './jsonColumns.ts';
 import { crossKeys } from './keys.ts';
+import { MatchCounter } from './matches.ts';
 import { parseSchema } from './parseSchema.ts';
 import { randomFields, randomTable } from './randomTable.ts';
 import type { Field, Schema } from './schema.ts';
@@ -40,7 +41,7 @@ function rowOf(column: EncodedColumn, row: number): unknown {
 function throughJson(batch: ColumnBatch, encoder: Encoder, fields: readonly Field[]): ColumnBatch {
   const columns = new Map(
     fields
-      .filter((field) => field.kind !== 'cross')
+      .filter((field) => !isMade(field))
       .map((field) => {
         const name = columnOf(field);
         const rows = Array.from({ length: batch.rowCount }, (_, row) => row);
@@ -60,7 +61,7 @@ function encodeAsServed(encoder: Encoder, request: ColumnBatch, candidates: Colu
   const { fields } = encoder.schema;
   const byName = new Map(fields.map((field) => [field.name, field]));
   const ofRequest = (field: Field) => scopeIncludes('request', scopeOfField(field, byName));
-  const plain = fields.filter((field) => field.kind !== 'cross');
+  const plain = fields.filter((field) => !isMade(field));
   const mine = throughJson(request, encoder, plain.filter(ofRequest));
   const theirs = throughJson(
     candidates,
@@ -76,6 +77,10 @@ function encodeAsServed(encoder: Encoder, request: ColumnBatch, candidates: Colu
   ]);
   const readers = { mine: new BatchReader(mine, byName), theirs: new BatchReader(theirs, byName) };
   for (const field of fields) {
+    if (field.kind === 'match') {
+      const [first, second] = field.of.map((name) => encoded.get(name) as EncodedColumn);
+      encoded.set(field.name, new MatchCounter().count(first, second, candidates.rowCount));
+    }
     if (field.kind !== 'cross') continue;
     const parts = field.of.map((name) => {
       const part = byName.get(name) as Field;
@@ -102,7 +107,7 @@ describe('the encoder', () => {
           rowCount: candidateCount,
           columns: new Map(
             schema.fields.flatMap((field) => {
-              if (field.kind === 'cross') return [];
+              if (isMade(field)) return [];
               const name = columnOf(field);
               const repeated = selectRows(request, new Int32Array(candidateCount)).columns.get(name);
               const own = scopeOfField(field, byName) === 'request' ? repeated : candidates.columns.get(name);

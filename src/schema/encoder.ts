@@ -2,9 +2,10 @@ import { assert, UserError } from '../core/errors.ts';
 import type { ColumnBatch } from './columns.ts';
 import type { EncodedColumn, EncodedDense, EncodedFields } from './encoded.ts';
 import { BatchReader } from './fieldKeys.ts';
-import { columnOf, isEmbedded, missingId, tableOf } from './fields.ts';
+import { columnOf, isEmbedded, isMade, missingId, tableOf } from './fields.ts';
 import { columnTypeOf, type Fitted, type VectorStatistics } from './fitted.ts';
 import type { Keys } from './keys.ts';
+import { MatchCounter } from './matches.ts';
 import {
   bucketise,
   numbersOf,
@@ -16,7 +17,7 @@ import {
   vectorsOf,
 } from './numbers.ts';
 import { placed } from './rowError.ts';
-import type { Field, IdsField, Schema, VectorField } from './schema.ts';
+import type { CrossField, Field, IdField, IdsField, MatchField, Schema, VectorField } from './schema.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export const defaultMaxItems = 50;
@@ -31,7 +32,7 @@ export interface Encoder {
    */
   encode(batch: ColumnBatch, fields?: readonly Field[]): EncodedFields;
   /** Encodes one field from keys at hand: a cross of a request's and an ad's values. */
-  encodeKeys(field: Field, keys: Keys): EncodedColumn;
+  encodeKeys(field: IdField | IdsField | CrossField, keys: Keys): EncodedColumn;
   /** Encodes a standardised vector's numbers at hand, [rows, length], into `out` of the same size: a counter of a request's candidates. */
   encodeVectors(field: VectorField, values: Float32Array, out: Float32Array): EncodedDense;
   /** What `encodeVectors` does to each number, for those that are kept encoded. */
@@ -40,18 +41,22 @@ export interface Encoder {
 
 export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
   const byName = new Map(schema.fields.map((field) => [field.name, field]));
+  const matches = new MatchCounter();
   return {
     schema,
     fitted,
     encode(batch, fields = schema.fields) {
       const reader = new BatchReader(batch, byName);
       const encoded = new Map<string, EncodedColumn>();
-      for (const field of fields) {
+      const encode = (field: Exclude<Field, MatchField>) => {
         checkType(field, reader, fitted);
-        encoded.set(
-          field.name,
-          placed(batch, () => encodeField(field, reader, fitted)),
-        );
+        return placed(batch, () => encodeField(field, reader, fitted));
+      };
+      for (const field of fields) if (field.kind !== 'match') encoded.set(field.name, encode(field));
+      for (const field of fields) {
+        if (field.kind !== 'match') continue;
+        const [first, second] = field.of.map((name) => encoded.get(name) ?? encode(byName.get(name) as IdField));
+        encoded.set(field.name, matches.count(first, second, batch.rowCount));
       }
       return { rowCount: batch.rowCount, fields: encoded };
     },
@@ -63,7 +68,7 @@ export function createEncoder(schema: Schema, fitted: Fitted): Encoder {
 
 /** Integers may stand where floats did: both are numbers. */
 function checkType(field: Field, reader: BatchReader, fitted: Fitted): void {
-  if (field.kind === 'cross') return;
+  if (isMade(field)) return;
   const name = columnOf(field);
   const expected = fitted.columnTypes.get(name);
   const got = columnTypeOf(reader.column(name, `field '${field.name}'`));
@@ -75,7 +80,7 @@ function checkType(field: Field, reader: BatchReader, fitted: Fitted): void {
   );
 }
 
-function encodeField(field: Field, reader: BatchReader, fitted: Fitted): EncodedColumn {
+function encodeField(field: Exclude<Field, MatchField>, reader: BatchReader, fitted: Fitted): EncodedColumn {
   switch (field.kind) {
     case 'vector': {
       const name = columnOf(field);
@@ -112,7 +117,7 @@ function vectorStatistics({ name }: VectorField, { vectors }: Fitted): VectorSta
   return statistics;
 }
 
-function encodeKeys(field: Field, keys: Keys, fitted: Fitted): EncodedColumn {
+function encodeKeys(field: IdField | IdsField | CrossField, keys: Keys, fitted: Fitted): EncodedColumn {
   const vocabulary = fitted.vocabularies.get(tableOf(field) as string);
   assert(vocabulary !== undefined, `no vocabulary for '${field.name}'`);
   const { words, offsets, valid, rowCount } = keys;

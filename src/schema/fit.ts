@@ -2,12 +2,12 @@ import { UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { ColumnBatch } from './columns.ts';
 import { BatchReader } from './fieldKeys.ts';
-import { columnOf, firstId, isEmbedded, isSequence, missingId, tableOf } from './fields.ts';
+import { columnOf, firstId, isEmbedded, isMade, isSequence, missingId, tableOf } from './fields.ts';
 import { NumberFit, VectorFit } from './fitNumbers.ts';
 import { type ColumnType, columnTypeOf, type Fitted, type NumberStatistics } from './fitted.ts';
 import { numbersOf, vectorNumbersOf } from './numbers.ts';
 import { placed } from './rowError.ts';
-import type { CrossField, Field, IdField, IdsField, Schema } from './schema.ts';
+import type { ColumnField, CrossField, Field, IdField, IdsField, Schema } from './schema.ts';
 import { hashedVocabulary, identityVocabulary, type Vocabulary, VocabularyCounter } from './vocabulary.ts';
 
 /** Learns vocabularies and statistics from training data, a batch at a time. */
@@ -30,7 +30,7 @@ export class Fitter {
         this.numbers.set(field.name, new NumberFit(field, random.fork(`quantiles ${field.name}`)));
       else if (field.kind === 'vector') {
         if (field.standardise) this.vectors.set(field.name, new VectorFit(field));
-      } else if (table !== undefined) {
+      } else if (field.kind !== 'match' && table !== undefined) {
         if (!isSequence(field)) this.impressionTables.add(table);
         if (!this.tables.has(table)) this.tables.set(table, tableFit(field));
       }
@@ -44,7 +44,8 @@ export class Fitter {
   private observeFields(batch: ColumnBatch): void {
     const reader = new BatchReader(batch, this.byName);
     for (const field of this.schema.fields) {
-      if (field.kind !== 'cross') this.observeType(field, reader);
+      if (field.kind === 'match') continue;
+      if (!isMade(field)) this.observeType(field, reader);
       if (field.kind === 'number')
         this.numbers.get(field.name)?.observe(numbersOf(reader.column(columnOf(field), ''), field, columnOf(field)));
       else if (field.kind === 'vector')
@@ -73,7 +74,7 @@ export class Fitter {
       if (offsets[row] === offsets[row + 1]) fit.addMissing();
   }
 
-  private observeType(field: Exclude<Field, CrossField>, reader: BatchReader): void {
+  private observeType(field: ColumnField, reader: BatchReader): void {
     const column = columnOf(field);
     const type = columnTypeOf(reader.column(column, `field '${field.name}'`));
     const before = this.columnTypes.get(column);

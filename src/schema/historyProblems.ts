@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import { listOf } from '../core/errors.ts';
 import { nearestName } from '../core/nearestName.ts';
 import { derivedFields, durationMs } from './derivedFields.ts';
-import { columnOf } from './fields.ts';
+import { columnOf, isMade } from './fields.ts';
 import type { CounterField, CounterValue, Field, HistoryField, SchemaFile, SequenceField, Window } from './schema.ts';
 
 type File = Static<typeof SchemaFile>;
@@ -107,7 +107,7 @@ class Names {
       if (this.labels.includes(name))
         this.problems.push(`history's number '${name}' is called as a label is; rename one`);
       for (const field of this.plain.values()) {
-        if (field.kind !== 'cross' && columnOf(field) === column)
+        if (!isMade(field) && columnOf(field) === column)
           this.problems.push(
             `field '${field.name}' reads column '${column}', which history's number '${name}' says is known only after the impression; remove one`,
           );
@@ -118,7 +118,7 @@ class Names {
   /** What history makes would hide a column of the table. */
   checkColumns(fields: readonly HistoryField[]): void {
     const { time, user, request, position, weight, keys = [], labels, history } = this.file;
-    const plain = [...this.plain.values()].flatMap((field) => (field.kind === 'cross' ? [] : [columnOf(field)]));
+    const plain = [...this.plain.values()].flatMap((field) => (isMade(field) ? [] : [columnOf(field)]));
     const outcomes = [...labels.flatMap(({ column, truth }) => [column, truth]), ...(history?.numbers ?? [])].map(
       (outcome) => (typeof outcome === 'object' ? outcome.column : outcome),
     );

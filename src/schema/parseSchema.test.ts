@@ -141,6 +141,24 @@ const mistakes: [what: string, schema: unknown, message: string][] = [
     withField({ name: 'x', kind: 'cross', of: ['a', 'price'] }),
     "cross 'x' is of 'price', which has kind 'number'",
   ],
+  [
+    'a match of what is no id',
+    withField({ name: 'm', kind: 'match', of: ['price', 'nowhere'] }),
+    "match 'm' is of 'nowhere', which is no field; name fields of kind id or ids",
+  ],
+  [
+    'a match across tables',
+    {
+      ...good,
+      fields: [
+        ...good.fields,
+        { name: 'adId', kind: 'id', scope: 'ad' },
+        { name: 'm', kind: 'match', of: ['clicked', 'adId'] },
+      ],
+    },
+    "ids are of different tables ('userId' and 'adId'); give both the same",
+  ],
+  ['a match of one twice', withField({ name: 'm', kind: 'match', of: ['a', 'a'] }), "is of 'a' twice; name two fields"],
   ['a cross of one', withField({ name: 'x', kind: 'cross', of: ['price'] }), 'of must not have fewer than 2 items'],
   [
     'a cross of a cross',
@@ -240,7 +258,7 @@ describe('parseSchema', () => {
         'f: labels must be array, got 3',
         "f: field 'adId' has unknown 'colour'; remove or correct it",
         "f: field 'adId': size must be >= 1, got 0",
-        `f: field 'adId' has kind "idd"; use one of id, ids, number, vector, cross, sequence, counter`,
+        `f: field 'adId' has kind "idd"; use one of id, ids, number, vector, cross, match, sequence, counter`,
         "f: field 'v' lacks 'length'",
         `f: field 'v': scope must be one of request, ad, creative, candidate, variant, got "x"`,
       ].join('\n'),

@@ -3,9 +3,17 @@ import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { listOf, UserError } from '../core/errors.ts';
 import { derivedFields } from './derivedFields.ts';
-import { columnOf, embeddingSize, isEmbedded, isSequence, tableOf } from './fields.ts';
+import { columnOf, embeddingSize, isEmbedded, isMade, isSequence, tableOf } from './fields.ts';
 import { historyProblems } from './historyProblems.ts';
-import { durationPattern, type Field, fieldKinds, type HistoryField, type Schema, SchemaFile } from './schema.ts';
+import {
+  durationPattern,
+  type Field,
+  fieldKinds,
+  type HistoryField,
+  type MatchField,
+  type Schema,
+  SchemaFile,
+} from './schema.ts';
 import { alternativesAt, meantOf } from './unions.ts';
 
 /**
@@ -218,7 +226,7 @@ function meaningProblems(schema: Schema): string[] {
 
 /** Every name that some object is keyed by. */
 function namesIn({ fields, labels, keys, time, user, request, position, weight }: Schema): Set<string | undefined> {
-  const columns = fields.flatMap((field) => (field.kind === 'cross' ? [] : [columnOf(field)]));
+  const columns = fields.flatMap((field) => (isMade(field) ? [] : [columnOf(field)]));
   const ofLabels = labels.flatMap(({ name, column, truth }) => [name, column, truth]);
   const named = [
     ...fields.map((field) => field.name),
@@ -249,7 +257,7 @@ function sharingProblems(table: string, first: Field, second: Field): string[] {
 
 function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: Map<string, string>): string[] {
   const problems: string[] = [];
-  if (field.kind !== 'number' && field.kind !== 'vector' && field.buckets !== undefined && field.minCount !== undefined)
+  if ('buckets' in field && field.buckets !== undefined && field.minCount !== undefined)
     problems.push(`field '${field.name}' has both minCount and buckets; hashing keeps no counts of ids: remove one`);
   if (field.kind === 'cross') {
     for (const part of new Set(field.of)) {
@@ -267,6 +275,7 @@ function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: M
     }
     return problems;
   }
+  if (field.kind === 'match') return matchProblems(field, byName);
   if ((field.kind === 'id' || field.kind === 'ids') && field.identity !== undefined) {
     for (const key of ['minCount', 'buckets'] as const)
       if (field[key] !== undefined)
@@ -291,6 +300,23 @@ function fieldProblems(field: Field, byName: Map<string, Field>, labelColumns: M
   if (servingValue !== undefined && servingValue !== null && (field.kind === 'ids' || field.kind === 'vector'))
     problems.push(
       `field '${field.name}' has servingValue ${shown(servingValue)}; that of kind '${field.kind}' can only be null`,
+    );
+  return problems;
+}
+
+function matchProblems({ name, of }: MatchField, byName: ReadonlyMap<string, Field>): string[] {
+  if (of[0] === of[1]) return [`match '${name}' is of '${of[0]}' twice; name two fields`];
+  const problems: string[] = [];
+  const tables = of.map((part) => {
+    const other = byName.get(part);
+    if (other?.kind === 'id' || other?.kind === 'ids') return tableOf(other);
+    const what = other === undefined ? 'is no field' : `has kind '${other.kind}'`;
+    problems.push(`match '${name}' is of '${part}', which ${what}; name fields of kind id or ids`);
+    return undefined;
+  });
+  if (problems.length === 0 && tables[0] !== tables[1])
+    problems.push(
+      `match '${name}' is of '${of[0]}' and '${of[1]}', whose ids are of different tables ('${tables[0]}' and '${tables[1]}'); give both the same "table"`,
     );
   return problems;
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 import type { Column, ColumnBatch } from './columns.ts';
-import { columnOf, isSequence } from './fields.ts';
+import { columnOf, isMade, isSequence } from './fields.ts';
 import { columnFromJson } from './jsonColumns.ts';
 import type { Field } from './schema.ts';
 import { takeRows } from './selectRows.ts';
@@ -22,7 +22,7 @@ export interface RandomFields {
 const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)];
 const maybe = <T>(random: Random, value: T): T | undefined => (random.next() < 0.5 ? value : undefined);
 
-/** Fields of every kind, some sharing a table, and crosses of them. */
+/** Fields of every kind, some sharing a table, and crosses and matches of them. */
 export function randomFields(random: Random): RandomFields {
   const fields: Field[] = [];
   const stored = new Map<string, Storage>();
@@ -62,6 +62,11 @@ export function randomFields(random: Random): RandomFields {
     stored.set('twin', stored.get(columnOf(shared)) as Storage);
     const { minCount, identity } = shared;
     fields.push({ name: 'twin', kind: 'id', scope: scope(), table: shared.name, minCount, identity });
+    fields.push({
+      name: 'match',
+      kind: 'match',
+      of: random.next() < 0.5 ? [shared.name, 'twin'] : ['twin', shared.name],
+    });
   }
   for (let i = 0; crossable.length > 1 && i < 2; i++) {
     const of = [...new Set([pick(random, crossable).name, pick(random, crossable).name, pick(random, crossable).name])];
@@ -74,7 +79,7 @@ export function randomFields(random: Random): RandomFields {
 export function randomTable({ fields, storages: stored }: RandomFields, rowCount: number, random: Random): ColumnBatch {
   const columns = new Map<string, Column>();
   for (const field of fields) {
-    if (field.kind === 'cross') continue;
+    if (isMade(field)) continue;
     const name = columnOf(field);
     const storage = stored.get(name) as Storage;
     const rows = Array.from({ length: rowCount }, () => random.next() < 0.1);

@@ -121,6 +121,20 @@ export const CrossField = Type.Object(
   strict,
 );
 
+export const MatchField = Type.Object(
+  {
+    name: common.name,
+    kind: Type.Literal('match'),
+    of: Type.Array(Type.String(), {
+      minItems: 2,
+      maxItems: 2,
+      description:
+        'Two fields of kind id or ids that share a table, a sequence’s too (`clicked.topic`): ln(1 + pairs of equal known ids), a dense input.',
+    }),
+  },
+  strict,
+);
+
 export const durationPattern = '^[1-9][0-9]{0,5}(ms|s|m|h|d)$';
 
 /** A length of time as people write it; `durationMs` reads it. */
@@ -284,6 +298,7 @@ export const fieldKinds = {
   number: NumberField,
   vector: VectorField,
   cross: CrossField,
+  match: MatchField,
   sequence: SequenceField,
   counter: CounterField,
 } as const;
@@ -316,13 +331,18 @@ export type IdsField = Static<typeof IdsField>;
 export type NumberField = Static<typeof NumberField>;
 export type VectorField = Static<typeof VectorField>;
 export type CrossField = Static<typeof CrossField>;
+export type MatchField = Static<typeof MatchField>;
 export type SequenceField = Static<typeof SequenceField>;
 export type CounterField = Static<typeof CounterField>;
 export type CounterValue = Static<typeof CounterValue>;
 export type Window = Static<typeof Window>;
 export type HistorySettings = Static<typeof HistorySettings>;
 /** What the encoder and models know. */
-export type Field = IdField | IdsField | NumberField | VectorField | CrossField;
+export type Field = ColumnField | MadeField;
+/** Reads a column. */
+export type ColumnField = IdField | IdsField | NumberField | VectorField;
+/** Is made of other fields, and reads no column. */
+export type MadeField = CrossField | MatchField;
 /** What history computes: each stands for fields that read the columns it makes, see `derivedFields`. */
 export type HistoryField = SequenceField | CounterField;
 export type Label = Static<typeof Label>;

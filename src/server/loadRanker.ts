@@ -4,7 +4,7 @@ import { UserError } from '../core/errors.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { readBundle, resolveBundleFolder } from '../model/bundleFiles.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
-import { columnOf } from '../schema/fields.ts';
+import { columnOf, isMade } from '../schema/fields.ts';
 import { createScorer, type EngineChoice } from '../scoring/engines.ts';
 import { replayGolden } from '../scoring/golden.ts';
 import { tolerances } from '../scoring/precision.ts';
@@ -52,7 +52,7 @@ export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
 /** Reads the columns of a catalog that every catalog has, and those the model's ads need. */
 export async function loadCatalog(pattern: string, { typed }: Bundle): Promise<Catalog> {
   const table = await openTable(pattern);
-  const fields = catalogFields(typed.schema.fields).filter((field) => field.kind !== 'cross');
+  const fields = catalogFields(typed.schema.fields).filter((field) => !isMade(field));
   const wanted = new Set<string>([...catalogColumns, ...fields.map(columnOf)]);
   const columns = table.columns.map(({ name }) => name).filter((name) => wanted.has(name));
   if (columns.length === 0) {

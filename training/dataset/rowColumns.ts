@@ -1,6 +1,6 @@
 import { UserError } from '../../src/core/errors.ts';
 import { type Column, type ColumnBatch, typeName } from '../../src/schema/columns.ts';
-import { columnOf } from '../../src/schema/fields.ts';
+import { columnOf, isMade } from '../../src/schema/fields.ts';
 import { keysOf } from '../../src/schema/keys.ts';
 import { integerAt } from '../../src/schema/numbers.ts';
 import { placed, RowError } from '../../src/schema/rowError.ts';
@@ -19,7 +19,7 @@ export interface RowColumns {
 
 /** The columns a schema reads, each once. */
 export function columnsOfSchema(schema: Schema, fields: readonly Field[] = schema.fields): string[] {
-  const names = new Set(fields.filter((field) => field.kind !== 'cross').map(columnOf));
+  const names = new Set(fields.filter((field) => !isMade(field)).map(columnOf));
   for (const label of schema.labels) {
     names.add(label.column);
     if (label.truth !== undefined) names.add(label.truth);

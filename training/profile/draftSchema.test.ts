@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
 import type { Column } from '../../src/schema/columns.ts';
+import { isMade } from '../../src/schema/fields.ts';
 import { columnFromJson } from '../../src/schema/jsonColumns.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
@@ -116,8 +117,8 @@ describe('a drafted schema', () => {
   it('parses, with unique names for columns whose names are none', () => {
     const schema = parseSchema(JSON.parse(JSON.stringify(draft.schema)));
     expect(schema).toMatchObject({ time: 'time_ms', user: 'user_id', request: 'request_id' });
-    const renamed = schema.fields.filter((field) => field.kind !== 'cross' && field.column !== undefined);
-    expect(renamed.map((field) => [field.name, field.kind !== 'cross' && field.column])).toEqual([
+    const renamed = schema.fields.filter((field) => !isMade(field) && field.column !== undefined);
+    expect(renamed.map((field) => [field.name, !isMade(field) && field.column])).toEqual([
       ['ad_title', 'ad title'],
       ['ad_title_2', 'ad-title'],
       ['_2nd_price', '2nd price'],

@@ -10,7 +10,7 @@ import type { Model } from '../../model/steps.ts';
 import { takenFields } from '../../model/takenFields.ts';
 import type { EncodedColumn } from '../../schema/encoded.ts';
 import { createEncoder } from '../../schema/encoder.ts';
-import { columnOf, isSequence, scopeOfField } from '../../schema/fields.ts';
+import { columnOf, isMade, isSequence, scopeOfField } from '../../schema/fields.ts';
 import { Fitter } from '../../schema/fit.ts';
 import type { Fitted } from '../../schema/fitted.ts';
 import { parseSchema } from '../../schema/parseSchema.ts';
@@ -159,9 +159,7 @@ export function randomWeights(typed: TypedModel, fitted: Fitted, random: Random)
 export function columnTypes(schema: Schema): Fitted['columnTypes'] {
   const types = { id: 'integer', ids: 'list of text', number: 'number', vector: 'list of number' } as const;
   const columns = schema.fields.flatMap((field) =>
-    field.kind === 'cross'
-      ? []
-      : [[columnOf(field), holdsIntegers(field, schema) ? 'list of integer' : types[field.kind]]],
+    isMade(field) ? [] : [[columnOf(field), holdsIntegers(field, schema) ? 'list of integer' : types[field.kind]]],
   );
   return new Map(columns as [string, 'integer'][]);
 }
@@ -193,7 +191,7 @@ export function randomColumns(
   // Lists of one sequence are of the same events.
   const counts = new Map<string, number[]>();
   for (const field of schema.fields) {
-    if (field.kind === 'cross') continue;
+    if (isMade(field)) continue;
     const length = field.scope === alone ? 1 : rowCount;
     if (isSequence(field)) {
       const [sequence] = field.name.split('.');
