@@ -25,13 +25,18 @@ export interface CsvColumn extends InferredType {
   readonly name: string;
 }
 
+/** Rows of a CSV file, and the line that each begins on. */
+export interface CsvBatch extends ColumnBatch {
+  readonly lines: Int32Array;
+}
+
 /** A CSV file of known columns, its rows still to be read. */
 export interface CsvFile {
   readonly file: string;
   readonly delimiter: string;
   readonly columns: readonly CsvColumn[];
   /** Reads on; once only. */
-  batches(): AsyncGenerator<ColumnBatch>;
+  batches(): AsyncGenerator<CsvBatch>;
   /** Stops reading, where `batches` was not called or not read to its end. */
   close(): Promise<void>;
 }
@@ -185,13 +190,14 @@ async function* batches(
   sample: CsvRecord[],
   rest: AsyncGenerator<CsvRecord[], undefined>,
   batchRows: number,
-): AsyncGenerator<ColumnBatch> {
+): AsyncGenerator<CsvBatch> {
   const names = columns.map((column) => column.name);
   const builders = columns.map((column) => createCellBuilder(column, batchRows));
+  const lines = new Int32Array(batchRows);
   let rowCount = 0;
-  const take = (): ColumnBatch => {
+  const take = (): CsvBatch => {
     const taken = new Map(builders.map((builder, i): [string, Column] => [names[i], builder.take()]));
-    const batch = { rowCount, columns: taken };
+    const batch = { rowCount, columns: taken, lines: lines.slice(0, rowCount) };
     rowCount = 0;
     return batch;
   };
@@ -200,6 +206,7 @@ async function* batches(
       for (const record of records) {
         checkLength(file, record, names);
         addRow(file, columns, builders, record);
+        lines[rowCount] = record.line;
         if (++rowCount === batchRows) yield take();
       }
       const next = await rest.next();
