@@ -222,13 +222,19 @@ export class Trainer {
 export function exportedWeights(weights: Weights, typed: TypedModel, negativeSampling: number): Weights {
   if (negativeSampling === 1) return weights;
   const exported = new Map(weights);
-  for (const logit of new Set(typed.model.tasks.map((task) => task.logits[0]))) {
-    const bias = weights.get(`${logit}.b`);
-    assert(bias !== undefined, `logit '${logit}' has no bias to correct for negative sampling`);
-    exported.set(`${logit}.b`, {
+  for (const name of new Set(typed.model.tasks.map((task) => biasOf(task.logits[0], typed)))) {
+    const bias = weights.get(name);
+    assert(bias !== undefined, `no bias '${name}' to correct for negative sampling`);
+    exported.set(name, {
       shape: bias.shape,
       values: bias.values.map((value) => value + Math.log(negativeSampling)),
     });
   }
   return exported;
+}
+
+/** The bias that moves a logit as a whole: its own, or of a sum that of the first, which logits may share. */
+function biasOf(logit: string, typed: TypedModel): string {
+  const step = typed.model.steps.find(({ output }) => output === logit);
+  return step?.op === 'add' ? biasOf(step.inputs[0], typed) : `${logit}.b`;
 }

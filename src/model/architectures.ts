@@ -6,12 +6,13 @@ import { checkModel, type TypedModel } from './checkModel.ts';
 import { dcnV2 } from './dcnV2.ts';
 import { deepFm } from './deepFm.ts';
 import { din } from './din.ts';
+import { dualTower } from './dualTower.ts';
 import { fm } from './fm.ts';
 import { lr } from './lr.ts';
 import { senetDnn } from './senetDnn.ts';
 
 /** Every architecture `--arch` knows; a new one is one file and a line here. */
-export const architectures: readonly Architecture[] = [senetDnn, lr, fm, deepFm, dcnV2, din];
+export const architectures: readonly Architecture[] = [senetDnn, lr, fm, deepFm, dcnV2, din, dualTower];
 
 /**
  * Makes the model of an architecture for a schema.

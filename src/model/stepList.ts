@@ -16,7 +16,11 @@ export class StepList {
   private readonly tables: Map<string, TableSpec>;
 
   /** @param view of a list: its steps and tables, but only some fields */
-  constructor(architecture: string, schema: Schema, view?: { readonly of: StepList; readonly fields: readonly Field[] }) {
+  constructor(
+    architecture: string,
+    schema: Schema,
+    view?: { readonly of: StepList; readonly fields: readonly Field[] },
+  ) {
     this.architecture = architecture;
     this.schema = schema;
     this.fields = view?.fields ?? schema.fields;
@@ -138,11 +142,25 @@ export class StepList {
   attend(sequences: readonly string[], embeddings: string, options: SequenceOptions, suffix: string): string[] {
     const parts = this.queriesOf(embeddings);
     if (sequences.length === 0 || parts.length === 0) return [];
-    const query = parts.length === 1 ? parts[0] : this.push({ op: 'concat', inputs: parts, output: 'query' });
+    const query =
+      parts.length === 1
+        ? parts[0]
+        : this.push({
+            op: 'concat',
+            inputs: parts,
+            output: `${embeddings === 'embeddings' ? '' : `${embeddings}.`}query`,
+          });
     const { units = 32, weights = 'softmax' } = options.attention ?? {};
     return sequences.map((name) =>
       this.push({ op: 'attend', inputs: [name, query], units, weights, output: `${name}.${suffix}` }),
     );
+  }
+
+  /** The sequences looked up so far that share a table with this view's fields. */
+  alikeSequences(): string[] {
+    const tables = new Set(this.fields.map(tableOf));
+    const alike = (step: Step) => step.op === 'embedSequence' && step.tables.some((table) => tables.has(table));
+    return this.steps.filter(alike).map(({ output }) => output);
   }
 
   /** The values that `embedAll` made of the fields events are compared with. */
@@ -153,9 +171,8 @@ export class StepList {
 
   /** The dense fields, one value a scope. */
   inputs(): string[] {
-    const byName = new Map(this.schema.fields.map((field) => [field.name, field]));
     return scopes.flatMap((scope) => {
-      const fields = this.schema.fields.filter((field) => !isEmbedded(field) && scopeOfField(field, byName) === scope);
+      const fields = this.fields.filter((field) => !isEmbedded(field) && scopeOfField(field, this.byName) === scope);
       return fields.length === 0
         ? []
         : [this.push({ op: 'input', inputs: fields.map((field) => field.name), output: `dense.${scope}` })];

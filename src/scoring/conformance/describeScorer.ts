@@ -21,6 +21,7 @@ const rich: Readonly<Record<string, unknown>> = {
   'dcn-v2': { hidden: [9], crossLayers: 3, crossRank: null },
   din: { hidden: [16], attention: { units: 8, weights: 'sigmoid' } },
   'deep-fm': { hidden: [16, 16, 3], embeddingSize: 5 },
+  'dual-tower': { hidden: [17, 8], crossLayers: 1, crossRank: 5, right: { hidden: [9, 5], productUnits: 3 } },
 };
 
 /**

@@ -1,0 +1,97 @@
+import Type from 'typebox';
+import { UserError } from '../core/errors.ts';
+import { architecture, mlpOptions, Units } from './architecture.ts';
+import { gate, senetOptions, senetTower } from './senetTower.ts';
+import { StepList } from './stepList.ts';
+
+/** What the tasks of the ad, whichever creative it shows, are called beside those of its creatives: `click.ad`. */
+export const adSuffix = '.ad';
+
+const defaultRight = [64, 32];
+
+/**
+ * The ad's chance of a click, whichever creative it shows, then what this creative makes of it:
+ *
+ *   left, of request and ad:    h, top = senetTower(x)                       logit_ad = w · top + b
+ *   right, of the creative:     v = [gate_f · e_f, numbers]                  u = U·h ∘ V·v
+ *                               r = mlp(h, v, u, crosses and matches of the user and the creative, sequences attended by it)
+ *                               logit = logit_ad + w · r + b
+ *
+ * The left tower knows nothing of creatives, so that an engine runs it once an ad. Of the right tower v, its gates and its part of every
+ * layer are the creative's alone, which an engine keeps; what is left to do for each creative of a candidate is small. Both logits are
+ * learned together, the ad's against the same labels.
+ *
+ * @see Wang et al. 2022, "CACS: A Cascade Architecture of Creative Selection" (SIGIR); Huang et al. 2019, "FiBiNET" (gates)
+ */
+export const dualTower = architecture({
+  name: 'dual-tower',
+  summary: 'a tower of the ad, run once an ad, and a small one of the creative on top; logits of both',
+  Options: Type.Object(
+    {
+      ...senetOptions,
+      right: Type.Optional(
+        Type.Object(
+          {
+            hidden: Type.Optional(
+              Type.Array(Units('Units of a hidden layer.'), {
+                description: `${defaultRight.join(', ')} where absent.`,
+              }),
+            ),
+            dropout: mlpOptions.dropout,
+            productUnits: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: 1024,
+                description: 'Width in which the user and the creative are multiplied; 16 where absent, 0 for none.',
+              }),
+            ),
+          },
+          { additionalProperties: false, description: 'Of the tower that runs once a creative.' },
+        ),
+      ),
+      adWeight: Type.Optional(
+        Type.Number({
+          exclusiveMinimum: 0,
+          description: 'Share of the ad’s loss beside the creative’s; 0.5 where absent.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  build(schema, options) {
+    const list = new StepList('dual-tower', schema);
+    const left = list.within(['request', 'ad', 'candidate']);
+    const right = list.within(['creative', 'variant']);
+    const { adWeight = 0.5 } = options;
+    const { hidden: rightHidden = defaultRight, dropout = 0, productUnits = 16 } = options.right ?? {};
+    if (left.fields.length === 0 || right.fields.length === 0)
+      throw new UserError(
+        `dual-tower needs fields of the creative (scope 'creative') beside those of request and ad, and schema '${schema.name}' has none of ${left.fields.length === 0 ? 'the latter' : 'the former'}; add some, or use senet-dnn`,
+      );
+
+    const { hidden, top } = senetTower(left, options);
+    const adLogits = new Map(schema.labels.map(({ name }) => [name, list.dense(top, 1, `${name}${adSuffix}.logit`)]));
+
+    const creative = list.within(['creative']);
+    const ofCreative = creative.inputs();
+    const embeddings = creative.embedAll('right');
+    if (embeddings !== undefined) ofCreative.unshift(gate(creative, embeddings, options, 'right.'));
+    const variant = list.within(['variant']);
+    const crosses = variant.embedAll('crosses');
+    const parts = [...hidden, ...ofCreative, ...variant.inputs(), ...(crosses === undefined ? [] : [crosses])];
+    if ((options.pooling ?? 'attend') === 'attend')
+      parts.push(...creative.attend(creative.alikeSequences(), 'right', options, 'ofCreative'));
+    if (productUnits > 0 && ofCreative.length > 0) {
+      const user = list.dense(hidden, productUnits, 'product.user', 'linear', false);
+      const offer = list.dense(ofCreative, productUnits, 'product.creative', 'linear', false);
+      parts.push(list.push({ op: 'multiply', inputs: [user, offer], output: 'product' }));
+    }
+    const r = list.mlp(parts, rightHidden, dropout, 'right');
+    const logit = (label: string) => {
+      const change = list.dense(r, 1, `${label}.creative`);
+      return list.push({ op: 'add', inputs: [adLogits.get(label) as string, change], output: `${label}.logit` });
+    };
+    const adLogit = (label: string) => adLogits.get(label) as string;
+    return list.finish(logit, [{ suffix: adSuffix, share: adWeight, logit: adLogit }]);
+  },
+});
