@@ -1,0 +1,201 @@
+import { assert, listOf, UserError } from '../core/errors.ts';
+import { solvePositive } from '../core/solve.ts';
+import { checkCounts, examinationOf, type PositionCounts, slotCtrs, totals } from './positions.ts';
+import { fitRatePrior, type RatePrior, shrunkenRate } from './ratePrior.ts';
+
+/** What positions and items each do to a click. */
+export interface ExaminationFit {
+  /** [positions] relative to the best, which is 1. */
+  readonly examination: Float64Array;
+  /** [positions] of ln examination, that of the best taken as known: from the information in the clicks, if they are independent. */
+  readonly standardErrors: Float64Array;
+  /** [items] p(click) in the best position: ECOI, shrunken to `prior` where impressions are few. */
+  readonly attraction: Float64Array;
+  readonly prior: RatePrior;
+  /** Newton steps taken. */
+  readonly steps: number;
+}
+
+/** Newton stops where a further step would win less likelihood than this. */
+const GAIN_LEAST = 1e-10;
+const STEPS_MOST = 100;
+
+/**
+ * Tells what positions do from what items do, in logs where the better items were shown in the better positions (the examination
+ * hypothesis; PAL's two factors without their networks):
+ *
+ *   P(click on item i in position s) = e_s · a_i        e_s: examination, 1 in the best        a_i: attraction
+ *
+ * Given an item's clicks, where they fell is multinomial with shares n_is·e_s / Σ_t n_it·e_t, which no attraction is part of, so that
+ *
+ *   e = argmax Σ_is c_is · ln(e_s / Σ_t n_it·e_t)
+ *
+ * compares each item only with itself. That is also the joint maximum of the Poisson likelihood over e and all a_i, the point where both
+ * e_s = Σ_i c_is / Σ_i n_is·a_i and a_i = Σ_s c_is / Σ_s n_is·e_s (ECOI), which EM nears in turn and Newton on ln e (a concave
+ * function) reaches in a few steps, to 1e-10 of likelihood. However many items there are and however few impressions each has, e is consistent as long as
+ * the mean is right; a prior over items that ignores who was shown where would bias it, so only `attraction` is shrunken (empirical Bayes, `fitRatePrior`).
+ *
+ * Time: O(cells · positions of an item) a step.
+ *
+ * @throws UserError for counts that `checkCounts` refuses, a position without impressions, positions that no clicked item links
+ * @see Richardson, Dominowska and Ragno 2007, "Predicting clicks" (examination); Guo et al. 2019, "PAL"; Hausman, Hall and Griliches 1984,
+ *   "Econometric models for count data" (the conditional likelihood); Wooldridge 1999, "Distribution-free estimation of some nonlinear
+ *   panel data models" (consistent whatever the variance)
+ */
+export function estimateExamination(counts: PositionCounts): ExaminationFit {
+  const start = slotCtrs(counts);
+  const { itemCount, positionCount } = checkCounts(counts);
+  const cells = cellsByItem(counts, itemCount);
+  checkLinks(counts, cells, positionCount);
+  // Where a rate is 0 the check has failed: a position without clicks is linked to none.
+  const logs = start.map(Math.log);
+  let state = likelihood(counts, cells, logs);
+  let steps = 0;
+  for (; ; steps++) {
+    assert(steps < STEPS_MOST, `examination: no maximum in ${STEPS_MOST} steps`);
+    const step = solvePositive(withoutFirst(state.information, positionCount), state.gradient.slice(1));
+    const gain = step.reduce((sum, change, s) => sum + change * state.gradient[s + 1], 0) / 2;
+    // Below the threshold rounding may hide what the last step wins.
+    const better = halveUntilBetter(counts, cells, logs, step, state.value);
+    if (better) state = better;
+    if (!better || gain < GAIN_LEAST) break;
+  }
+  const examination = examinationOf(logs.map((log) => Math.exp(log - logs[0])));
+  const { impressions, clicks } = totals(counts, counts.items, 0, itemCount, examination);
+  const prior = fitRatePrior(clicks, impressions);
+  const attraction = clicks.map((clicks, item) => shrunkenRate(prior, clicks, impressions[item]));
+  const standardErrors = errorsOf(state.information, examination.indexOf(1), positionCount);
+  return { examination, standardErrors, attraction, prior, steps };
+}
+
+/** Cells in order of their item: item i has `order[starts[i] .. starts[i + 1])`. */
+interface CellsByItem {
+  readonly order: Uint32Array;
+  readonly starts: Uint32Array;
+}
+
+/** Cells without impressions are left out. */
+function cellsByItem({ items, impressions }: PositionCounts, itemCount: number): CellsByItem {
+  const starts = new Uint32Array(itemCount + 1);
+  for (let cell = 0; cell < items.length; cell++) if (impressions[cell] > 0) starts[items[cell] + 1]++;
+  for (let item = 0; item < itemCount; item++) starts[item + 1] += starts[item];
+  const next = starts.slice();
+  const order = new Uint32Array(starts[itemCount]);
+  for (let cell = 0; cell < items.length; cell++) if (impressions[cell] > 0) order[next[items[cell]]++] = cell;
+  return { order, starts };
+}
+
+/**
+ * A maximum exists and is the only one where each position leads to each other, s to t where an item that was shown in s was clicked in t: else the clicks
+ * allow of two groups of positions any ratio, or drive it to 0.
+ *
+ * @see Ford 1957, "Solution of a ranking problem from binary comparisons"
+ */
+function checkLinks({ positions, clicks }: PositionCounts, { order, starts }: CellsByItem, count: number): void {
+  const leads = new Uint8Array(count * count);
+  for (let item = 0; item + 1 < starts.length; item++) {
+    for (let from = starts[item]; from < starts[item + 1]; from++) {
+      const row = (positions[order[from]] - 1) * count;
+      for (let to = starts[item]; to < starts[item + 1]; to++) {
+        if (clicks[order[to]] > 0) leads[row + positions[order[to]] - 1] = 1;
+      }
+    }
+  }
+  const there = reached(count, (from, to) => leads[from * count + to] === 1);
+  const back = reached(count, (from, to) => leads[to * count + from] === 1);
+  const apart = [...there.keys()].filter((s) => !there[s] || !back[s]);
+  if (apart.length === 0) return;
+  throw new UserError(
+    `positions: position ${listOf(apart.map((s) => `${s + 1}`))} cannot be compared with position 1, since no items clicked there were shown in both; show some items in both, or take slot CTRs from randomised traffic`,
+  );
+}
+
+/** Which positions the first leads to. */
+function reached(count: number, leads: (from: number, to: number) => boolean): boolean[] {
+  const seen = Array.from({ length: count }, (_, s) => s === 0);
+  const waiting = [0];
+  for (let from = waiting.pop(); from !== undefined; from = waiting.pop()) {
+    for (let to = 0; to < count; to++) {
+      if (seen[to] || !leads(from, to)) continue;
+      seen[to] = true;
+      waiting.push(to);
+    }
+  }
+  return seen;
+}
+
+/** The logarithm of the likelihood, its gradient by ln e, and minus its second derivatives, [positions, positions]. */
+interface Likelihood {
+  readonly value: number;
+  readonly gradient: Float64Array;
+  readonly information: Float64Array;
+}
+
+function likelihood(counts: PositionCounts, { order, starts }: CellsByItem, logs: Float64Array): Likelihood {
+  const { positions, impressions, clicks } = counts;
+  const count = logs.length;
+  const examination = logs.map(Math.exp);
+  const gradient = new Float64Array(count);
+  const information = new Float64Array(count * count);
+  const shares = new Float64Array(order.length);
+  let value = 0;
+  for (let item = 0; item + 1 < starts.length; item++) {
+    const [from, to] = [starts[item], starts[item + 1]];
+    let [clicked, exposures] = [0, 0];
+    for (let k = from; k < to; k++) {
+      clicked += clicks[order[k]];
+      exposures += shares[k] = impressions[order[k]] * examination[positions[order[k]] - 1];
+    }
+    // Nothing is learned from an item that was never clicked, or shown in one position alone.
+    if (clicked === 0 || to - from === 1) continue;
+    value -= clicked * Math.log(exposures);
+    for (let k = from; k < to; k++) {
+      const s = positions[order[k]] - 1;
+      const expected = (clicked * shares[k]) / exposures;
+      value += clicks[order[k]] * logs[s];
+      gradient[s] += clicks[order[k]] - expected;
+      information[s * count + s] += expected;
+      for (let other = from; other < to; other++) {
+        information[s * count + positions[order[other]] - 1] -= (expected * shares[other]) / exposures;
+      }
+    }
+  }
+  return { value, gradient, information };
+}
+
+/** Moves `logs` by the step, or the largest half, quarter, … of it that raises the likelihood; undefined, and as they were, where none does. */
+function halveUntilBetter(
+  counts: PositionCounts,
+  cells: CellsByItem,
+  logs: Float64Array,
+  step: Float64Array,
+  value: number,
+): Likelihood | undefined {
+  const before = logs.slice();
+  for (let scale = 1; scale > 1e-6; scale /= 2) {
+    for (let s = 1; s < logs.length; s++) logs[s] = before[s] + scale * step[s - 1];
+    const state = likelihood(counts, cells, logs);
+    if (state.value > value) return state;
+  }
+  logs.set(before);
+  return undefined;
+}
+
+/** The information without one position's row and column. */
+function withoutFirst(information: Float64Array, count: number, left = 0): Float64Array {
+  return information.filter((_, k) => Math.floor(k / count) !== left && k % count !== left);
+}
+
+/** √ of the diagonal of the inverse, by position; 0 for `best`. */
+function errorsOf(information: Float64Array, best: number, count: number): Float64Array {
+  const reduced = withoutFirst(information, count, best);
+  const errors = new Float64Array(count);
+  for (let s = 0, k = 0; s < count; s++) {
+    if (s === best) continue;
+    const unit = new Float64Array(count - 1);
+    unit[k] = 1;
+    errors[s] = Math.sqrt(solvePositive(reduced, unit)[k]);
+    k++;
+  }
+  return errors;
+}
