@@ -84,8 +84,8 @@ export function pairedBootstrap({
 
 const orNull = (value: number) => (Number.isNaN(value) ? null : value);
 
-/** Linear between neighbours, as NumPy's default; NaN of none. */
-function percentile(sorted: readonly number[], share: number): number {
+/** Of values in ascending order; linear between neighbours, as NumPy's default; NaN of none. */
+export function percentile(sorted: readonly number[], share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);
   return sorted.length === 0

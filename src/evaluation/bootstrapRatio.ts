@@ -1,0 +1,58 @@
+import { assert } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import { percentile } from './bootstrap.ts';
+
+/** A ratio of two sums over groups (tests, users, ads), each group's share of both. */
+export interface RatioOfSums {
+  readonly above: Float64Array;
+  /** 1 / groups each where absent, so that the ratio is the plain sum of `above`. */
+  readonly below?: Float64Array;
+}
+
+export interface Interval {
+  readonly value: number;
+  /** 95 %: the 2.5 and 97.5 percentiles over the resamples. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * Bootstrap intervals of Σ above / Σ below: as many groups as there are, drawn with replacement. All ratios are measured on the
+ * same draws. A ratio whose lower sum is 0 has no interval: null.
+ *
+ * @see Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval)
+ */
+export function bootstrapRatios(ratios: readonly RatioOfSums[], random: Random, resamples = 1000): (Interval | null)[] {
+  assert(ratios.length > 0 && resamples >= 1, `bootstrapRatios: ${ratios.length} ratios, ${resamples} resamples`);
+  const groups = ratios[0].above.length;
+  for (const { above, below = above } of ratios)
+    assert(
+      above.length === groups && below.length === groups,
+      `bootstrapRatios: one value for each of ${groups} groups`,
+    );
+  const timesDrawn = new Float64Array(groups).fill(1);
+  const values = ratios.map((ratio) => ratioOfSums(ratio, timesDrawn));
+  const drawn = ratios.map((): number[] => []);
+  for (let resample = 0; resample < resamples; resample++) {
+    timesDrawn.fill(0);
+    for (let i = 0; i < groups; i++) timesDrawn[random.below(groups)]++;
+    for (const [i, ratio] of ratios.entries()) {
+      const value = ratioOfSums(ratio, timesDrawn);
+      if (Number.isFinite(value)) drawn[i].push(value);
+    }
+  }
+  return drawn.map((list, i) => {
+    if (!Number.isFinite(values[i])) return null;
+    list.sort((a, b) => a - b);
+    return { value: values[i], low: percentile(list, 0.025), high: percentile(list, 0.975) };
+  });
+}
+
+function ratioOfSums({ above, below }: RatioOfSums, timesDrawn: Float64Array): number {
+  let [top, bottom] = [0, 0];
+  for (let group = 0; group < timesDrawn.length; group++) {
+    top += timesDrawn[group] * above[group];
+    bottom += below ? timesDrawn[group] * below[group] : timesDrawn[group] / timesDrawn.length;
+  }
+  return top / bottom;
+}
