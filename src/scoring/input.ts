@@ -3,8 +3,8 @@ import type { TypedModel } from '../model/checkModel.ts';
 import type { StepOf } from '../model/steps.ts';
 import { takenFields } from '../model/takenFields.ts';
 import type { EncodedColumn, EncodedLists } from '../schema/encoded.ts';
-import { denseWidth, isEmbedded, tableOf } from '../schema/fields.ts';
-import type { ScoringInput } from './scorer.ts';
+import { denseWidth, isEmbedded, scopeOfField, tableOf } from '../schema/fields.ts';
+import type { CandidateRows, ScoringInput } from './scorer.ts';
 
 /** A field as some step of the model takes it. */
 interface UsedField {
@@ -13,6 +13,8 @@ interface UsedField {
   readonly tableRows: number;
   /** Numbers a row of a dense field; 0 for an embedded one. */
   readonly width: number;
+  /** Whether creatives of one candidate have it alike: a field of scope `ad` or `candidate`. */
+  readonly isOfCandidate: boolean;
 }
 
 /**
@@ -30,6 +32,7 @@ export function createInputCheck(
   return (input) => {
     if (!Number.isSafeInteger(input.rowCount) || input.rowCount < 0)
       throw new UserError(`scoring input: expected a row count of 0 or more, got ${input.rowCount}; count the rows`);
+    if (input.candidates !== undefined) checkCandidates(input.candidates, input.rowCount);
     for (const field of used) checkField(field, input);
     for (const step of sequences) checkSequence(step, input);
   };
@@ -41,14 +44,17 @@ export function fieldNames(typed: TypedModel): string[] {
 }
 
 function fieldsOf(typed: TypedModel, rowsOf: (vocabulary: string) => number): UsedField[] {
+  const byName = new Map(typed.schema.fields.map((field) => [field.name, field]));
   return takenFields(typed).map((field) => ({
     name: field.name,
     tableRows: isEmbedded(field) ? rowsOf(tableOf(field) as string) : 0,
     width: isEmbedded(field) ? 0 : denseWidth(field),
+    isOfCandidate: ['ad', 'candidate'].includes(scopeOfField(field, byName)),
   }));
 }
 
-function checkField({ name, tableRows, width }: UsedField, { fields, rowCount }: ScoringInput): void {
+function checkField({ name, tableRows, width, isOfCandidate }: UsedField, input: ScoringInput): void {
+  const { fields, rowCount, candidates } = input;
   const column = fields.get(name);
   if (column === undefined) {
     throw new UserError(
@@ -67,14 +73,33 @@ function checkField({ name, tableRows, width }: UsedField, { fields, rowCount }:
     );
   }
   const rows = rowsIn(column);
-  if (rows !== rowCount && rows !== 1) {
+  const mayBe = candidates !== undefined && isOfCandidate ? [rowCount, candidates.count, 1] : [rowCount, 1];
+  if (!mayBe.includes(rows)) {
     throw new UserError(
-      `scoring input: field '${name}' has ${rows} rows, expected ${rowCount} or 1; give every field one value a row`,
+      `scoring input: field '${name}' has ${rows} rows, expected ${mayBe.join(' or ')}; give every field one value a row`,
     );
   }
   if (column.kind === 'dense') return;
   if (column.kind === 'ids') checkOffsets(name, column.offsets, column.ids.length);
   checkIds(name, column.ids, tableRows);
+}
+
+/** Rows are of the candidates 0 to `count` − 1, one after the other, each once or more. */
+function checkCandidates({ count, of }: CandidateRows, rowCount: number): void {
+  const fail = (what: string): never => {
+    throw new UserError(
+      `scoring input: ${what}; list the creatives of candidate 0 first, then those of 1, to the last of all`,
+    );
+  };
+  if (!Number.isSafeInteger(count) || count < 0) fail(`expected a count of candidates of 0 or more, got ${count}`);
+  if (of.length !== rowCount) fail(`${rowCount} rows have ${of.length} numbers of candidates`);
+  for (let row = 0, last = 0; row < rowCount; last = of[row++]) {
+    const next = row === 0 ? 0 : last + 1;
+    if (of[row] !== last && of[row] !== next)
+      fail(`row ${row} is of candidate ${of[row]}, expected ${last} or ${next}`);
+  }
+  const named = rowCount === 0 ? 0 : of[rowCount - 1] + 1;
+  if (named !== count) fail(`there are ${count} candidates, the rows are of ${named}`);
 }
 
 function checkOffsets(name: string, offsets: Int32Array, items: number): void {

@@ -8,13 +8,13 @@ import type { Scorer, Scores, ScoringInput } from './scorer.ts';
  */
 export const blockRows = 2048;
 
-/** Scores a request of any size; up to a block is passed on as it is. */
+/** Scores a request of any size; up to a block is passed on as it is. Creatives of a candidate stay together where a block has room for them. */
 export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = blockRows): Scores {
   const { rowCount } = input;
   if (rowCount <= block) return scorer.score(input);
   const all = new Map<string, Float32Array>();
-  for (let from = 0; from < rowCount; from += block) {
-    const to = Math.min(from + block, rowCount);
+  for (let from = 0, to: number; from < rowCount; from = to) {
+    to = endOfBlock(input, from, block);
     for (const [task, p] of scorer.score(rowRange(input, from, to))) {
       let joined = all.get(task);
       if (joined === undefined) all.set(task, (joined = new Float32Array(rowCount)));
@@ -24,11 +24,27 @@ export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = block
   return all;
 }
 
+function endOfBlock({ rowCount, candidates }: ScoringInput, from: number, block: number): number {
+  const most = Math.min(from + block, rowCount);
+  if (candidates === undefined || most === rowCount) return most;
+  const { of } = candidates;
+  let to = most;
+  while (to > from && of[to] === of[to - 1]) to--;
+  return to > from ? to : most;
+}
+
 /** Rows `from` to `to`, as views; a column of one row counts for all. */
-export function rowRange({ fields }: ScoringInput, from: number, to: number): ScoringInput {
+export function rowRange(input: ScoringInput, from: number, to: number): ScoringInput {
+  const { rowCount, fields, candidates } = input;
+  const isOfRows = (column: EncodedColumn) => candidates === undefined || rowsIn(column) === rowCount;
+  const [first, last] = candidates && from < to ? [candidates.of[from], candidates.of[to - 1] + 1] : [0, 0];
+  const cut = (column: EncodedColumn) => (isOfRows(column) ? rowsOf(column, from, to) : rowsOf(column, first, last));
   return {
     rowCount: to - from,
-    fields: new Map([...fields].map(([name, column]) => [name, rowsOf(column, from, to)])),
+    fields: new Map([...fields].map(([name, column]) => [name, cut(column)])),
+    ...(candidates && {
+      candidates: { count: last - first, of: candidates.of.subarray(from, to).map((of) => of - first) },
+    }),
   };
 }
 

@@ -8,7 +8,7 @@ export const copyOf = (scores: ReadonlyMap<string, ArrayLike<number>>) =>
 export type Answers = ReadonlyMap<string, ArrayLike<number>>;
 
 /** Expects every task’s every row within `tolerance`. */
-export function expectClose(got: Answers, expected: Answers, tolerance: number): void {
+export function expectClose(got: Answers, expected: Answers, tolerance: number, about = ''): void {
   expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [task, p] of expected) {
     const answers = got.get(task) as ArrayLike<number>;
@@ -17,7 +17,9 @@ export function expectClose(got: Answers, expected: Answers, tolerance: number):
       const difference = Math.abs(answers[row] - p[row]);
       // Written so that NaN fails.
       if (!(difference <= tolerance))
-        expect.fail(`${task}, row ${row}: expected ${p[row]} ± ${tolerance}, got ${answers[row]}`);
+        expect.fail(
+          `${about}${about && ': '}${task}, row ${row}: expected ${p[row]} ± ${tolerance}, got ${answers[row]}`,
+        );
     }
   }
 }

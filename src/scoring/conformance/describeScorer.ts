@@ -10,6 +10,7 @@ import { runSteps } from '../engines/reference/runSteps.ts';
 import { probabilitiesOf } from '../engines/reference/scorer.ts';
 import type { Scorer, ScoringInput } from '../scorer.ts';
 import { type Answers, copyOf, expectClose } from './answers.ts';
+import { describeCandidates, largestValue } from './describeCandidates.ts';
 import { goldenCases } from './goldenCases.ts';
 import { historyFields, randomBundle, randomInput, sampleFields } from './randomBundle.ts';
 import { randomModel } from './randomModel.ts';
@@ -222,16 +223,10 @@ export function describeScorer(
       expectClose(a, b, tolerance);
     });
   });
+
+  describeCandidates(name, load, tolerance, rich);
 }
 
 function reference({ typed, weights }: Bundle, input: ScoringInput): Answers {
   return probabilitiesOf(typed, runSteps(typed, weights, input), input);
-}
-
-/** An engine's rounding grows with the numbers it adds. */
-function largestValue({ typed, weights }: Bundle, input: ScoringInput): number {
-  let largest = 0;
-  for (const { values } of runSteps(typed, weights, input).values())
-    for (const value of values) largest = Math.max(largest, Math.abs(value));
-  return largest;
 }

@@ -1,4 +1,5 @@
 import { assert, UserError } from '../../../core/errors.ts';
+import { expandCandidates } from '../../candidates.ts';
 import { createInputCheck, rowsIn } from '../../input.ts';
 import { createPlan } from '../../plan.ts';
 import { numberBytesOf } from '../../planner/defaultRates.ts';
@@ -69,7 +70,9 @@ export function createNativeScorer(
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
-    score(input) {
+    score(given) {
+      if (given.candidates !== undefined) check(given);
+      const input = expandCandidates(given);
       if (requests.run(input)) return answersOf(requests);
       if (!requests.takes(input)) {
         rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });

@@ -1,3 +1,6 @@
+import { hasRowPerCandidate } from '../../candidates.ts';
+import type { CandidateRows } from '../../scorer.ts';
+
 /** A value of the model: `rows` rows of `width` numbers, row-major, in float64. */
 export interface Matrix {
   readonly rows: number;
@@ -18,4 +21,21 @@ export function joinedRows(inputs: readonly { readonly rows: number }[]): number
 /** Where row `row` begins. */
 export function rowStart(input: Matrix, row: number): number {
   return input.rows === 1 ? 0 : row * input.width;
+}
+
+/** Values that one step reads: where some have a row a creative, those of a row a candidate have it repeated for its creatives. */
+export function alignRows(
+  inputs: readonly Matrix[],
+  candidates: CandidateRows | undefined,
+  rows = Math.max(...inputs.map((input) => input.rows)),
+): readonly Matrix[] {
+  if (candidates === undefined) return inputs;
+  return inputs.map((input) => {
+    if (!hasRowPerCandidate(input.rows, rows, candidates)) return input;
+    const out = matrix(candidates.of.length, input.width);
+    candidates.of.forEach((of, row) => {
+      out.values.set(input.values.subarray(of * input.width, (of + 1) * input.width), row * input.width);
+    });
+    return out;
+  });
 }

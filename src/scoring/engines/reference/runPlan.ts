@@ -2,12 +2,14 @@ import { assert } from '../../../core/errors.ts';
 import { tableWeight } from '../../../model/bundle.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
 import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
+import { alignColumns } from '../../candidates.ts';
 import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
+import { slicesOf } from '../../planner/reads.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import { embed, input, type Table } from './embed.ts';
 import { fieldMeans, fm, gate, inner } from './fields.ts';
 import { activate, add, concat, dense, multiply, softmax, sum } from './layers.ts';
-import { joinedRows, type Matrix, matrix, rowStart } from './matrix.ts';
+import { alignRows, joinedRows, type Matrix, matrix, rowStart } from './matrix.ts';
 import { attend, embedSequence, pool, projectSequence } from './sequences.ts';
 
 /**
@@ -31,6 +33,8 @@ class PlanExecution {
   readonly values = new Map<string, Matrix>();
   private readonly weights: ReadonlyMap<string, Tensor<Float32Array>>;
   private readonly given: ScoringInput;
+  /** The most rows of what the step at hand reads. */
+  private rows = 1;
 
   constructor(weights: ReadonlyMap<string, Tensor<Float32Array>>, given: ScoringInput) {
     this.weights = weights;
@@ -38,11 +42,12 @@ class PlanExecution {
   }
 
   run(step: PlanStep): Matrix {
+    this.rows = Math.max(...slicesOf(step).map(({ value }) => this.values.get(value)?.rows ?? 1));
     switch (step.op) {
       case 'embed':
         return embed(this.columns(step.fields), this.tables(step));
       case 'embedSequence':
-        return embedSequence(this.columns(step.fields) as EncodedLists[], this.tables(step), step.length);
+        return embedSequence(this.columns(step.fields) as readonly EncodedLists[], this.tables(step), step.length);
       case 'projectSequence':
         return projectSequence(this.read(step.input), step.length, this.weight(step.weight));
       case 'attend': {
@@ -52,7 +57,7 @@ class PlanExecution {
       case 'pool':
         return pool(this.read(step.input), step.length, step.mode);
       case 'input':
-        return concat(input(this.columns(step.fields) as EncodedDense[]));
+        return concat(input(this.columns(step.fields) as readonly EncodedDense[]));
       case 'means':
         return fieldMeans(this.read(step.input), step.sizes);
       case 'projectField':
@@ -133,17 +138,19 @@ class PlanExecution {
   private read({ value, from, width }: Slice): Matrix {
     const whole = this.values.get(value);
     assert(whole !== undefined && from + width <= whole.width, `the plan reads ${value}[${from} + ${width}]`);
-    if (width === whole.width) return whole;
-    const out = matrix(whole.rows, width);
-    for (let row = 0; row < whole.rows; row++) {
-      const at = row * whole.width + from;
-      out.values.set(whole.values.subarray(at, at + width), row * width);
+    const [all] = alignRows([whole], this.given.candidates, this.rows);
+    if (width === all.width) return all;
+    const out = matrix(all.rows, width);
+    for (let row = 0; row < all.rows; row++) {
+      const at = row * all.width + from;
+      out.values.set(all.values.subarray(at, at + width), row * width);
     }
     return out;
   }
 
-  private columns(names: readonly string[]): EncodedColumn[] {
-    return names.map((name) => this.given.fields.get(name) as EncodedColumn);
+  private columns(names: readonly string[]): readonly EncodedColumn[] {
+    const columns = names.map((name) => this.given.fields.get(name) as EncodedColumn);
+    return alignColumns(columns, this.given.candidates);
   }
 
   private tables({ tables, sizes }: Extract<PlanStep, { op: 'embed' | 'embedSequence' }>): Table[] {

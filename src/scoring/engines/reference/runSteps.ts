@@ -5,11 +5,12 @@ import type { Tensor } from '../../../model/safetensors.ts';
 import { type Op, readsFields, type Step, type StepOf } from '../../../model/steps.ts';
 import type { FieldsType, SequenceType, ValueType } from '../../../model/values.ts';
 import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
+import { alignColumns } from '../../candidates.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import { embed, input } from './embed.ts';
 import { fm, gate, inner, senet } from './fields.ts';
 import { add, concat, cross, dense, multiply, softmax, sum } from './layers.ts';
-import type { Matrix } from './matrix.ts';
+import { alignRows, type Matrix } from './matrix.ts';
 import { attend, embedSequence, pool, projectSequence } from './sequences.ts';
 
 /** What one step can see: its inputs, their types, and its parameters by their short names. */
@@ -62,7 +63,7 @@ const run: { readonly [O in Op]: (step: StepOf<O>, given: StepInputs) => Matrix 
 
 /**
  * Computes every value of a model, in float64, each with as many rows as what it is made of: one where all of that has
- * one, as a request's values do in service.
+ * one, as a request's values do in service; one a candidate where rows are creatives of candidates and all of that has one.
  *
  * @param input checked, as `createInputCheck` does
  * @returns by the value's name
@@ -80,11 +81,14 @@ export function runSteps(
   };
   for (const step of typed.model.steps) {
     const ofFields = readsFields(step);
+    const { candidates } = input;
+    const columns = ofFields ? step.inputs.map((name) => input.fields.get(name) as EncodedColumn) : [];
+    const inputs = ofFields ? [] : step.inputs.map((name) => values.get(name) as Matrix);
     const execute = run[step.op] as (step: Step, given: StepInputs) => Matrix;
     const result = execute(step, {
-      values: ofFields ? [] : step.inputs.map((name) => values.get(name) as Matrix),
+      values: alignRows(inputs, candidates),
       types: ofFields ? [] : step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
-      columns: ofFields ? step.inputs.map((name) => input.fields.get(name) as EncodedColumn) : [],
+      columns: alignColumns(columns, candidates),
       weights: (name) => weight(`${step.output}.${name}`),
       table: (name) => ({ values: weight(tableWeight(name)), size: typed.tables.get(name)?.size as number }),
     });

@@ -3,7 +3,7 @@ import type { Bundle } from '../../../model/bundle.ts';
 import type { TypedModel } from '../../../model/checkModel.ts';
 import { createInputCheck } from '../../input.ts';
 import type { Scorer, ScoringInput } from '../../scorer.ts';
-import { type Matrix, rowStart } from './matrix.ts';
+import { alignRows, type Matrix, rowStart } from './matrix.ts';
 import { runSteps } from './runSteps.ts';
 
 /** The oracle: plain TypeScript in float64, slow and simple. Every other engine is compared with it. */
@@ -25,13 +25,13 @@ export function createReferenceScorer(bundle: Pick<Bundle, 'typed' | 'weights' |
 export function probabilitiesOf(
   typed: TypedModel,
   values: ReadonlyMap<string, Matrix>,
-  { rowCount }: Pick<ScoringInput, 'rowCount'>,
+  { rowCount, candidates }: Pick<ScoringInput, 'rowCount' | 'candidates'>,
 ): Map<string, Float64Array> {
   return new Map(
     typed.model.tasks.map((task) => {
       const p = new Float64Array(rowCount).fill(1);
       for (const name of task.logits) {
-        const logits = values.get(name) as Matrix;
+        const [logits] = alignRows([values.get(name) as Matrix], candidates, rowCount);
         for (let row = 0; row < rowCount; row++) p[row] *= sigmoid(logits.values[rowStart(logits, row)]);
       }
       return [task.name, p];

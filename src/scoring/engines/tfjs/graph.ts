@@ -10,6 +10,13 @@ export interface TrainingSteps {
   stopGradient?(x: Tensor2D): Tensor2D;
 }
 
+export interface GraphOptions {
+  readonly ops: Ops;
+  readonly training?: TrainingSteps;
+  /** Makes the rows of a step's inputs alike, one row for all apart: those of candidates as many as of their creatives. */
+  align?(inputs: readonly Tensor2D[]): readonly Tensor2D[];
+}
+
 /** What one step can see. */
 interface StepInputs {
   readonly ops: Ops;
@@ -65,7 +72,7 @@ const run: { readonly [O in Exclude<Op, FieldStep['op']>]: (step: StepOf<O>, giv
  * @returns every value by name; several names may share one tensor
  */
 export function runGraph(
-  { ops, training = {} }: { ops: Ops; training?: TrainingSteps },
+  { ops, training = {}, align = (inputs) => inputs }: GraphOptions,
   typed: TypedModel,
   leaves: ReadonlyMap<string, Tensor2D>,
   parameter: (name: string) => Tensor,
@@ -77,7 +84,7 @@ export function runGraph(
     const result = execute(step, {
       ops,
       training,
-      values: step.inputs.map((name) => values.get(name) as Tensor2D),
+      values: align(step.inputs.map((name) => values.get(name) as Tensor2D)),
       types: step.inputs.map((name) => (typed.values.get(name) as { type: ValueType }).type),
       weights: (name) => parameter(`${step.output}.${name}`) as Tensor2D,
     });

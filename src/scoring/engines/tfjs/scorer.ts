@@ -4,18 +4,19 @@ import { sigmoid } from '../../../core/numerics.ts';
 import type { Bundle } from '../../../model/bundle.ts';
 import { type FieldStep, readsFields } from '../../../model/steps.ts';
 import { type ValueType, widthOf } from '../../../model/values.ts';
-import type { EncodedDense } from '../../../schema/encoded.ts';
+import type { EncodedColumn, EncodedDense } from '../../../schema/encoded.ts';
+import { alignColumns, hasRowPerCandidate } from '../../candidates.ts';
 import { gather, gatherDense, planEmbed, rowsOfFields } from '../../gather.ts';
 import { gatherSequence, planSequence } from '../../gatherSequence.ts';
 import { createInputCheck } from '../../input.ts';
-import type { Scorer, ScoringInput } from '../../scorer.ts';
+import type { CandidateRows, Scorer, ScoringInput } from '../../scorer.ts';
 import { type LoadedBackend, useBackend } from './backend.ts';
-import { runGraph } from './graph.ts';
+import { type GraphOptions, runGraph } from './graph.ts';
 import { createOps } from './ops.ts';
 
 /**
  * Scores on a TensorFlow.js backend: embeddings are gathered here, the rest runs there. A value made of the request
- * alone is computed for one row.
+ * alone is computed for one row, one made of candidates for a row each, whatever their creatives.
  */
 export function createTfjsScorer(bundle: Pick<Bundle, 'typed' | 'weights' | 'fitted'>, loaded: LoadedBackend): Scorer {
   const { typed, fitted } = bundle;
@@ -27,11 +28,16 @@ export function createTfjsScorer(bundle: Pick<Bundle, 'typed' | 'weights' | 'fit
   const parameters = uploadParameters(tf, bundle);
   const logitNames = [...new Set(typed.model.tasks.flatMap((task) => task.logits))];
 
-  /** The logits of all rows, [rows or 1] each. */
+  /** The logits of all rows, [rows, candidates or 1] each. */
   const logitsOf = (input: ScoringInput): Map<string, Float32Array> => {
     const tensors = tf.tidy(() => {
       const inputs = new Map(leaves.map((leaf) => [leaf.output, leaf.upload(tf, input)]));
-      const values = runGraph({ ops }, typed, inputs, (name) => parameters.get(name) as Tensor);
+      const values = runGraph(
+        { ops, align: alignOf(tf, input.candidates) },
+        typed,
+        inputs,
+        (name) => parameters.get(name) as Tensor,
+      );
       return logitNames.map((name) => values.get(name) as Tensor2D);
     });
     const logits = new Map(logitNames.map((name, i) => [name, tensors[i].dataSync<'float32'>().slice()]));
@@ -43,14 +49,14 @@ export function createTfjsScorer(bundle: Pick<Bundle, 'typed' | 'weights' | 'fit
     engine: `tfjs (${backend})`,
     score(input) {
       check(input);
-      const { rowCount } = input;
+      const { rowCount, candidates } = input;
       useBackend(loaded);
       const logits = rowCount === 0 ? undefined : logitsOf(input);
       return new Map(
         typed.model.tasks.map((task) => {
           const p = new Float32Array(rowCount).fill(1);
           if (logits !== undefined)
-            for (const name of task.logits) multiplySigmoid(p, logits.get(name) as Float32Array);
+            for (const name of task.logits) multiplySigmoid(p, logits.get(name) as Float32Array, candidates);
           return [task.name, p];
         }),
       );
@@ -82,6 +88,13 @@ interface Leaf {
   upload(tf: LoadedBackend['tf'], input: ScoringInput): Tensor2D;
 }
 
+/** A step's columns: of creatives, candidates' or of one row, but of creatives and candidates no mixture. */
+function fieldsOf({ inputs }: FieldStep, { fields, candidates }: ScoringInput): ScoringInput['fields'] {
+  if (candidates === undefined) return fields;
+  const columns = inputs.map((name) => fields.get(name) as EncodedColumn);
+  return new Map(alignColumns(columns, candidates).map((column, i) => [inputs[i], column]));
+}
+
 type Gather = (fields: ScoringInput['fields'], rows: number, out: Float32Array) => void;
 
 function createLeaf(step: FieldStep, bundle: Pick<Bundle, 'typed' | 'weights'>): Leaf {
@@ -89,7 +102,8 @@ function createLeaf(step: FieldStep, bundle: Pick<Bundle, 'typed' | 'weights'>):
   const gatherStep = gatherOf(step, bundle);
   return {
     output: step.output,
-    upload(tf, { fields }) {
+    upload(tf, input) {
+      const fields = fieldsOf(step, input);
       const rows = rowsOfFields(fields, step.inputs);
       // A new array each time, since a backend may keep it.
       const values = new Float32Array(rows * width);
@@ -117,7 +131,24 @@ function gatherOf(step: FieldStep, { typed, weights }: Pick<Bundle, 'typed' | 'w
   }
 }
 
-function multiplySigmoid(p: Float32Array, logits: Float32Array): void {
+function multiplySigmoid(p: Float32Array, logits: Float32Array, candidates: CandidateRows | undefined): void {
   const single = logits.length === 1;
-  for (let row = 0; row < p.length; row++) p[row] *= sigmoid(logits[single ? 0 : row]);
+  const of = candidates && hasRowPerCandidate(logits.length, p.length, candidates) ? candidates.of : undefined;
+  for (let row = 0; row < p.length; row++) p[row] *= sigmoid(logits[single ? 0 : (of?.[row] ?? row)]);
+}
+
+/** Repeats rows of candidates for their creatives, where a step reads both; each value once. */
+function alignOf(tf: LoadedBackend['tf'], candidates: CandidateRows | undefined): GraphOptions['align'] {
+  if (candidates === undefined) return undefined;
+  const of = tf.tensor1d(candidates.of.slice(), 'int32');
+  const repeated = new Map<Tensor2D, Tensor2D>();
+  return (inputs) => {
+    const most = Math.max(...inputs.map(({ shape }) => shape[0]));
+    return inputs.map((input) => {
+      if (!hasRowPerCandidate(input.shape[0], most, candidates)) return input;
+      const known = repeated.get(input) ?? tf.gather(input, of);
+      repeated.set(input, known);
+      return known;
+    });
+  };
 }
