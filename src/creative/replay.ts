@@ -1,6 +1,7 @@
 import { assert } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Arms, Bandit, CreativeChoices, CreativeQuestion } from './creative.ts';
+import { fitRatePrior, type RatePrior, shrunkenRate } from './ratePrior.ts';
 
 /** Randomised tests: each is an ad, and what each of its creatives was shown and clicked. */
 export interface RandomizedTests {
@@ -101,7 +102,7 @@ interface Game {
   readonly bestCtr: number;
   /** What decides the clicks of each arm. */
   readonly chances: readonly Random[];
-  readonly prior: Prior;
+  readonly prior: RatePrior;
   readonly shown: Float64Array;
   readonly clicked: Float64Array;
   /** Of the batch being played. */
@@ -111,7 +112,7 @@ interface Game {
 
 function createGames(tests: RandomizedTests, random: Random, batch: number): Game[] {
   const { offsets, adKeys, creativeKeys } = tests.arms;
-  const prior = fitPrior(tests);
+  const prior = fitRatePrior(tests.clicks, tests.impressions);
   const variantOffsets = new Map<number, Int32Array>();
   return adKeys.map((key, ad) => {
     const [firstArm, end] = [offsets[ad], offsets[ad + 1]];
@@ -151,7 +152,7 @@ function playBatch(game: Game, bandit: Bandit, choices: CreativeChoices, timeMs:
     const impressions = shownNow[arm];
     regret += impressions * (bestCtr - ctrs[arm]);
     if (ctrs[arm] === bestCtr) best += impressions;
-    if (posteriorMean(game, arm) === lead) leading += impressions;
+    if (shrunkenRate(game.prior, game.clicked[arm], game.shown[arm]) === lead) leading += impressions;
   }
   for (let arm = 0; arm < arms; arm++) {
     const impressions = shownNow[arm];
@@ -184,38 +185,11 @@ function spread(parts: Float64Array, from: number, to: number, amount: number): 
   }
 }
 
-/** A beta prior of CTRs, as clicks among impressions. */
-interface Prior {
-  readonly clicks: number;
-  readonly impressions: number;
-}
-
-function posteriorMean({ prior, clicked, shown }: Game, arm: number): number {
-  return (clicked[arm] + prior.clicks) / (shown[arm] + prior.impressions);
-}
-
-function highestPosteriorMean(game: Game): number {
+function highestPosteriorMean({ prior, clicked, shown }: Game): number {
   let highest = 0;
-  for (let arm = 0; arm < game.shown.length; arm++) highest = Math.max(highest, posteriorMean(game, arm));
+  for (let arm = 0; arm < shown.length; arm++)
+    highest = Math.max(highest, shrunkenRate(prior, clicked[arm], shown[arm]));
   return highest;
-}
-
-/**
- * The beta distribution whose mean and variance are those of the arms' CTRs, less what chance adds to the variance:
- *
- *   n₀ = m(1 − m)/v − 1,   v = mean (ctr − m)² − mean m(1 − m)/n
- */
-function fitPrior({ impressions, clicks }: RandomizedTests): Prior {
-  const count = Math.max(1, impressions.length);
-  let mean = 0;
-  for (let i = 0; i < impressions.length; i++) mean += clicks[i] / impressions[i] / count;
-  let variance = 0;
-  for (let i = 0; i < impressions.length; i++) {
-    variance += ((clicks[i] / impressions[i] - mean) ** 2 - (mean * (1 - mean)) / impressions[i]) / count;
-  }
-  // Arms that differ by no more than chance would have a prior of endless weight.
-  const weight = variance > 0 ? Math.min(1e6, Math.max(1, (mean * (1 - mean)) / variance - 1)) : 1e6;
-  return { clicks: mean * weight, impressions: weight };
 }
 
 function checkTests({ arms, impressions, clicks }: RandomizedTests): void {
