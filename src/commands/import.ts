@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ImportResult } from '../../data/csv/importCsv.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { CsvType } from '../tables/csvTypes.ts';
 import { print } from './output.ts';
@@ -20,13 +21,42 @@ export function addImport(program: Command): void {
       columnType,
     )
     .action(runImportCsv);
-  command
-    .command('kuairand')
-    .description('KuaiRand: every impressions_*.csv.gz of a folder, joined with its user and video tables')
-    .requiredOption('--from <folder>', 'where the files are')
-    .requiredOption('--out <folder>', 'must be new or empty')
-    .action(runImportKuairand);
+  for (const { name, description, load } of publicLogs) {
+    command
+      .command(name)
+      .description(description)
+      .requiredOption('--from <folder>', 'where the files are')
+      .requiredOption('--out <folder>', 'must be new or empty')
+      .action(async (flags: { from: string; out: string }) => {
+        const importLog = await load();
+        printImport(flags.out, await importLog(flags.from, flags.out));
+      });
+  }
 }
+
+interface PublicLog {
+  readonly name: string;
+  readonly description: string;
+  load(): Promise<(fromDir: string, outDir: string) => Promise<ImportResult>>;
+}
+
+const publicLogs: readonly PublicLog[] = [
+  {
+    name: 'kuairand',
+    description: 'KuaiRand: every impressions_*.csv.gz of a folder, joined with its user and video tables',
+    load: async () => (await import('../../data/kuairand/importKuairand.ts')).importKuairand,
+  },
+  {
+    name: 'upworthy',
+    description: 'Upworthy Research Archive: every packages_*.csv.gz of a folder, a row an arm of a randomised test',
+    load: async () => (await import('../../data/upworthy/importUpworthy.ts')).importUpworthy,
+  },
+  {
+    name: 'yandex',
+    description: 'Yandex search result pages: a row a result shown, with its position and whether it was clicked',
+    load: async () => (await import('../../data/yandex/importYandex.ts')).importYandex,
+  },
+];
 
 const csvTypes: readonly string[] = ['integer', 'number', 'text', 'boolean', 'timestamp'] satisfies CsvType[];
 
@@ -68,20 +98,7 @@ async function readSchema(path: string): Promise<Schema> {
   return parseSchema(readJson(path, 'schema'), path);
 }
 
-async function runImportKuairand(flags: { from: string; out: string }): Promise<void> {
-  const { importKuairand } = await import('../../data/kuairand/importKuairand.ts');
-  printImport(flags.out, await importKuairand(flags.from, flags.out));
-}
-
-function printImport(
-  out: string,
-  {
-    rowCount,
-    files,
-    days,
-    warnings,
-  }: { rowCount: number; files: readonly string[]; days: readonly string[]; warnings: readonly string[] },
-): void {
+function printImport(out: string, { rowCount, files, days, warnings }: ImportResult): void {
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const when = days.length > 0 ? `, ${days[0]} to ${days[days.length - 1]}` : '';
   print(`wrote ${rowCount} rows in ${files.length} file${files.length === 1 ? '' : 's'} to ${out}${when}`);
