@@ -83,6 +83,16 @@ describe('limelight inspect', () => {
     expect(total.planned.multiplyAdds).toBe(request + 500 * (variant + candidate));
   });
 
+  it('plans for several creatives of each candidate, whose values count so many times', async () => {
+    const flags = ['--plan', '--candidates', '200', '--creatives', '5', '--precision', 'bf16'];
+    const text = await inspect(path.join(root, 'sample'), ...flags);
+    expect(text).toMatch(/^Plan of sample, version 1, for 200 candidates of 5 creatives in bf16\n/);
+    const { costs, plannedFor } = JSON.parse(await inspect(path.join(root, 'sample'), ...flags, '--json'));
+    expect(plannedFor).toMatchObject({ candidates: 200, variantsPerCandidate: 5 });
+    const of = (scope: string) => costs.find(({ per }: { per: string }) => per === scope)?.planned.multiplyAdds ?? 0;
+    expect(of('request of 200 × 5, all ads kept')).toBe(of('request') + 200 * (of('candidate') + 5 * of('variant')));
+  });
+
   it('says where there is no bundle', async () => {
     await expect(inspect(path.join(root, 'absent'))).rejects.toThrow(/no bundle at '.*absent'/);
   });

@@ -9,6 +9,7 @@ interface InspectFlags {
   json?: boolean;
   plan?: boolean;
   candidates: number;
+  creatives: number;
   precision: PlanPrecision;
 }
 
@@ -25,6 +26,11 @@ export function addInspect(program: Command): void {
     .option('--json', 'print one JSON object')
     .option('--plan', 'show the plan instead, made for this machine')
     .option('--candidates <count>', 'how many a request has, for the plan', wholeNumber(1), 500)
+    .option(
+      '--creatives <count>',
+      'how many each has, for the plan; 5 for a model of creatives, else 1',
+      wholeNumber(1),
+    )
     .addOption(new Option('--precision <name>', 'of the plan').choices(planPrecisions).default('fp32'))
     .action(async (folder: string, flags: InspectFlags) => {
       const { readBundle, resolveBundleFolder } = await import('../model/bundleFiles.ts');
@@ -42,10 +48,15 @@ async function printBundle(bundle: Bundle, { json }: InspectFlags): Promise<void
   else process.stdout.write(renderBundle(described));
 }
 
-async function printPlan(bundle: Bundle, { json, candidates, precision }: InspectFlags): Promise<void> {
+async function printPlan(bundle: Bundle, { json, candidates, creatives, precision }: InspectFlags): Promise<void> {
   const { describePlan } = await import('./inspectPlan.ts');
   const { renderPlan } = await import('./inspectPlanText.ts');
-  const described = describePlan(bundle, { precision, candidates, ...(await ratesHere(precision)) });
+  const described = describePlan(bundle, {
+    precision,
+    candidates,
+    variantsPerCandidate: creatives,
+    ...(await ratesHere(precision)),
+  });
   if (json) printJson(described);
   else process.stdout.write(renderPlan(described));
 }

@@ -1,7 +1,7 @@
 import type { Bundle } from '../model/bundle.ts';
 import { scopes } from '../schema/scopes.ts';
 import { createPlan } from '../scoring/plan.ts';
-import { type Cost, costOfRequest, costsByScope, type StepCost } from '../scoring/planner/costs.ts';
+import { type Cost, costOfRequest, costsByScope, type RequestSize, type StepCost } from '../scoring/planner/costs.ts';
 import { numberBytesOf, type PlanPrecision } from '../scoring/planner/defaultRates.ts';
 import { naiveCosts } from '../scoring/planner/naiveCosts.ts';
 import { keptBytes, planCosts } from '../scoring/planner/planCosts.ts';
@@ -13,6 +13,8 @@ export type DescribedPlan = ReturnType<typeof describePlan>;
 export interface PlanFor {
   readonly precision: PlanPrecision;
   readonly candidates: number;
+  /** Creatives of each candidate. */
+  readonly variantsPerCandidate: number;
   readonly rates: MachineRates;
   /** Where the rates are from, for people. */
   readonly ratesFrom: string;
@@ -20,8 +22,8 @@ export interface PlanFor {
 
 /** A bundle's plan and its costs beside those of the model's own steps: what `inspect --plan --json` prints. */
 export function describePlan({ manifest, typed }: Bundle, plannedFor: PlanFor) {
-  const { precision, candidates, rates } = plannedFor;
-  const plan = createPlan(typed, { rates, candidates, numberBytes: numberBytesOf[precision] });
+  const { precision, candidates, variantsPerCandidate, rates } = plannedFor;
+  const plan = createPlan(typed, { rates, candidates, variantsPerCandidate, numberBytes: numberBytesOf[precision] });
   const planned = planCosts(plan);
   const naive = naiveCosts(typed);
   const steps = plan.steps.map((step, i) => {
@@ -36,12 +38,17 @@ export function describePlan({ manifest, typed }: Bundle, plannedFor: PlanFor) {
     steps,
     tasks: plan.tasks,
     keptBytes: keptBytes(plan),
-    costs: costRows(planned, naive, candidates),
+    costs: costRows(planned, naive, { candidates, variantsPerCandidate }),
   };
 }
 
 /** Costs a row of each scope, and of whole requests; `naive` computes what an ad alone decides for every candidate. */
-function costRows(planned: readonly StepCost[], naive: readonly StepCost[], candidates: number) {
+function costRows(
+  planned: readonly StepCost[],
+  naive: readonly StepCost[],
+  size: Required<Omit<RequestSize, 'adsKept'>>,
+) {
+  const { candidates, variantsPerCandidate } = size;
   const byScope = [costsByScope(planned), costsByScope(naive)];
   const none: Cost = { multiplyAdds: 0, bytes: 0 };
   const perScope = scopes
@@ -50,10 +57,10 @@ function costRows(planned: readonly StepCost[], naive: readonly StepCost[], cand
       const [ofPlan, ofSteps] = byScope.map((costs) => costs.get(scope) ?? none);
       return { per: scope as string, planned: ofPlan, naive: ofSteps };
     });
-  const naiveRequest = costOfRequest(naive, candidates, false);
+  const naiveRequest = costOfRequest(naive, { ...size, adsKept: false });
   const requests = [true, false].map((adsKept) => ({
-    per: `request of ${candidates}, ${adsKept ? 'all ads kept' : 'no ad kept yet'}`,
-    planned: costOfRequest(planned, candidates, adsKept),
+    per: `request of ${candidates}${variantsPerCandidate > 1 ? ` × ${variantsPerCandidate}` : ''}, ${adsKept ? 'all ads kept' : 'no ad kept yet'}`,
+    planned: costOfRequest(planned, { ...size, adsKept }),
     naive: naiveRequest,
   }));
   return [...perScope, ...requests];

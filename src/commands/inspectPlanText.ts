@@ -4,13 +4,14 @@ import { aligned, bytesText, grouped } from './textTable.ts';
 /** The plan step by step, and its costs, as aligned text. */
 export function renderPlan(plan: DescribedPlan): string {
   const { steps, costs, keptBytes } = plan;
-  const { precision, candidates, rates, ratesFrom } = plan.plannedFor;
+  const { precision, candidates, variantsPerCandidate, rates, ratesFrom } = plan.plannedFor;
+  const creatives = variantsPerCandidate > 1 ? ` of ${grouped(variantsPerCandidate)} creatives` : '';
   const widths = new Map(steps.map(({ output, shape }) => [output, shape.reduce((product, n) => product * n, 1)]));
   const widthOf = (value: string) => widths.get(value) ?? 0;
   const shown = (rate: number) => String(Number(rate.toPrecision(3)));
   const parts: [string, string][] = [
     [
-      `Plan of ${plan.name}, version ${plan.version}, for ${grouped(candidates)} candidates in ${precision}`,
+      `Plan of ${plan.name}, version ${plan.version}, for ${grouped(candidates)} candidates${creatives} in ${precision}`,
       aligned([
         ['rates', ratesFrom],
         ['matrix products', `${shown(rates.matrixMultiplyAddsPerNs)} multiply-adds/ns`],

@@ -8,9 +8,11 @@ import { checkModel } from '../model/checkModel.ts';
 import type { Step } from '../model/steps.ts';
 import type { Field } from '../schema/schema.ts';
 import { joinAll } from '../schema/scopes.ts';
+import { expandCandidates } from './candidates.ts';
 import { historyFields, randomBundle, randomInput, randomWeights, sampleFields } from './conformance/randomBundle.ts';
 import { randomModel } from './conformance/randomModel.ts';
 import { repeatRows } from './conformance/rows.ts';
+import { variantFields, variantInput } from './conformance/variantInput.ts';
 import type { Matrix } from './engines/reference/matrix.ts';
 import { runPlan } from './engines/reference/runPlan.ts';
 import { runSteps } from './engines/reference/runSteps.ts';
@@ -35,6 +37,7 @@ function randomOptions(random: Random): PlanOptions {
       memoryBytesPerNs: rate(),
     },
     candidates: 1 + random.below(1000),
+    variantsPerCandidate: random.next() < 0.5 ? 1 : 1 + 10 * random.next(),
     numberBytes: [1, 2, 4][random.below(3)],
     keeps: random.next() < 0.7,
     requestFields: random.next() < 0.8 ? 'request' : 'rows',
@@ -42,8 +45,11 @@ function randomOptions(random: Random): PlanOptions {
 }
 
 /** One fitted schema, of which every random model takes some fields. */
-const base = randomBundle({ random: createRandom(5), rowCount: 40, fields: [...sampleFields, ...historyFields] });
+const base = randomBundle({ random: createRandom(5), rowCount: 40, fields: variantFields });
 const inputs = [0, 1, 3].map((rows) => randomInput(base, rows, createRandom(rows), 'request'));
+const ofCandidates = [[], [1], [4], [2, 1, 3]].map((counts) => variantInput(base, counts, createRandom(counts.length)));
+
+const oneOf = <T>(items: readonly T[], random: Random): T => items[random.below(items.length)];
 
 function randomTyped(random: Random): Pick<Bundle, 'typed' | 'weights'> {
   const typed = checkModel(randomModel(base.typed.schema, random, random.below(13)), base.typed.schema);
@@ -162,8 +168,9 @@ describe('createPlan', () => {
         const options = randomOptions(random);
         const plan = createPlan(model.typed, options);
         checkPlan(model, plan, options);
-        const once = inputs[random.below(inputs.length)];
-        const input = options.requestFields === 'rows' || random.next() < 0.2 ? repeatRows(once) : once;
+        const once = random.next() < 0.5 ? oneOf(inputs, random) : oneOf(ofCandidates, random);
+        const input =
+          options.requestFields === 'rows' || random.next() < 0.2 ? repeatRows(expandCandidates(once)) : once;
         expect(differenceOf(model, plan, input)).toBeLessThan(1e-9);
         for (const step of plan.steps) {
           count(step.op);
@@ -176,8 +183,8 @@ describe('createPlan', () => {
       { numRuns: 1000 },
     );
     // A rewrite that no plan takes would pass unseen.
-    for (const what of ['request', 'ad', 'creative'].flatMap((scope) => [`fields of ${scope}`, `value of ${scope}`]))
-      expect(taken.get(what), what).toBeGreaterThan(10);
+    const everywhere = ['request', 'ad', 'creative'].flatMap((scope) => [`fields of ${scope}`, `value of ${scope}`]);
+    for (const what of [...everywhere, 'value of candidate']) expect(taken.get(what), what).toBeGreaterThan(10);
     for (const op of ['embedSequence', 'projectSequence', 'attend', 'pool'])
       expect(taken.get(op), op).toBeGreaterThan(20);
   }, 60_000);
@@ -239,6 +246,89 @@ describe('a plan of attention', () => {
     expect(cost).toEqual({ output: 'byAd', scope: 'candidate', multiplyAdds: 6 * 5 + 6 + 6 * 12, bytes: 4 * 5 });
     const naive = naiveCosts(typed).find(({ output }) => output === 'byAd');
     expect(naive?.multiplyAdds).toBe(8 * 5 + 6 * 12 * 5 + 6 * 5 + 6 + 6 * 12);
+  });
+});
+
+describe('a plan of creatives', () => {
+  const dense = (output: string, inputs: string[], units: number): Step => {
+    return { op: 'dense', inputs, units, activation: 'relu', bias: true, output };
+  };
+  const table = (name: string, vocabulary = name) => ({ name, vocabulary, size: 8 });
+  const model = randomBundle({
+    random: createRandom(9),
+    fields: variantFields,
+    model: () => ({
+      architecture: 'towers',
+      tables: [table('userId'), table('adId'), table('imageId'), table('match'), table('seen', 'adId')],
+      steps: [
+        { op: 'embed', inputs: ['userId'], tables: ['userId'], output: 'user' },
+        { op: 'embed', inputs: ['adId'], tables: ['adId'], output: 'ad' },
+        { op: 'embed', inputs: ['imageId'], tables: ['imageId'], output: 'image' },
+        { op: 'embed', inputs: ['match'], tables: ['match'], output: 'match' },
+        { op: 'embedSequence', inputs: ['recent.adId'], tables: ['seen'], length: 6, output: 'recent' },
+        dense('h', ['user', 'ad'], 64),
+        { op: 'stack', inputs: ['user', 'ad', 'image'], output: 'all' },
+        { op: 'senet', inputs: ['all'], units: 48, activation: 'sigmoid', output: 'gates' },
+        { op: 'gate', inputs: ['all', 'gates'], output: 'gated' },
+        { op: 'concat', inputs: ['h', 'image', 'match'], output: 'x' },
+        { op: 'cross', inputs: ['x', 'x'], rank: null, output: 'crossed' },
+        { op: 'attend', inputs: ['recent', 'x'], units: 16, weights: 'softmax', output: 'attended' },
+        dense('right', ['x', 'gated', 'attended', 'crossed'], 32),
+        { op: 'sum', inputs: ['right', 'h', 'image'], bias: true, output: 'logit' },
+      ],
+      tasks: [{ name: 'click', logits: ['logit'] }],
+      losses: [],
+    }),
+  });
+  const planFor = (variantsPerCandidate: number, rates = defaultRates('fp32')) => {
+    const options = { rates, variantsPerCandidate, keeps: true };
+    const plan = createPlan(model.typed, options);
+    checkPlan(model, plan, options);
+    return plan;
+  };
+  const scopesOf = (plan: Plan, output: string) => {
+    const step = plan.steps.find((each) => each.output === output) as PlanStep;
+    return slicesOf(step).map(({ value }) => plan.values.get(value)?.scope);
+  };
+
+  it('multiplies what knows no creative once a candidate: for a layer, a cross layer and a query', () => {
+    const plan = planFor(5);
+    for (const output of ['right', 'crossed.w', 'attended.query']) {
+      expect(plan.values.get(output)?.scope).toBe('variant');
+      expect(plan.values.get(`${output}.candidate`)?.scope).toBe('candidate');
+      expect(scopesOf(plan, output)).toContain('candidate');
+      const wide = plan.steps.flatMap((step) => (step.output === output && step.op === 'affine' ? step.terms : []));
+      for (const term of wide)
+        if (term.kind === 'product') expect(plan.values.get(term.input.value)?.scope).not.toBe('candidate');
+    }
+    expect(plan.values.get('logit.candidate')).toMatchObject({ width: 1, scope: 'candidate' });
+    expect(plan.values.get('h')?.scope).toBe('candidate');
+  });
+
+  it('computes the gates’ means at their scopes, and gates of creatives for each', () => {
+    const plan = planFor(5);
+    expect(['request', 'ad', 'creative'].map((scope) => plan.values.get(`gates.means.${scope}`)?.scope)).toEqual([
+      'request',
+      'ad',
+      'creative',
+    ]);
+    expect(plan.values.get('gates')?.scope).toBe('variant');
+  });
+
+  it('leaves each layer whole where a candidate has one creative', () => {
+    const names = [...planFor(1).values.keys()];
+    expect(names.filter((name) => name.endsWith('.candidate'))).toEqual([]);
+  });
+
+  it('costs the less, the more creatives a candidate has', () => {
+    const cost = (planned: number) =>
+      costOfRequest(planCosts(planFor(planned)), { candidates: 500, variantsPerCandidate: 5, adsKept: true });
+    expect(cost(5).multiplyAdds).toBeLessThan(0.6 * cost(1).multiplyAdds);
+    // Values of a candidate alone cost no more for having more creatives.
+    const costs = planCosts(planFor(5));
+    const at = (variantsPerCandidate: number) =>
+      costOfRequest(costs, { candidates: 500, variantsPerCandidate, adsKept: true }).multiplyAdds;
+    expect(at(2) - at(1)).toBe(500 * (costsByScope(costs).get('variant')?.multiplyAdds ?? 0));
   });
 });
 
@@ -324,9 +414,12 @@ describe('a plan of SENet-DNN', () => {
     const plan = planCosts(createPlan(typed, { rates: tiles, numberBytes: 2 }));
     const perCandidate = 2 * 11 + 11 * 32 + 192 + (20 + 192) * 512 + 512 * 256 + 256 * 128 + 2 * 128;
     const perRequest = 320 + 20 * 11 + 320 * 512;
-    expect(costOfRequest(plan, 500, true).multiplyAdds).toBe(perRequest + 500 * perCandidate);
+    expect(costOfRequest(plan, { candidates: 500, adsKept: true }).multiplyAdds).toBe(perRequest + 500 * perCandidate);
     expect((perRequest + 500 * perCandidate) / 1e6).toBeCloseTo(136.8, 1);
-    expect(costOfRequest(naiveCosts(typed), 500, false).multiplyAdds / 1e6).toBeCloseTo(214, 0);
+    expect(costOfRequest(naiveCosts(typed), { candidates: 500, adsKept: false }).multiplyAdds / 1e6).toBeCloseTo(
+      214,
+      0,
+    );
   });
 
   it('on slow ones with fast memory keeps the ads’ projections, unless nothing is kept or a record would be too large', () => {

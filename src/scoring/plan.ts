@@ -1,5 +1,7 @@
 import type { TypedModel } from '../model/checkModel.ts';
-import type { Scope } from '../schema/scopes.ts';
+import { takenFields } from '../model/takenFields.ts';
+import { scopeOfField } from '../schema/fields.ts';
+import { type Scope, scopeIncludes } from '../schema/scopes.ts';
 import { CostModel } from './planner/costModel.ts';
 import { liveSteps, readerCounts } from './planner/liveSteps.ts';
 import type { Part } from './planner/parts.ts';
@@ -42,4 +44,14 @@ export function createPlan(typed: TypedModel, options: PlanOptions): Plan {
     logits: logits.map((logit) => builder.whole(parts.get(logit) as Part[], logit)),
   }));
   return builder.finish(tasks, keeps);
+}
+
+/** Creatives of each candidate that requests with candidates are planned for where nobody says how many. */
+const usualVariants = 5;
+
+/** The same of a model: 1 where it knows nothing of creatives. */
+export function plannedVariants(typed: TypedModel): number {
+  const byName = new Map(typed.schema.fields.map((field) => [field.name, field]));
+  const knowsCreatives = takenFields(typed).some((field) => scopeIncludes(scopeOfField(field, byName), 'creative'));
+  return knowsCreatives ? usualVariants : 1;
 }

@@ -1,4 +1,4 @@
-import type { Scope } from '../../schema/scopes.ts';
+import { type Scope, scopeIncludes } from '../../schema/scopes.ts';
 
 /** Bytes of a number as tables and values hold it. */
 export const floatBytes = 4;
@@ -30,18 +30,25 @@ export function costsByScope(costs: readonly StepCost[]): Map<Scope, Cost> {
   return sums;
 }
 
-/**
- * What a request costs.
- *
- * @param candidates rows: ads, or creatives of ads
- * @param adsKept whether what depends on an ad or a creative alone is there from earlier requests
- */
-export function costOfRequest(costs: readonly StepCost[], candidates: number, adsKept: boolean): Cost {
+/** What a request asks for. */
+export interface RequestSize {
+  /** Ads, or creatives of ads where `variantsPerCandidate` is absent. */
+  readonly candidates: number;
+  /** Creatives of each. */
+  readonly variantsPerCandidate?: number;
+  /** Whether what depends on an ad or a creative alone is there from earlier requests. */
+  readonly adsKept: boolean;
+}
+
+/** What a request costs. */
+export function costOfRequest(costs: readonly StepCost[], size: RequestSize): Cost {
+  const { candidates, variantsPerCandidate = 1, adsKept } = size;
   let multiplyAdds = 0;
   let bytes = 0;
   for (const step of costs) {
-    const isAds = step.scope === 'ad' || step.scope === 'creative';
-    const rows = step.scope === 'request' ? 1 : isAds && adsKept ? 0 : candidates;
+    const isKept = adsKept && !scopeIncludes(step.scope, 'request');
+    const perCandidate = scopeIncludes(step.scope, 'creative') ? variantsPerCandidate : 1;
+    const rows = step.scope === 'request' ? 1 : isKept ? 0 : candidates * perCandidate;
     multiplyAdds += rows * step.multiplyAdds;
     bytes += rows * step.bytes;
   }

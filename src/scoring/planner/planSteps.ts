@@ -4,7 +4,7 @@ import type { Scope } from '../../schema/scopes.ts';
 /*
  * A plan is a step list over fewer, plainer ops than a model's: what engines execute. `stack`, `concat`, `dropout` and
  * `stopGradient` are gone where nothing needs their numbers side by side; ops take slices of values in their place.
- * Every op's inputs may have one row (the request's) or all rows.
+ * Every op's inputs may have one row (the request's), a row a candidate, or all rows.
  */
 
 /** Numbers `from` to `from + width` of every row of a value. */
@@ -156,6 +156,11 @@ export interface PlanOptions {
   readonly rates: MachineRates;
   /** Candidates a request is planned for; 500 where absent. */
   readonly candidates?: number;
+  /**
+   * Creatives of each candidate that a request is planned for; 1 where absent. Above 1, what knows no creative is computed once a
+   * candidate where that is cheaper than once a creative.
+   */
+  readonly variantsPerCandidate?: number;
   /** Bytes of an activation in the precision the plan is for: 4, 2 or 1. */
   readonly numberBytes?: number;
   /** Whether values of an ad or creative alone are kept from request to request; else computed for each candidate. */
