@@ -9,9 +9,9 @@ import type { ColumnType } from '../schema/fitted.ts';
 import { columnFromJson } from '../schema/jsonColumns.ts';
 import { keysOf } from '../schema/keys.ts';
 import { randomBundle, randomColumns } from '../scoring/conformance/randomBundle.ts';
-import { adKeyInto } from './adKeys.ts';
 import { readCatalog } from './catalog.ts';
 import { encodeCatalog } from './encodeCatalog.ts';
+import { idKeyInto } from './idKeys.ts';
 
 const types: Record<string, ColumnType> = {
   adId: 'integer',
@@ -115,20 +115,20 @@ describe('keys of ad ids', () => {
   it('are those of the column, for any whole number and any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.maxSafeInteger(), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String)), (id) => {
-        adKeyInto(id, 'integer', key);
+        idKeyInto(id, 'integer', 'ad', key);
         expect([key.lo, key.hi]).toEqual(columnKey(id, 'integer'));
       }),
     );
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (id) => {
-        adKeyInto(id, 'text', key);
+        idKeyInto(id, 'text', 'ad', key);
         expect([key.lo, key.hi]).toEqual(columnKey(id, 'text'));
       }),
     );
   });
 
   it.each([[1.5], [null], [{}], ['1.5'], [''], ['99999999999999999999'], [true]])('refuse %j', (id) => {
-    expect(() => adKeyInto(id, 'integer', key)).toThrow(/expected a whole number/);
+    expect(() => idKeyInto(id, 'integer', 'ad', key)).toThrow(/expected a whole number/);
   });
 });
 
@@ -180,7 +180,7 @@ describe('an encoded catalog', () => {
   it('says which field needs a column that is not there', async () => {
     const { topic_code: _, ...rest } = whole;
     const catalog = await readCatalog([batch(rest, bundle.fitted.columnTypes)]);
-    expect(() => encodeCatalog(catalog, encoder, schema.fields, 'ads.parquet')).toThrow(
+    expect(() => encodeCatalog(catalog, encoder, schema.fields, { source: 'ads.parquet' })).toThrow(
       /ads\.parquet: field 'topic' needs column 'topic_code', which the data lacks/,
     );
   });

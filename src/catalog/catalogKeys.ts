@@ -5,23 +5,24 @@ import { columnOf } from '../schema/fields.ts';
 import { columnTypeOf, type Fitted } from '../schema/fitted.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { IdField, IdsField } from '../schema/schema.ts';
-import type { Catalog } from './catalog.ts';
 
 /**
- * Raw keys of a catalog's fields, [adCount] each; of those alone whose column it has.
+ * Raw keys of a table's fields, [rowCount] each; of those alone whose column it has, in some batch at least.
  *
  * @throws UserError if a column is of another type than in training: its keys would be of other things
  */
 export function catalogKeys(
-  { batches, adCount }: Catalog,
+  batches: readonly ColumnBatch[],
+  rowCount: number,
   fields: readonly (IdField | IdsField)[],
   { columnTypes }: Fitted,
 ): ReadonlyMap<string, Keys> {
-  const own = fields.filter((field) => batches.every(({ columns }) => columns.has(columnOf(field))));
+  const own = fields.filter((field) => batches.some(({ columns }) => columns.has(columnOf(field))));
   const byName = new Map(fields.map((field) => [field.name, field]));
   const parts = batches.map((batch) => {
     const reader = new BatchReader(batch, byName);
     return own.map((field) => {
+      if (!batch.columns.has(columnOf(field))) return noKeys(field, batch.rowCount);
       checkType(field, batch, columnTypes);
       return reader.keysOf(field);
     });
@@ -31,10 +32,17 @@ export function catalogKeys(
       name,
       joinParts(
         parts.map((part) => part[i]),
-        adCount,
+        rowCount,
       ),
     ]),
   );
+}
+
+/** Of rows that have no such column: ads without creatives, say. */
+function noKeys({ kind }: IdField | IdsField, rowCount: number): Keys {
+  return kind === 'ids'
+    ? { rowCount, words: new Int32Array(0), offsets: new Int32Array(rowCount + 1) }
+    : { rowCount, words: new Int32Array(2 * rowCount), valid: new Uint8Array(rowCount) };
 }
 
 /** Floats may hold ids, text is of other keys than numbers. */

@@ -1,12 +1,14 @@
 import { type AdEvent, chargeEvents, optimisedEvents } from '../auction/events.ts';
 import type { AuctionColumns } from '../auction/pricing.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Creatives } from '../catalog/creatives.ts';
 import { type BidType, bidTypes } from '../core/bids.ts';
 import { calibrate } from '../evaluation/calibration.ts';
 import type { Manifest } from '../model/bundle.ts';
 import type { Scores } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
+import type { ChosenCreatives } from './creativeChoice.ts';
 import type { CandidateProbabilities } from './probabilities.ts';
 
 /** What a request is answered with: `docs/http-api.md` describes it. */
@@ -28,6 +30,10 @@ export interface RankedSlot {
   adId: unknown;
   campaignId?: unknown;
   advertiserId?: unknown;
+  /** The creative to show, where there is a table of creatives; absent of an ad without. */
+  creativeId?: unknown;
+  /** How likely this creative was to be chosen for this ad; where there is a table of creatives. */
+  propensity?: number;
   bidType: BidType;
   bidMicros: number;
   pCtr?: number;
@@ -59,6 +65,16 @@ export interface SlotFactors {
   eCpmToBeatMicros: number;
   /** Whether the ad is in the catalog. */
   inCatalog: boolean;
+  /** All that the ad might have been shown with, where there is a table of creatives. */
+  creatives?: SlotCreative[];
+}
+
+/** A creative that a slot's ad might have been shown with. */
+export interface SlotCreative {
+  /** Null of an ad's own, without a name. */
+  creativeId: unknown;
+  /** What the model has of it, calibrated; absent where it does not tell creatives apart, or knows no clicks. */
+  pCtr?: number;
 }
 
 /** All an answer is made of; [count] columns. */
@@ -67,6 +83,10 @@ export interface Outcome {
   readonly body: RankBody;
   readonly candidates: Candidates;
   readonly catalog?: Catalog;
+  readonly creatives?: Creatives;
+  /** Where there is a table of creatives. */
+  readonly choice?: ChosenCreatives;
+  /** [candidates] each, or [creatives] where the model tells these apart. */
   readonly scores: Scores;
   readonly probabilities: CandidateProbabilities;
   readonly columns: AuctionColumns;
@@ -104,6 +124,7 @@ function slotOf(outcome: Outcome, slot: number): RankedSlot {
     adId: candidates.adIds[i],
     ...(campaignId === null ? {} : { campaignId }),
     ...(advertiserId === null ? {} : { advertiserId }),
+    ...creativeOf(outcome, i),
     bidType: bidTypes[columns.types[i]],
     bidMicros: columns.bidMicros[i],
     ...(tasks.has('click') ? { pCtr: pCtr[i] } : {}),
@@ -123,11 +144,37 @@ function ownerOf(name: 'campaignId' | 'advertiserId', i: number, { candidates, c
   return row >= 0 && catalog !== undefined ? catalog.valueOf(name, row) : null;
 }
 
+function creativeOf(outcome: Outcome, i: number): Pick<RankedSlot, 'creativeId' | 'propensity'> {
+  const { choice } = outcome;
+  if (choice === undefined) return {};
+  const creativeId = nameOf(outcome, i, choice.variants[i]);
+  return { ...(creativeId === null ? {} : { creativeId }), propensity: choice.propensities[i] };
+}
+
+/** A creative's id: the catalog's, or what the request calls one of its own. */
+function nameOf({ candidates, creatives, choice }: Outcome, i: number, variant: number): unknown {
+  const row = choice?.of.known[variant] ?? -1;
+  return (row >= 0 ? creatives?.idOf(row) : candidates.given.get('creativeId')?.values[i]) ?? null;
+}
+
+function creativesOf(outcome: Outcome, i: number): SlotCreative[] | undefined {
+  const { choice, probabilities } = outcome;
+  if (choice === undefined) return undefined;
+  const { of, p } = choice;
+  const hasClicks = p !== undefined && probabilities.tasks.has('click');
+  return Array.from({ length: of.offsets[i + 1] - of.offsets[i] }, (_, k) => {
+    const variant = of.offsets[i] + k;
+    return { creativeId: nameOf(outcome, i, variant), ...(hasClicks && { pCtr: p[variant] }) };
+  });
+}
+
 function factorsOf(outcome: Outcome, slot: number): SlotFactors {
   const { manifest, body, candidates, scores, columns, order, ordered } = outcome;
   const i = order[slot];
   const nextScore = slot + 1 < ordered ? columns.scores[order[slot + 1]] : null;
-  const raw = Object.fromEntries([...scores].map(([task, p]) => [task, p[i]]));
+  const row = outcome.choice?.p === undefined ? i : outcome.choice.variants[i];
+  const raw = Object.fromEntries([...scores].map(([task, p]) => [task, p[row]]));
+  const creatives = creativesOf(outcome, i);
   const calibrated = Object.entries(raw).map(([task, p]) => {
     const curve = manifest.calibration[task];
     return [task, curve === undefined ? p : calibrate(curve, p)];
@@ -144,5 +191,6 @@ function factorsOf(outcome: Outcome, slot: number): SlotFactors {
     reserveEcpmMicros: body.reserveEcpmMicros,
     eCpmToBeatMicros: Math.max(nextScore ?? 0, body.reserveEcpmMicros) / columns.quality[i],
     inCatalog: (candidates.catalogRows?.[i] ?? -1) >= 0,
+    ...(creatives && { creatives }),
   };
 }

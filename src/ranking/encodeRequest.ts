@@ -4,20 +4,23 @@ import type { History } from '../history/history.ts';
 import type { Column } from '../schema/columns.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
-import { columnOf } from '../schema/fields.ts';
-import { crossKeys, type Keys, keysOf } from '../schema/keys.ts';
-import type { CrossField } from '../schema/schema.ts';
+import { columnOf, scopeOfField } from '../schema/fields.ts';
+import { crossKeys, type Keys } from '../schema/keys.ts';
+import { MatchCounter } from '../schema/matches.ts';
+import type { CrossField, Field, MatchField } from '../schema/schema.ts';
 import type { ScoringInput } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
-import type { FieldPlan, PlainField } from './fieldPlan.ts';
-import { ColumnBuffers, gatherEncoded, gatherKeys, PackedGather } from './gather.ts';
+import { type FieldPlan, isOfVariant, type PlainField } from './fieldPlan.ts';
+import { ColumnBuffers, gatherEncoded, PackedGather } from './gather.ts';
 import type { HistoryFields, RequestKeys } from './historyFields.ts';
-import { candidateSource, constantSource, givenOf, requestSources, type Source } from './sources.ts';
+import { SourceKeys } from './sourceKeys.ts';
+import { candidateSource, constantSource, givenOf, requestSources, type Source, type ValueRows } from './sources.ts';
+import type { Variants } from './variants.ts';
 
 /**
- * Encodes requests for a model, one at a time: what is the request's alone has one row, the candidates' comes from the catalog as
- * it was encoded at load, or from the request.
+ * Encodes requests for a model, one at a time: what is the request's alone has one row, what candidates and their creatives have comes
+ * from the catalog as it was encoded at load, or from the request.
  */
 export class RequestEncoder {
   private readonly plan: FieldPlan;
@@ -25,12 +28,15 @@ export class RequestEncoder {
   private readonly catalog: EncodedCatalog | undefined;
   private readonly history: HistoryFields | undefined;
   private readonly packed: PackedGather | undefined;
+  private readonly packedCreatives: PackedGather | undefined;
   private readonly constants: readonly Source[];
+  private readonly byName: ReadonlyMap<string, Field>;
   private readonly buffers = new Map<string, ColumnBuffers>();
+  private readonly keys: SourceKeys;
+  private readonly matches = new MatchCounter();
   // Of the request at hand; the constants' fields are those of any.
   private readonly fields = new Map<string, EncodedColumn>();
   private readonly sources = new Map<string, Source>();
-  private readonly keys = new Map<string, Keys>();
 
   constructor(plan: FieldPlan, encoder: Encoder, catalog?: EncodedCatalog, history?: HistoryFields) {
     this.plan = plan;
@@ -38,38 +44,61 @@ export class RequestEncoder {
     this.catalog = catalog;
     this.history = history;
     this.packed = catalog && new PackedGather(catalog.packed);
+    this.packedCreatives = catalog?.packedCreatives && new PackedGather(catalog.packedCreatives);
     this.constants = plan.constant.map((plain) => constantSource(plain) as Source);
+    this.byName = new Map(encoder.schema.fields.map((field) => [field.name, field]));
+    this.keys = new SourceKeys(catalog?.keys);
     this.encodeAlike(this.constants);
-    for (const { name } of [...plan.candidate.map(({ field }) => field), ...plan.crosses])
-      for (const key of [name, `keys of ${name}`]) this.buffers.set(key, new ColumnBuffers());
+    for (const { name } of [...plan.candidate.map(({ field }) => field), ...plan.crosses, ...plan.matches])
+      this.buffers.set(name, new ColumnBuffers());
   }
 
-  /** @returns columns valid until the next call; those of history are not among them before `encodeHistory` */
-  encode(body: RankBody, candidates: Candidates): ScoringInput {
+  /**
+   * @param variants the candidates' creatives, where they are told apart
+   * @returns columns valid until the next call; what history has a part in is not among them before `encodeHistory`
+   */
+  encode(body: RankBody, candidates: Candidates, variants?: Variants): ScoringInput {
     this.sources.clear();
-    this.keys.clear();
     for (const source of this.constants) this.sources.set(source.plain.field.name, source);
     const given = requestSources(body.user, body.context, this.plan);
     for (const source of given) this.sources.set(source.plain.field.name, source);
     this.encodeAlike(given);
-    let packed: ReadonlyMap<string, EncodedColumn> | undefined;
-    for (const plain of this.plan.candidate) {
-      const { name } = plain.field;
-      const source = candidateSource(plain, candidates, this.isInCatalog(plain));
-      this.sources.set(name, source);
-      if (!plain.direct) continue;
-      const { catalogRows } = candidates;
-      if (catalogRows !== undefined && source.at === catalogRows) packed ??= this.packed?.gather(catalogRows);
-      const ofCatalog = source.at === catalogRows ? packed?.get(name) : undefined;
-      this.fields.set(name, ofCatalog ?? this.encodedOf(source));
-    }
-    for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates));
-    return { rowCount: candidates.count, fields: this.fields };
+    const { count, catalogRows, allInCatalog } = candidates;
+    const ofAds: ValueRows = { count, known: catalogRows, allKnown: allInCatalog };
+    this.encodeRows(candidates, ofAds, false, this.packed);
+    this.encodeRows(candidates, variants ?? ofAds, true, variants === undefined ? this.packed : this.packedCreatives);
+    this.keys.begin(this.sources, variants);
+    for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates, variants));
+    for (const match of this.plan.matches) if (!this.isOfHistory(match)) this.encodeMatch(match, candidates, variants);
+    const rowCount = variants?.count ?? count;
+    // As many creatives as candidates are one each.
+    return { rowCount, fields: this.fields, ...(rowCount > count && { candidates: { count, of: variants!.of } }) };
   }
 
   /** Adds what the model takes of history at a time to the columns of the last `encode`. */
-  encodeHistory(history: History, candidates: Candidates, nowMs: number): void {
-    this.history?.encode(history, this.historyKeys(candidates), nowMs, this.fields);
+  encodeHistory(history: History, candidates: Candidates, variants: Variants | undefined, nowMs: number): void {
+    this.history?.encode(history, this.historyKeys(candidates, variants), nowMs, this.fields);
+    for (const match of this.plan.matches) if (this.isOfHistory(match)) this.encodeMatch(match, candidates, variants);
+  }
+
+  /** Encodes the fields that candidates have, or those that their creatives have. */
+  private encodeRows(
+    candidates: Candidates,
+    rows: ValueRows,
+    ofVariant: boolean,
+    packed: PackedGather | undefined,
+  ): void {
+    let gathered: ReadonlyMap<string, EncodedColumn> | undefined;
+    for (const plain of this.plan.candidate) {
+      if (plain.ofVariant !== ofVariant) continue;
+      const { name } = plain.field;
+      const source = candidateSource(plain, candidates, rows, this.isInCatalog(plain));
+      this.sources.set(name, source);
+      if (!plain.direct) continue;
+      const isKnown = rows.known !== undefined && source.at === rows.known;
+      if (isKnown) gathered ??= packed?.gather(rows.known);
+      this.fields.set(name, (isKnown ? gathered?.get(name) : undefined) ?? this.encodedOf(source));
+    }
   }
 
   private isInCatalog({ field: { name }, required }: PlainField): boolean {
@@ -77,22 +106,34 @@ export class RequestEncoder {
     return known?.has(name) ?? false;
   }
 
-  private historyKeys(candidates: Candidates): RequestKeys {
-    const { count, catalogRows } = candidates;
+  private isOfHistory({ of }: MatchField): boolean {
+    return of.some((name) => !this.sources.has(name));
+  }
+
+  private historyKeys(candidates: Candidates, variants?: Variants): RequestKeys {
+    const { count, catalogRows, allInCatalog } = candidates;
+    const ofVariants = variants !== undefined && this.history?.ofVariants === true;
+    const rows = ofVariants ? variants.known : catalogRows;
     const isCatalogs = (plain: PlainField) =>
       !plain.isKey ||
       (this.catalog?.keys.has(plain.field.name)
-        ? this.sources.get(plain.field.name)?.at === catalogRows
+        ? this.sources.get(plain.field.name)?.at === (plain.ofVariant && variants ? variants.known : catalogRows)
         : givenOf(plain, candidates) === undefined);
-    const rows = this.plan.candidate.every(isCatalogs) ? catalogRows : undefined;
-    return { count, keysOf: this.keysNamed, catalogRows: rows };
+    const areKnown = (!ofVariants || (variants.allKnown && allInCatalog)) && this.plan.candidate.every(isCatalogs);
+    return {
+      count,
+      variants: ofVariants ? variants : undefined,
+      keysOf: ofVariants ? this.variantKeysNamed : this.keysNamed,
+      catalogRows: areKnown ? rows : undefined,
+    };
   }
 
   /** The raw values of a key field; undefined for one that nothing is looked up by. */
-  private keysNamed = (name: string): Keys | undefined => {
-    const source = this.sources.get(name);
-    return source?.plain.isKey ? this.keysOf(source) : undefined;
-  };
+  private keysNamed = (name: string): Keys | undefined =>
+    this.sources.get(name)?.plain.isKey ? this.keys.of(name) : undefined;
+
+  private variantKeysNamed = (name: string): Keys | undefined =>
+    this.sources.get(name)?.plain.isKey ? this.keys.ofVariants(name) : undefined;
 
   /** Encodes fields of one row each together. Two that read one column may have been sent different values, and are not. */
   private encodeAlike(sources: readonly Source[]): void {
@@ -136,26 +177,29 @@ export class RequestEncoder {
     }
   }
 
-  /** A cross is encoded where it is met, unless all its parts are the catalog's: then so is it. */
-  private crossOf(cross: CrossField, candidates: Candidates): EncodedColumn {
+  /** A cross is encoded where it is met, unless all its parts are of one of the catalog's tables: then so is it. */
+  private crossOf(cross: CrossField, candidates: Candidates, variants: Variants | undefined): EncodedColumn {
+    const ofVariant = isOfVariant(cross, this.byName);
     const stored = this.catalog?.encoded.get(cross.name);
-    const rows = candidates.catalogRows;
-    const parts = cross.of.map((name) => this.sources.get(name) as Source);
-    if (stored !== undefined && rows !== undefined && !parts.some(({ plain }) => givenOf(plain, candidates)))
+    const rows = ofVariant && variants !== undefined ? variants.known : candidates.catalogRows;
+    if (stored !== undefined && rows !== undefined && cross.of.every((name) => this.sources.get(name)?.at === rows))
       return gatherEncoded(stored, undefined, rows, this.buffersOf(cross.name));
-    return this.encoder.encodeKeys(cross, crossKeys(parts.map((source) => this.keysOf(source))));
+    const keys = cross.of.map((name) => (ofVariant ? this.keys.ofVariants(name) : this.keys.of(name)));
+    return this.encoder.encodeKeys(cross, crossKeys(keys));
   }
 
-  private keysOf({ plain, column, at }: Source): Keys {
-    const { name } = plain.field;
-    let keys = this.keys.get(name);
-    if (keys === undefined) {
-      const own = column === undefined || column.rowCount === 0 ? undefined : keysOf(column, `field '${name}'`);
-      if (at === undefined) keys = own as Keys;
-      else keys = gatherKeys(this.catalog?.keys.get(name), own, at, this.buffersOf(`keys of ${name}`));
-      this.keys.set(name, keys);
-    }
-    return keys;
+  private encodeMatch(match: MatchField, { count }: Candidates, variants: Variants | undefined): void {
+    const { byName } = this;
+    const [first, second] = match.of.map((name) => this.fields.get(name) as EncodedColumn);
+    const scope = scopeOfField(match, byName);
+    const ofVariant = variants !== undefined && isOfVariant(match, byName);
+    /** A candidate's row of each creative. */
+    const rowsOf = (name: string) =>
+      ofVariant && !isOfVariant(byName.get(name) as Field, byName) ? variants.of : undefined;
+    const rowCount = scope === 'request' ? 1 : ofVariant ? variants.count : count;
+    const rows = { first: rowsOf(match.of[0]), second: rowsOf(match.of[1]) };
+    const out = this.buffersOf(match.name).takeFloats(rowCount);
+    this.fields.set(match.name, this.matches.count(first, second, rowCount, rows, out));
   }
 
   private buffersOf(name: string): ColumnBuffers {

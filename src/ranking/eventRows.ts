@@ -95,7 +95,7 @@ export class EventReader {
     this.ofRequest = plan.keyFields.map(({ scope }) => scope === 'request');
     const ofAd = catalogFields(plan.keyFields) as IdField[];
     this.ofAd = plan.keyFields.map((field) => ofAd.includes(field));
-    const known = catalog && catalogKeys(catalog, ofAd, fitted);
+    const known = catalog && catalogKeys(catalog.batches, catalog.adCount, ofAd, fitted);
     this.catalogKeys = plan.keyFields.map(({ name }) => known?.get(name));
     this.userNames = plan.keyFields.flatMap((field, k) => (columnOf(field) === schema.user ? this.names[k] : []));
     const { labels, history = {} } = schema;

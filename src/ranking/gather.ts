@@ -77,7 +77,7 @@ export class PackedGather {
 }
 
 /** Grows by half, so that requests of slowly rising size do not each allocate. */
-const roomFor = (length: number) => Math.ceil(length * 1.5);
+export const roomFor = (length: number) => Math.ceil(length * 1.5);
 
 /**
  * The picked rows of an encoded column.

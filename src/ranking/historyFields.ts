@@ -7,15 +7,27 @@ import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { ColumnField, SequenceField, VectorField } from '../schema/schema.ts';
+import type { Scope } from '../schema/scopes.ts';
+import { ColumnBuffers, gatherKeys } from './gather.ts';
 import { SequenceKeys } from './sequenceKeys.ts';
+import type { Variants } from './variants.ts';
 
-/** The keys of a request and its candidates. */
+/** The keys of a request and its candidates, or of their creatives where history tells these apart. */
 export interface RequestKeys {
+  /** Candidates. */
   readonly count: number;
-  /** Of a field: one row for all, or one a candidate; undefined for what nothing is looked up by. */
+  /** Of history that tells creatives apart. */
+  readonly variants?: Variants;
+  /** Of a field: one row for all, or one a candidate (or creative); undefined for what nothing is looked up by. */
   keysOf(name: string): Keys | undefined;
-  /** Rows of the catalog, where candidates have all their keys from there. */
+  /** Rows of the catalog's ads (or creatives), where all keys are from there. */
   readonly catalogRows?: Int32Array;
+}
+
+/** A catalog's keys by field; those of creatives are a row a creative where `creativeAds`, each one's ad, is there. */
+export interface CatalogKeys {
+  readonly keys: ReadonlyMap<string, Keys>;
+  readonly creativeAds?: Int32Array;
 }
 
 /** A counter that the model takes, and room for its encoded numbers. */
@@ -23,16 +35,19 @@ interface TakenCounter {
   readonly field: VectorField;
   /** Of the plan. */
   readonly index: number;
-  readonly ofRequest: boolean;
+  readonly scope: Taken;
   encoded: Float32Array;
 }
 
 interface TakenSequence {
   readonly sequence: SequenceField;
   readonly index: number;
-  readonly ofRequest: boolean;
+  readonly scope: Taken;
   readonly keys: SequenceKeys;
 }
+
+/** What has a row of its own: the request, a candidate, or each creative of one. */
+type Taken = 'request' | 'candidate' | 'variant';
 
 /**
  * Encodes what a model takes of history: what depends on the request alone once, the rest a candidate. Values go the way that those
@@ -40,6 +55,8 @@ interface TakenSequence {
  * made anew.
  */
 export class HistoryFields {
+  /** Whether a value may differ from one creative of an ad to the other, so that all is looked up by creative. */
+  readonly ofVariants: boolean;
   private readonly encoder: Encoder;
   private readonly history: History;
   private readonly counters: readonly TakenCounter[];
@@ -52,35 +69,44 @@ export class HistoryFields {
   private rows: HistoryRows;
 
   /**
-   * @param history     what is held
-   * @param taken       names of the fields that the model takes
-   * @param catalogKeys raw keys by field
+   * @param history what is held
+   * @param taken   names of the fields that the model takes
    */
-  constructor(history: History, encoder: Encoder, taken: ReadonlySet<string>, catalogKeys?: ReadonlyMap<string, Keys>) {
+  constructor(history: History, encoder: Encoder, taken: ReadonlySet<string>, catalog?: CatalogKeys) {
     const { schema } = encoder;
     const { plan } = history;
     const byName = new Map(schema.fields.map((field) => [field.name, field]));
     const used = takenHistory(schema, taken);
     const derivedOf = (field: (typeof used)[number]) =>
       derivedFields(field, byName).filter(({ name }) => taken.has(name)) as ColumnField[];
-    const ofRequest = (fields: readonly { scope: string }[]) => fields.every(({ scope }) => scope === 'request');
+    const scopeOf = (fields: readonly { scope: Scope }[]): Taken => {
+      if (fields.every(({ scope }) => scope === 'request')) return 'request';
+      return fields.some(({ scope }) => scope === 'variant') ? 'variant' : 'candidate';
+    };
     this.encoder = encoder;
     this.history = history;
     this.counters = used.flatMap((counter) => {
       if (counter.kind !== 'counter') return [];
       const [field] = derivedOf(counter) as VectorField[];
       const index = plan.counters.findIndex(({ name }) => name === counter.name);
-      return [{ field, index, ofRequest: ofRequest([field]), encoded: new Float32Array(0) }];
+      return [{ field, index, scope: scopeOf([field]), encoded: new Float32Array(0) }];
     });
     this.sequences = used.flatMap((sequence) => {
       if (sequence.kind !== 'sequence') return [];
       const index = plan.sequences.findIndex(({ name }) => name === sequence.name);
       const keys = new SequenceKeys(sequence, encoder, taken);
-      return [{ sequence, index, ofRequest: ofRequest(derivedOf(sequence)), keys }];
+      return [{ sequence, index, scope: scopeOf(derivedOf(sequence)), keys }];
     });
-    this.ofRequestAlone = [...this.counters, ...this.sequences].every((field) => field.ofRequest);
+    const own = [...this.counters, ...this.sequences];
+    this.ofRequestAlone = own.every(({ scope }) => scope === 'request');
+    const { keys: catalogKeys, creativeAds } = catalog ?? {};
+    this.ofVariants = creativeAds !== undefined && own.some(({ scope }) => scope === 'variant');
     const read = keysReadOf(used);
-    const adKeys = plan.keyFields.map(({ name }) => (read.has(name) ? catalogKeys?.get(name) : undefined));
+    const adKeys = plan.keyFields.map(({ name, scope }) => {
+      const keys = read.has(name) ? catalogKeys?.get(name) : undefined;
+      const isAds = keys !== undefined && this.ofVariants && scope === 'ad';
+      return isAds ? gatherKeys(keys, undefined, creativeAds as Int32Array, new ColumnBuffers()) : keys;
+    });
     this.inCatalog = adKeys.map((keys) => keys !== undefined);
     const scales = plan.counters.map((_, c) => {
       const counter = this.counters.find(({ index }) => index === c);
@@ -93,20 +119,38 @@ export class HistoryFields {
 
   /**
    * @param history that which is held, or one laid over it
-   * @param out     receives one row of the request's fields, [count] of the others
+   * @param out     receives one row of the request's fields, [count] of the others; one a creative of what tells these apart
    */
   encode(history: History, request: RequestKeys, nowMs: number, out: Map<string, EncodedColumn>): void {
-    const { count } = request;
-    if (this.rows.rowCount < count && !this.ofRequestAlone)
-      this.rows = createHistoryRows(history.plan, Math.ceil(count * 1.5));
-    const isEncoded = this.read(history, request, nowMs);
-    for (const counter of this.counters) this.encodeCounter(counter, counter.ofRequest ? 1 : count, isEncoded, out);
-    for (const { index, ofRequest, keys } of this.sequences)
-      keys.encode(this.rows.sequences[index], ofRequest ? 1 : count, out);
+    const { count, variants } = request;
+    const rowCount = variants?.count ?? count;
+    if (this.rows.rowCount < rowCount && !this.ofRequestAlone)
+      this.rows = createHistoryRows(history.plan, Math.ceil(rowCount * 1.5));
+    const isEncoded = this.read(history, request, rowCount, nowMs);
+    if (variants !== undefined && rowCount > count) this.pickCandidates(variants.offsets, count);
+    const rowsOf = (scope: Taken) => (scope === 'request' ? 1 : scope === 'candidate' ? count : rowCount);
+    for (const counter of this.counters) this.encodeCounter(counter, rowsOf(counter.scope), isEncoded, out);
+    for (const { index, scope, keys } of this.sequences) keys.encode(this.rows.sequences[index], rowsOf(scope), out);
+  }
+
+  /** What creatives of a candidate have alike: that of its first. */
+  private pickCandidates(offsets: Int32Array, count: number): void {
+    const pick = (values: Int32Array | Uint8Array | Float32Array, width: number) => {
+      for (let i = 1; i < count; i++) values.copyWithin(i * width, offsets[i] * width, (offsets[i] + 1) * width);
+    };
+    for (const { scope, index, field } of this.counters)
+      if (scope === 'candidate') pick(this.rows.counters[index], field.length);
+    for (const { scope, index, sequence } of this.sequences) {
+      if (scope !== 'candidate') continue;
+      const { counts, items, valid, actions, gaps } = this.rows.sequences[index];
+      pick(counts, 1);
+      for (const words of items) pick(words, 2 * sequence.length);
+      for (const bytes of [...valid, actions, gaps]) pick(bytes, sequence.length);
+    }
   }
 
   /** @returns whether the counters are encoded already: where ads have their keys in the catalog */
-  private read(history: History, { count, keysOf, catalogRows }: RequestKeys, nowMs: number): boolean {
+  private read(history: History, { keysOf, catalogRows }: RequestKeys, count: number, nowMs: number): boolean {
     const { plan } = history;
     if (this.ads !== undefined && catalogRows !== undefined && history === this.history) {
       const { requestKeys, inCatalog } = this;
@@ -129,13 +173,13 @@ export class HistoryFields {
 
   /** What would depend on the ad, had the catalog its key, is alike for all. */
   private spread({ counterIsOfAd, sequenceIsOfAd }: AdHistory, count: number): void {
-    for (const { index, ofRequest, field } of this.counters) {
-      if (ofRequest || counterIsOfAd[index]) continue;
+    for (const { index, scope, field } of this.counters) {
+      if (scope === 'request' || counterIsOfAd[index]) continue;
       const numbers = this.rows.counters[index];
       for (let i = 1; i < count; i++) numbers.copyWithin(i * field.length, 0, field.length);
     }
-    for (const { index, ofRequest, sequence } of this.sequences) {
-      if (ofRequest || sequenceIsOfAd[index]) continue;
+    for (const { index, scope, sequence } of this.sequences) {
+      if (scope === 'request' || sequenceIsOfAd[index]) continue;
       const { counts, items, valid, actions, gaps } = this.rows.sequences[index];
       const { length } = sequence;
       counts.fill(counts[0], 0, count);

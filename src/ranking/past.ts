@@ -4,12 +4,10 @@ import type { EventRows, History } from '../history/history.ts';
 import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
 import type { Bundle } from '../model/bundle.ts';
 import type { Encoder } from '../schema/encoder.ts';
-import type { Keys } from '../schema/keys.ts';
-import { fieldNames } from '../scoring/input.ts';
 import type { RankBody } from './body.ts';
 import { EventReader } from './eventRows.ts';
 import type { FieldPlan } from './fieldPlan.ts';
-import { HistoryFields } from './historyFields.ts';
+import { type CatalogKeys, HistoryFields } from './historyFields.ts';
 import type { RankerOptions } from './ranker.ts';
 
 /** What ranking needs of history, where the model's schema has any. */
@@ -24,13 +22,13 @@ export interface Past {
   at(nowMs: number, told?: EventRows): History;
 }
 
-/** @param catalogKeys raw keys of the catalog's fields */
+/** @param catalog raw keys of its fields */
 export function createPast(
   { typed, fitted }: Bundle,
   fields: FieldPlan,
   encoder: Encoder,
   options: RankerOptions,
-  catalogKeys?: ReadonlyMap<string, Keys>,
+  catalog?: CatalogKeys,
 ): Past | undefined {
   const plan = createHistoryPlan(typed.schema);
   if (plan === undefined) return undefined;
@@ -39,7 +37,7 @@ export function createPast(
   const events = new EventReader(plan, fields, typed.schema, fitted, options.catalog);
   return {
     history,
-    fields: new HistoryFields(history, encoder, new Set(fieldNames(typed)), catalogKeys),
+    fields: new HistoryFields(history, encoder, fields.direct, catalog),
     events,
     told: ({ history: given, user, context }) => given && events.readHistory(given, user, context),
     at(nowMs, told) {

@@ -21,6 +21,8 @@ export class CandidateProbabilities {
   pCtr = new Float64Array(0);
   pCvr = new Float64Array(0);
   pEngagement = new Float64Array(0);
+  /** What creatives of an ad are compared by, see `compare`. */
+  compared = new Float64Array(0);
   readonly tasks: ReadonlySet<string>;
   private readonly manifest: Manifest;
   /** 1 for the bid types, by code, that need a task the model lacks. */
@@ -49,7 +51,8 @@ export class CandidateProbabilities {
     }
   }
 
-  update(scores: Scores, count: number): void {
+  /** @param rows the row of each candidate's scores, [count]; its own where absent */
+  update(scores: Scores, count: number, rows?: Int32Array): void {
     if (this.pCtr.length < count) {
       const room = Math.ceil(count * 1.5);
       this.pCtr = new Float64Array(room);
@@ -57,20 +60,28 @@ export class CandidateProbabilities {
       this.pEngagement = new Float64Array(room);
     }
     const { pCtr, pCvr } = this;
-    if (this.tasks.has('click')) this.calibrateTask('click', scores, count, pCtr);
+    if (this.tasks.has('click')) this.calibrateTask('click', scores, count, pCtr, rows);
     else pCtr.fill(1, 0, count);
     if (this.tasks.has('conversion')) {
-      this.calibrateTask('conversion', scores, count, pCvr);
+      this.calibrateTask('conversion', scores, count, pCvr, rows);
       for (let i = 0; i < count; i++) pCvr[i] = pCtr[i] > 0 ? Math.min(1, pCvr[i] / pCtr[i]) : 0;
     }
-    if (this.tasks.has('engagement')) this.calibrateTask('engagement', scores, count, this.pEngagement);
+    if (this.tasks.has('engagement')) this.calibrateTask('engagement', scores, count, this.pEngagement, rows);
   }
 
-  private calibrateTask(task: ValuedTask, scores: Scores, count: number, out: Float64Array): void {
+  /** Calibrated p(click) of each creative, into `compared`; of the model's first task where it has none of clicks. */
+  compare(scores: Scores, count: number): this {
+    if (this.compared.length < count) this.compared = new Float64Array(Math.ceil(count * 1.5));
+    const [first] = this.tasks;
+    this.calibrateTask(this.tasks.has('click') ? 'click' : first, scores, count, this.compared);
+    return this;
+  }
+
+  private calibrateTask(task: string, scores: Scores, count: number, out: Float64Array, rows?: Int32Array): void {
     const raw = scores.get(task);
-    assert(raw !== undefined && raw.length >= count, `the engine gave no scores of '${task}'`);
+    assert(raw !== undefined && (rows !== undefined || raw.length >= count), `the engine gave no scores of '${task}'`);
     for (let i = 0; i < count; i++) {
-      const p = raw[i];
+      const p = raw[rows === undefined ? i : rows[i]];
       // Written so that NaN fails: a model that computes it must not win slots by it. The message is made only then.
       if (!(p >= 0 && p <= 1)) assert(false, `the engine gave p(${task}) = ${p} for candidate ${i}`);
       out[i] = p;

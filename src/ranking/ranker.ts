@@ -2,8 +2,11 @@ import { eCpmInto, eventsPerMilleInto, scoreInto } from '../auction/eCpm.ts';
 import { secondPricesInto } from '../auction/pricing.ts';
 import { chooseTop } from '../auction/slots.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Creatives } from '../catalog/creatives.ts';
 import { type EncodedCatalog, encodeCatalog } from '../catalog/encodeCatalog.ts';
-import { UserError } from '../core/errors.ts';
+import { assert, UserError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import type { Bandit } from '../creative/creative.ts';
 import type { History } from '../history/history.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { createEncoder, type Encoder } from '../schema/encoder.ts';
@@ -12,6 +15,7 @@ import type { Scorer } from '../scoring/scorer.ts';
 import { answerOf, type RankAnswer } from './answer.ts';
 import { readBody } from './body.ts';
 import { type Candidates, readCandidates } from './candidates.ts';
+import { CreativeChoice } from './creativeChoice.ts';
 import { RequestEncoder } from './encodeRequest.ts';
 import type { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
@@ -24,6 +28,10 @@ export const defaultMaxCandidates = 100_000;
 export interface RankerOptions {
   /** The ads that a request may name by their id alone. */
   readonly catalog?: Catalog;
+  /** The creatives of the catalog's ads, one of which is chosen for each candidate. */
+  readonly creatives?: Creatives;
+  /** Chooses them, with `creativeArms(catalog, creatives)` as its arms; the model alone where absent. It learns elsewhere. */
+  readonly bandit?: Bandit;
   /** A request with more is refused. */
   readonly maxCandidates?: number;
   /** What sequences and counters are read from, made or loaded with the plan of the model's schema, and not changed; where absent, nothing ever happened. */
@@ -35,29 +43,39 @@ export interface Ranker {
   readonly bundle: Bundle;
   readonly scorer: Scorer;
   readonly catalog?: Catalog;
+  readonly creatives?: Creatives;
   /** What a request must send, and where. */
   readonly plan: FieldPlan;
   /** Reads events for the history of the model's schema, where that has any. */
   readonly events?: EventReader;
   /**
-   * One request end to end: read, encode, score, calibrate, value by eCPM, choose slots and price them.
+   * One request end to end: read, encode, score, calibrate, choose creatives, value by eCPM, choose slots and price them.
    *
    * @param request a `RankRequest` as JSON has it, unchecked
    * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent. A function is called
    *                once nothing is wrong with the request, so that it may advance history and a request that is refused does not
+   * @param random  what a bandit draws from
    * @throws UserError for anything wrong in it
    */
-  rank(request: unknown, nowMs?: number | (() => number)): RankAnswer;
+  rank(request: unknown, nowMs?: number | (() => number), random?: Random): RankAnswer;
 }
 
 /** @throws UserError if the catalog lacks a column that the model needs, or the history is of other sequences and counters */
 export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOptions = {}): Ranker {
-  const { catalog, maxCandidates = defaultMaxCandidates } = options;
+  const { catalog, creatives, bandit, maxCandidates = defaultMaxCandidates } = options;
   const { typed, fitted, manifest } = bundle;
-  const plan = planFields(typed, fitted);
+  const plan = planFields(typed, fitted, creatives !== undefined);
   const encoder = createEncoder(typed.schema, fitted);
-  const encodedCatalog = catalog && encodeFor(catalog, plan, encoder);
-  const past = createPast(bundle, plan, encoder, options, encodedCatalog?.keys);
+  const encodedCatalog = catalog && encodeFor(catalog, plan, encoder, creatives);
+  const chooser = creatives && new CreativeChoice(creatives, plan, bandit);
+  assert(creatives === undefined || catalog !== undefined, 'creatives are of a catalog');
+  const past = createPast(
+    bundle,
+    plan,
+    encoder,
+    options,
+    encodedCatalog && { ...encodedCatalog, creativeAds: creatives?.ads },
+  );
   const requests = new RequestEncoder(plan, encoder, encodedCatalog, past?.fields);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
   const auction = new AuctionBuffers(new RepeatedAds());
@@ -66,31 +84,41 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
     bundle,
     scorer,
     catalog,
+    creatives,
     plan,
     events: past?.events,
-    rank(request, time) {
+    rank(request, time, random) {
       const body = readBody(request);
       const candidates = readCandidates(body.candidates, rules);
       probabilities.check(candidates);
-      const input = requests.encode(body, candidates);
+      const variants = chooser?.find(candidates);
+      const scored = chooser?.ofModel ? variants : undefined;
+      const input = requests.encode(body, candidates, scored);
       if (past !== undefined) {
         const told = past.told(body);
         const nowMs = typeof time === 'function' ? time() : (time ?? Math.max(0, past.history.watermarkMs));
-        requests.encodeHistory(past.at(nowMs, told), candidates, nowMs);
+        requests.encodeHistory(past.at(nowMs, told), candidates, scored, nowMs);
       } else if (body.history !== undefined)
         throw new UserError('request: has a history, but the model takes none; leave it out');
       const scores = scoreInBlocks(scorer, input);
-      probabilities.update(scores, candidates.count);
+      const compared = scored && probabilities.compare(scores, scored.count);
+      const choice = chooser && variants && chooser.choose(variants, compared, random);
+      probabilities.update(scores, candidates.count, scored && choice?.variants);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
-      return answerOf({ manifest, body, candidates, catalog, scores, probabilities, ...outcome });
+      return answerOf({ manifest, body, candidates, catalog, creatives, choice, scores, probabilities, ...outcome });
     },
   };
 }
 
-function encodeFor(catalog: Catalog, { candidate, crosses }: FieldPlan, encoder: Encoder): EncodedCatalog {
+function encodeFor(
+  catalog: Catalog,
+  { candidate, crosses }: FieldPlan,
+  encoder: Encoder,
+  creatives?: Creatives,
+): EncodedCatalog {
   const needed = [...candidate.filter(({ required }) => required).map(({ field }) => field), ...crosses];
   const keys = candidate.filter(({ isKey }) => isKey).map(({ field }) => field);
-  return encodeCatalog(catalog, encoder, needed, 'catalog', keys);
+  return encodeCatalog(catalog, encoder, needed, { keyFields: keys, creatives });
 }
 
 /** Runs auctions in columns that are reused. */

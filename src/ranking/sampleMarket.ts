@@ -146,6 +146,7 @@ export async function sampleMarket(options: SampleOptions): Promise<SampleMarket
 export function sampleBatch(columns: Readonly<Record<string, unknown[]>>, { fitted }: Bundle): ColumnBatch {
   const types: Record<string, ColumnType> = {
     adId: 'integer',
+    creativeId: 'integer',
     campaignId: 'integer',
     advertiserId: 'text',
     bidType: 'text',
@@ -173,4 +174,32 @@ export function sampleRows({ ads, distances }: SampleMarket, inFull: boolean): R
 /** The same as one array a name. */
 export function sampleColumns(market: SampleMarket, inFull: boolean): Record<string, unknown[]> {
   return { ...(inFull ? market.ads : { adId: market.ads.adId }), distance: [...market.distances] };
+}
+
+/** Fields of creatives, and of what creatives and requests have together, beside those of `sampleFields`. */
+export const creativeSampleFields: readonly Field[] = [
+  { name: 'creativeId', kind: 'id', scope: 'creative', size: 8 },
+  { name: 'format', column: 'format_code', kind: 'id', scope: 'creative', size: 8 },
+  { name: 'terms', kind: 'ids', scope: 'creative', size: 8, table: 'keywords', buckets: 20 },
+  { name: 'likeness', kind: 'number', scope: 'variant' },
+  { name: 'userFormat', kind: 'cross', of: ['userId', 'format'], size: 8, buckets: 50 },
+  { name: 'topicFormat', kind: 'cross', of: ['topic', 'format'], size: 8, buckets: 50 },
+  { name: 'formatTerm', kind: 'cross', of: ['format', 'terms'], size: 8, buckets: 50 },
+  { name: 'clickedThis', kind: 'match', of: ['clickedAds', 'adId'] },
+  { name: 'saysKeyword', kind: 'match', of: ['keywords', 'terms'] },
+];
+
+/** Creatives of a market's ads as a table has them, by column name: ad `i` (from 0) has `countOf(i)`. */
+export function sampleCreatives(
+  { ads, bundle }: SampleMarket,
+  seed: number,
+  countOf: (ad: number) => number,
+): Readonly<Record<string, unknown[]>> {
+  const { fields } = bundle.typed.schema;
+  const ofAds = ads.adId.flatMap((adId, i) => new Array<unknown>(countOf(i)).fill(adId));
+  const raw = randomColumns(bundle.typed.schema, ofAds.length, createRandom(seed));
+  const columns: Record<string, unknown[]> = { creativeId: ofAds.map((_, i) => 900 + i), adId: ofAds };
+  for (const field of fields)
+    if (!isMade(field) && field.scope === 'creative') columns[columnOf(field)] ??= raw[columnOf(field)];
+  return columns;
 }

@@ -10,8 +10,18 @@ export interface Source {
   readonly plain: PlainField;
   /** Values the request or the schema gives: one row that counts for all, one a candidate, or those that `at` points to. */
   readonly column?: Column;
-  /** Each candidate's row of the catalog, or of `column` where negative: `-1 - row`. */
+  /** Each candidate's (or creative's) row of the catalog, or of `column` where negative: `-1 - row`. */
   readonly at?: Int32Array;
+}
+
+/** What values are had of: a request's candidates, or the creatives of them. */
+export interface ValueRows {
+  readonly count: number;
+  /** Rows of the catalog's table, -1 for one that it lacks; absent without a catalog. */
+  readonly known?: Int32Array;
+  readonly allKnown: boolean;
+  /** [count]: the candidate of each; each its own where absent. */
+  readonly of?: Int32Array;
 }
 
 /** The schema's serving values, which stand for whatever a request says. */
@@ -64,44 +74,60 @@ function valueIn(user: Record<string, unknown>, context: Record<string, unknown>
 }
 
 /**
- * Finds a field's value for every candidate: in the request where it gives one, else in the catalog; null where neither has it and
- * the model can do without.
+ * Finds a field's value for every candidate, or creative of one: in the request where it gives one, else in the catalog; null where
+ * neither has it and the model can do without.
  *
+ * @param rows      what it is had of
  * @param inCatalog whether the catalog has the field
  * @throws UserError naming the first candidate without
  */
-export function candidateSource(plain: PlainField, candidates: Candidates, inCatalog: boolean): Source {
-  const { name } = plain.field;
-  const where = `candidates: field '${name}'`;
-  const isFound = inCatalog && candidates.allInCatalog && isCatalogKey(plain);
-  const given = isFound ? undefined : givenOf(plain, candidates);
-  if (given?.absent === 0) return { plain, column: columnOfValues(given.values, plain.type, where) };
-  const rows = inCatalog ? candidates.catalogRows : undefined;
-  if (given === undefined && rows !== undefined && candidates.allInCatalog) return { plain, at: rows };
-  const at = new Int32Array(candidates.count);
+export function candidateSource(
+  plain: PlainField,
+  candidates: Candidates,
+  rows: ValueRows,
+  inCatalog: boolean,
+): Source {
+  const { of } = rows;
+  const where = `candidates: field '${plain.field.name}'`;
+  const isFound = inCatalog && isCatalogKey(plain);
+  const given = isFound && rows.allKnown ? undefined : givenOf(plain, candidates);
+  // A candidate may leave open which of its ad's creatives it is.
+  if (given?.absent === 0 && !(isFound && of !== undefined)) {
+    const column = columnOfValues(given.values, plain.type, where);
+    return of === undefined ? { plain, column } : { plain, column, at: of.map((i) => -1 - i) };
+  }
+  const known = inCatalog ? rows.known : undefined;
+  if (given === undefined && known !== undefined && rows.allKnown) return { plain, at: known };
+  const at = new Int32Array(rows.count);
   const values: unknown[] = [];
-  for (let i = 0; i < at.length; i++) {
-    const value = given?.values[i];
+  for (let row = 0; row < at.length; row++) {
+    const i = of === undefined ? row : of[row];
+    const isKnown = known !== undefined && known[row] >= 0;
+    const value = isFound && isKnown ? undefined : given?.values[i];
     if (value !== undefined) {
       values.push(value);
-      at[i] = -values.length;
-    } else if (rows !== undefined && rows[i] >= 0) at[i] = rows[i];
+      at[row] = -values.length;
+    } else if (isKnown) at[row] = known[row];
     else if (!plain.required) {
       values.push(null);
-      at[i] = -values.length;
-    } else {
-      const why = rows === undefined ? '' : ' and is not in the catalog';
-      throw new UserError(
-        `${describeCandidate(i, candidates.adIds[i])}: lacks field '${name}' (${plain.type})${why}; send it, null where there is no value`,
-      );
-    }
+      at[row] = -values.length;
+    } else lacksField(plain, candidates, i, known !== undefined);
   }
   return { plain, at, column: columnOfValues(values, plain.type, where) };
 }
 
-/** Whether the field is what ads are looked up by: an ad that was found has the id it was found by, encoded already. */
-function isCatalogKey({ field }: PlainField): boolean {
-  return field.kind === 'id' && columnOf(field) === 'adId';
+function lacksField({ field, type, ofVariant }: PlainField, candidates: Candidates, i: number, isKept: boolean): never {
+  const { adIds, catalogRows } = candidates;
+  const inCatalog = (catalogRows?.[i] ?? -1) >= 0;
+  const why = !isKept ? '' : inCatalog && ofVariant ? ' of a creative of its own' : ' and is not in the catalog';
+  throw new UserError(
+    `${describeCandidate(i, adIds[i])}: lacks field '${field.name}' (${type})${why}; send it, null where there is no value`,
+  );
+}
+
+/** Whether the field is what ads or creatives are looked up by: one that was found has the id it was found by, encoded already. */
+function isCatalogKey({ field, ofVariant }: PlainField): boolean {
+  return field.kind === 'id' && columnOf(field) === (ofVariant ? 'creativeId' : 'adId');
 }
 
 /** What a request gives under any of a field's names, its own first. */

@@ -1,0 +1,73 @@
+import type { Creatives } from '../catalog/creatives.ts';
+import { assert } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import type { Bandit, CreativeChoices } from '../creative/creative.ts';
+import type { Candidates } from './candidates.ts';
+import type { FieldPlan } from './fieldPlan.ts';
+import { roomFor } from './gather.ts';
+import type { CandidateProbabilities } from './probabilities.ts';
+import { VariantFinder, type Variants } from './variants.ts';
+
+/** Which creative each candidate of a request would be shown with. */
+export interface ChosenCreatives extends CreativeChoices {
+  readonly of: Variants;
+  /** [variants]: what the model has of each; absent where it does not tell creatives apart. */
+  readonly p?: Float64Array;
+}
+
+/** Chooses creatives, in buffers that are reused: a bandit among those of an ad, the model alone where there is no bandit. */
+export class CreativeChoice {
+  readonly creatives: Creatives;
+  readonly bandit: Bandit | undefined;
+  /** Whether the model tells creatives apart, so that they are scored one by one. */
+  readonly ofModel: boolean;
+  private readonly finder: VariantFinder;
+  private variants = new Int32Array(0);
+  private propensities = new Float64Array(0);
+
+  constructor(creatives: Creatives, plan: FieldPlan, bandit?: Bandit) {
+    assert(
+      bandit === undefined || bandit.arms.creativeKeys.length === creatives.count,
+      'a bandit has an arm a creative: see creativeArms',
+    );
+    this.creatives = creatives;
+    this.bandit = bandit;
+    this.ofModel = plan.candidate.some(({ ofVariant }) => ofVariant);
+    this.finder = new VariantFinder(creatives, plan.candidate);
+  }
+
+  /** @throws UserError for a candidate that names a creative it cannot have */
+  find(candidates: Candidates): Variants {
+    return this.finder.find(candidates);
+  }
+
+  /** @param probabilities of the creatives, where the model tells them apart */
+  choose(of: Variants, probabilities: CandidateProbabilities | undefined, random?: Random): ChosenCreatives {
+    const count = of.ads.length;
+    if (this.variants.length < count) {
+      this.variants = new Int32Array(roomFor(count));
+      this.propensities = new Float64Array(roomFor(count));
+    }
+    const { variants, propensities, bandit } = this;
+    const p = probabilities?.compared;
+    const choices = { of, p, variants, propensities };
+    if (bandit === undefined) {
+      likeliest(of, p, variants);
+      propensities.fill(1, 0, count);
+      return choices;
+    }
+    assert(random !== undefined, 'a bandit draws: rank needs a source of chance');
+    const ofClicks = probabilities?.tasks.has('click') ? p : undefined;
+    bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, random }, choices);
+    return choices;
+  }
+}
+
+/** The creative of the highest p of each candidate, the first of equals. */
+function likeliest({ ads, offsets }: Variants, p: Float64Array | undefined, out: Int32Array): void {
+  for (let i = 0; i < ads.length; i++) {
+    let best = offsets[i];
+    if (p !== undefined) for (let v = best + 1; v < offsets[i + 1]; v++) if (p[v] > p[best]) best = v;
+    out[i] = best;
+  }
+}

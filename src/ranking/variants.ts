@@ -1,0 +1,118 @@
+import type { Creatives } from '../catalog/creatives.ts';
+import { UserError } from '../core/errors.ts';
+import { shown } from '../schema/parseSchema.ts';
+import { type Candidates, describeCandidate } from './candidates.ts';
+import type { PlainField } from './fieldPlan.ts';
+import { roomFor } from './gather.ts';
+import { givenOf, type ValueRows } from './sources.ts';
+
+/** The creatives that a request's candidates may be shown with, a candidate's one after the other; each has one at least. */
+export interface Variants extends ValueRows {
+  /** Rows of the table of creatives, [count]; -1 for one that is the request's own. */
+  readonly known: Int32Array;
+  readonly of: Int32Array;
+  /** [candidates + 1]: where each candidate's begin. */
+  readonly offsets: Int32Array;
+  /** [candidates]: the ad's row of the catalog where all its creatives may be shown; -1 where the request names or makes one. */
+  readonly ads: Int32Array;
+}
+
+/** Finds the creatives of candidates, in buffers that are reused. */
+export class VariantFinder {
+  private readonly creatives: Creatives;
+  /** The fields by which a candidate may say what its creative is. */
+  private readonly fields: readonly PlainField[];
+  private known = new Int32Array(0);
+  private of = new Int32Array(0);
+  private offsets = new Int32Array(0);
+  private ads = new Int32Array(0);
+
+  /** @param fields those that candidates give */
+  constructor(creatives: Creatives, fields: readonly PlainField[]) {
+    this.creatives = creatives;
+    this.fields = fields.filter(({ field, names }) => field.scope === 'creative' && !names.includes('creativeId'));
+  }
+
+  /**
+   * A candidate that names a creative has that one; one that gives a creative's fields has one made of these and, where its ad has
+   * but one, of what the catalog has of that; any other has all of its ad.
+   *
+   * @returns arrays valid until the next call
+   * @throws UserError for a creative that is not the ad's, or that nobody knows
+   */
+  find(candidates: Candidates): Variants {
+    const { count, catalogRows } = candidates;
+    const { offsets: ofAds, rows } = this.creatives;
+    if (this.ads.length < count) {
+      this.ads = new Int32Array(roomFor(count));
+      this.offsets = new Int32Array(roomFor(count) + 1);
+    }
+    const names = candidates.given.get('creativeId')?.values;
+    const own = this.fields.flatMap((field) => givenOf(field, candidates) ?? []);
+    let total = 0;
+    let allKnown = true;
+    for (let i = 0; i < count; i++) {
+      const ad = catalogRows === undefined ? -1 : catalogRows[i];
+      const isOwn = own.length > 0 && own.some(({ values }) => values[i] !== undefined);
+      const name = names?.[i] ?? null;
+      this.offsets[i] = total;
+      const from = ad < 0 ? 0 : ofAds[ad];
+      const to = ad < 0 ? 0 : ofAds[ad + 1];
+      const isOpen = name === null && !isOwn && ad >= 0;
+      this.ads[i] = isOpen ? ad : -1;
+      this.grow(total + Math.max(1, to - from));
+      const { known, of } = this;
+      if (isOpen) {
+        for (let at = from; at < to; at++, total++) {
+          known[total] = rows[at];
+          of[total] = i;
+        }
+        continue;
+      }
+      const row = name === null ? (to - from === 1 ? rows[from] : -1) : this.named(name, candidates, i, isOwn);
+      allKnown &&= row >= 0;
+      known[total] = row;
+      of[total++] = i;
+    }
+    this.offsets[count] = total;
+    return {
+      count: total,
+      known: this.known.subarray(0, total),
+      allKnown,
+      of: this.of.subarray(0, total),
+      offsets: this.offsets.subarray(0, count + 1),
+      ads: this.ads.subarray(0, count),
+    };
+  }
+
+  /** The row of a creative that a candidate names, -1 of one that it brings itself. */
+  private named(name: unknown, { adIds, catalogRows }: Candidates, i: number, isOwn: boolean): number {
+    const { creatives } = this;
+    const ad = catalogRows?.[i] ?? -1;
+    const refuse = (problem: string): never => {
+      throw new UserError(`${describeCandidate(i, adIds[i])}: ${problem}`);
+    };
+    let row = -1;
+    try {
+      row = creatives.rowOf(name);
+    } catch (error) {
+      if (error instanceof UserError) refuse(error.message);
+      throw error;
+    }
+    if (row >= 0 && creatives.ads[row] !== ad) refuse(`creative ${shown(name)} is another ad's; name one of its own`);
+    if (row < 0 && ad >= 0 && !isOwn)
+      refuse(
+        `creative ${shown(name)} is unknown; name one of the catalog's, leave it out to have one chosen, or send its fields`,
+      );
+    return row;
+  }
+
+  private grow(least: number): void {
+    if (least <= this.known.length) return;
+    const [known, of] = [new Int32Array(roomFor(least)), new Int32Array(roomFor(least))];
+    known.set(this.known);
+    of.set(this.of);
+    this.known = known;
+    this.of = of;
+  }
+}
