@@ -5,6 +5,7 @@ import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
+import { positions } from './positions.bench.ts';
 import { quality } from './quality.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
@@ -12,7 +13,7 @@ import { training } from './training.bench.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
 
-for (const topic of [quality, training, ingest, hotPath, against, scaling, roofline, call, history]) {
+for (const topic of [quality, training, ingest, hotPath, against, scaling, roofline, call, history, positions]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);
     expect(setting).not.toBe('');

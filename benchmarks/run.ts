@@ -9,6 +9,7 @@ import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
+import { positions } from './positions.bench.ts';
 import { quality } from './quality.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
@@ -16,7 +17,19 @@ import type { Topic, TopicOptions, TopicResult } from './topic.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [quality, training, ingest, hotPath, against, scaling, roofline, call, load, history];
+const topics: readonly Topic[] = [
+  quality,
+  training,
+  ingest,
+  hotPath,
+  against,
+  scaling,
+  roofline,
+  call,
+  load,
+  history,
+  positions,
+];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:

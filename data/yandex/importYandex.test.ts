@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
-import { realData } from '../../test/realData.ts';
 import { importYandex } from './importYandex.ts';
 
 let folder: string;
@@ -116,23 +115,5 @@ describe('importing Yandex pages', () => {
       }),
       { numRuns: 150 },
     );
-  });
-});
-
-const real = realData('yandex');
-
-describe.skipIf('missing' in real)(`the Yandex pages${'missing' in real ? ` (${real.missing})` : ''}`, () => {
-  it('are 35,064 of 10 results', async () => {
-    const { rowCount, warnings } = await importYandex((real as { folder: string }).folder, out);
-    expect(rowCount).toBe(350_640);
-    expect(warnings).toEqual(['417 of 50321 clicks are on results that their page does not list; they are left out']);
-    const rows = await rowsOf(out);
-    // Counted by a Python program over the file.
-    const clicks = new Array(10).fill(0);
-    for (const { position, click } of rows) clicks[Number(position) - 1] += Number(click);
-    expect(clicks.map((count) => Math.round((1e4 * count) / 35_064))).toEqual([
-      2566, 2485, 1699, 1536, 1058, 728, 687, 467, 504, 447,
-    ]);
-    expect(new Set(rows.map(({ result }) => result)).size).toBe(995);
   });
 });
