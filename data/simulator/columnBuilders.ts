@@ -1,4 +1,4 @@
-import type { Column, IntegerColumn, NumberColumn } from '../../src/schema/columns.ts';
+import type { Column, IntegerColumn, ListColumn, NumberColumn, TextColumn } from '../../src/schema/columns.ts';
 
 /** A column of whole numbers. */
 export function integers(
@@ -15,7 +15,7 @@ export function numbers(values: Float32Array | Float64Array, valid?: Uint8Array)
 }
 
 /** A text column with a dictionary: row `r` is `entries[indices[r]]`. */
-export function texts(entries: readonly string[], indices: Int32Array, valid?: Uint8Array): Column {
+export function texts(entries: readonly string[], indices: Int32Array, valid?: Uint8Array): TextColumn {
   const encoder = new TextEncoder();
   const parts = entries.map((entry) => encoder.encode(entry));
   const offsets = new Int32Array(entries.length + 1);
@@ -23,6 +23,15 @@ export function texts(entries: readonly string[], indices: Int32Array, valid?: U
   const bytes = new Uint8Array(offsets[parts.length]);
   for (let i = 0; i < parts.length; i++) bytes.set(parts[i], offsets[i]);
   return { type: 'text', rowCount: indices.length, offsets, bytes, indices, valid };
+}
+
+/** A column of lists. @param items makes their items, all in a row, a column */
+export function lists(all: readonly (readonly number[])[], items: (all: Int32Array) => ListColumn['items']): Column {
+  const offsets = new Int32Array(all.length + 1);
+  all.forEach((list, r) => {
+    offsets[r + 1] = offsets[r] + list.length;
+  });
+  return { type: 'list', rowCount: all.length, offsets, items: items(Int32Array.from(all.flat())) };
 }
 
 /** A column of lists that are all `length` long, given row after row; a null's items are left out. */
@@ -78,12 +87,12 @@ function gatherValues(values: IntegerColumn['values'] | NumberColumn['values'], 
   return out;
 }
 
-function gatherLists(from: Int32Array, items: Column, rows: Int32Array) {
+function gatherLists(from: Int32Array, items: ListColumn['items'], rows: Int32Array) {
   const offsets = new Int32Array(rows.length + 1);
   for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i] + from[rows[i] + 1] - from[rows[i]];
   const itemRows = new Int32Array(offsets[rows.length]);
   for (let i = 0, k = 0; i < rows.length; i++) {
     for (let item = from[rows[i]]; item < from[rows[i] + 1]; item++) itemRows[k++] = item;
   }
-  return { offsets, items: gather(items, itemRows) as IntegerColumn | NumberColumn };
+  return { offsets, items: gather(items, itemRows) as ListColumn['items'] };
 }

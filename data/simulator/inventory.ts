@@ -87,7 +87,7 @@ export function createAds(preset: MarketPreset, topicVectors: Float64Array, rand
   const creativeOffsets = new Int32Array(preset.adCount + 1);
   const popularity = new Float64Array(preset.adCount);
   for (let a = 0; a < preset.adCount; a++) {
-    creativeOffsets[a + 1] = creativeOffsets[a] + 2 + pick([0.5, 0.25, 0.15, 0.1], own);
+    creativeOffsets[a + 1] = creativeOffsets[a] + creativesOfAd(preset, own);
     popularity[a] = Math.exp(-0.8 * Math.log(2 + a));
   }
   return {
@@ -104,6 +104,12 @@ export function createAds(preset: MarketPreset, topicVectors: Float64Array, rand
     creativeOffsets,
     columns: adColumns(preset, draft, random.fork('bids')),
   };
+}
+
+function creativesOfAd({ wording }: MarketPreset, random: Random): number {
+  if (wording === undefined) return 2 + pick([0.5, 0.25, 0.15, 0.1], random);
+  const [fewest, most] = wording.creativesPerAd;
+  return fewest + random.below(most - fewest + 1);
 }
 
 function draftAds(preset: MarketPreset, random: Random): AdDraft {
@@ -167,7 +173,7 @@ function adColumns(preset: MarketPreset, draft: AdDraft, random: Random): Map<st
   ]);
 }
 
-/** Draws two to five creatives an ad. */
+/** Draws the creatives of each ad. */
 export function createCreatives(ads: Ads, random: Random): Creatives {
   const count = ads.creativeOffsets[ads.count];
   const ad = new Int32Array(count);

@@ -1,7 +1,8 @@
 import { UserError } from '../../src/core/errors.ts';
 import { sigmoid } from '../../src/core/numerics.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
-import type { ColumnBatch } from '../../src/schema/columns.ts';
+import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
+import { integers } from './columnBuilders.ts';
 import { createDrift, type Drift } from './drift.ts';
 import { type Ads, type Creatives, createAds, createCreatives } from './inventory.ts';
 import { createPopulation, type Population } from './population.ts';
@@ -11,6 +12,7 @@ import { createRowBuffer, type RowBuffer, toBatch } from './rowBuffer.ts';
 import { unitVectors } from './sampling.ts';
 import { createClock, HOUR_MS } from './traffic.ts';
 import { createTruth, type Exposure, fitIntercept, type Truth } from './truth.ts';
+import { createWording, type Wording } from './wording.ts';
 
 /** A synthetic ad market: who is in it, and the impressions as they happen. */
 export interface Market {
@@ -26,6 +28,11 @@ export interface Market {
    * sizes of the batches they are asked for in.
    */
   nextBatch(rows: number): ColumnBatch;
+  /**
+   * The next impressions as well, each with every creative that its ad has by then: a row a creative, and column `shown`, 1 in the
+   * one that the log would have. What comes of each is drawn apart from the rest.
+   */
+  nextChoices(impressions: number): ColumnBatch;
 }
 
 export interface MarketOptions {
@@ -57,19 +64,23 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
   const random = createRandom(seed);
   const topicCount = preset.categoryCount * preset.topicsPerCategory;
   const topicVectors = unitVectors(topicCount, preset.latentSize, random.fork('topics'));
-  const users = createPopulation(preset, topicVectors, random.fork('users'));
+  const people = createPopulation(preset, topicVectors, random.fork('users'));
   const ads = createAds(preset, topicVectors, random.fork('ads'));
-  const creatives = createCreatives(ads, random.fork('creatives'));
-  const truth = createTruth(preset, users, ads, creatives, random.fork('truth'));
+  const drawn = createCreatives(ads, random.fork('creatives'));
+  const wording = preset.wording && createWording(preset, preset.wording, people, ads, random.fork('wording'));
+  const users = withColumns(people, wording?.userColumns);
+  const creatives = withColumns(drawn, wording?.creativeColumns);
+  const truth = withWording(createTruth(preset, users, ads, creatives, random.fork('truth')), wording);
   const clock = createClock(preset);
-  const pilot = createRequests(preset, users, ads, truth);
+  const pilot = createRequests(preset, users, ads, truth, { wording });
   const intercepts = fitIntercepts(preset, truth, pilot, random.fork('pilot'));
   const drift = preset.drift && createDrift(preset, preset.drift, ads, random.fork('drift'));
-  const requests = createRequests(preset, users, ads, truth, drift);
+  const requests = createRequests(preset, users, ads, truth, { drift, wording });
   const laws = { users, ads, creatives, truth, drift, ...intercepts };
 
   const demand = random.fork('requests');
   const outcomes = random.fork('outcomes');
+  const others = random.fork('choices');
   const view = emptyPageView();
   const exposure = emptyExposure();
   let emitted = 0;
@@ -83,6 +94,25 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
     requestCount++;
     timeMs = clock((emitted + view.slotCount * demand.next()) / (impressionCount + preset.feedSlots[1]));
     startExposure(preset, exposure, view, timeMs);
+  };
+  /** Writes one impression of the page view, or of another creative in its place. */
+  const write = (buffer: RowBuffer, row: number, creative: number) => {
+    exposure.ad = view.ads[slot];
+    exposure.creative = creative;
+    exposure.position = slot + 1;
+    buffer.impressionId[row] = BigInt(emitted + 1);
+    buffer.requestId[row] = BigInt(requestCount);
+    buffer.timeMs[row] = BigInt(timeMs);
+    writeContext(buffer, row, exposure, view, preset, timeMs);
+  };
+  const mostCreatives = ads.popularity.reduce(
+    (most, _, ad) => Math.max(most, ads.creativeOffsets[ad + 1] - ads.creativeOffsets[ad]),
+    0,
+  );
+  const advance = () => {
+    drift?.shown(exposure.user, exposure.ad);
+    emitted++;
+    slot++;
   };
   return {
     users,
@@ -99,21 +129,43 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
       const buffer = createRowBuffer(most);
       for (let filled = 0; filled < most; filled++) {
         if (slot === view.slotCount) begin();
-        exposure.ad = view.ads[slot];
-        exposure.creative = view.creatives[slot];
-        exposure.position = slot + 1;
-        buffer.impressionId[filled] = BigInt(emitted + 1);
-        buffer.requestId[filled] = BigInt(requestCount);
-        buffer.timeMs[filled] = BigInt(timeMs);
-        writeContext(buffer, filled, exposure, view, preset, timeMs);
+        write(buffer, filled, view.creatives[slot]);
         drawOutcome(buffer, filled, exposure, laws, outcomes);
-        drift?.shown(exposure.user, exposure.ad);
-        emitted++;
-        slot++;
+        advance();
       }
       return toBatch(buffer, most, users, ads, creatives);
     },
+    nextChoices(impressions) {
+      const most = Math.min(impressions, impressionCount - emitted);
+      const buffer = createRowBuffer(most * mostCreatives);
+      const shown = new Int32Array(most * mostCreatives);
+      let filled = 0;
+      for (let i = 0; i < most; i++) {
+        if (slot === view.slotCount) begin();
+        const from = ads.creativeOffsets[view.ads[slot]];
+        const to = from + requests.creativesBy(view.ads[slot], timeMs);
+        for (let creative = from; creative < to; creative++, filled++) {
+          write(buffer, filled, creative);
+          shown[filled] = creative === view.creatives[slot] ? 1 : 0;
+          drawOutcome(buffer, filled, exposure, laws, others);
+        }
+        advance();
+      }
+      const { columns } = toBatch(buffer, filled, users, ads, creatives);
+      const ofShown = integers(shown.subarray(0, filled), undefined, 'boolean');
+      return { rowCount: filled, columns: new Map([...columns, ['shown', ofShown]]) };
+    },
   };
+}
+
+function withColumns<T extends Population | Creatives>(of: T, columns: ReadonlyMap<string, Column> = new Map()): T {
+  return { ...of, columns: new Map([...of.columns, ...columns]) };
+}
+
+function withWording(truth: Truth, wording: Wording | undefined): Truth {
+  if (wording === undefined) return truth;
+  const clickLogit = (x: Exposure) => truth.clickLogit(x) + wording.clickLogit(x.user, x.creative);
+  return { ...truth, clickLogit };
 }
 
 function checkWhole(name: string, value: number, low: number, high: number): void {

@@ -23,6 +23,8 @@ export interface MarketPreset {
   readonly effects: ClickEffects;
   /** What changes while the market runs; nothing where absent. */
   readonly drift?: DriftEffects;
+  /** What creatives say and when they come; two to five an ad that say nothing, all from the start, where absent. */
+  readonly wording?: WordingEffects;
 }
 
 /**
@@ -76,6 +78,23 @@ export interface DriftEffects {
   /** Users come in visits: so many are there at a time, each for this many page views on average. */
   readonly visitorCount: number;
   readonly visitRequests: number;
+}
+
+/** What makes the choice among an ad's creatives matter, for one user more than for another; see `Wording.clickLogit`. */
+export interface WordingEffects {
+  readonly creativesPerAd: readonly [fewest: number, most: number];
+  /** Share of creatives that come while the market runs, each ad's first apart. */
+  readonly lateShare: number;
+  /** Terms and entities of a topic, and terms of no topic. */
+  readonly topicTerms: number;
+  readonly topicEntities: number;
+  readonly commonTerms: number;
+  /** Terms a user cares about in each topic of interest. */
+  readonly interestTerms: number;
+  readonly match: number;
+  readonly taste: number;
+  readonly styleByAge: number;
+  readonly appeal: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -143,8 +162,30 @@ const DRIFT: MarketPreset = {
   },
 };
 
+/** The same market, where an ad's creatives differ: in words, which some users care about, in style and in appeal; new ones keep coming. */
+const CREATIVES: MarketPreset = {
+  ...STATIC,
+  name: 'creatives',
+  adCount: 400,
+  effects: { ...STATIC.effects, creative: 0.3 },
+  wording: {
+    creativesPerAd: [4, 6],
+    lateShare: 0.4,
+    topicTerms: 16,
+    topicEntities: 6,
+    commonTerms: 80,
+    interestTerms: 5,
+    match: 0.8,
+    taste: 0.35,
+    styleByAge: 0.4,
+    appeal: 0.3,
+  },
+};
+
 /** Presets by name; `simulate --preset` takes these. */
-export const marketPresets: ReadonlyMap<string, MarketPreset> = new Map([STATIC, DRIFT].map((of) => [of.name, of]));
+export const marketPresets: ReadonlyMap<string, MarketPreset> = new Map(
+  [STATIC, DRIFT, CREATIVES].map((of) => [of.name, of]),
+);
 
 /** The day a preset's log ends, exclusive. */
 export function endMsOf(preset: MarketPreset): number {

@@ -5,6 +5,7 @@ import type { Population } from './population.ts';
 import type { DriftEffects, MarketPreset } from './presets.ts';
 import { pick, type Sampler, weightedSampler } from './sampling.ts';
 import { FEED, SEARCH, type Truth } from './truth.ts';
+import type { Wording } from './wording.ts';
 
 const MOST_CANDIDATES = 12;
 /** Candidates beyond the slots, which the logging policy leaves out. */
@@ -44,9 +45,17 @@ export function emptyPageView(): PageView {
  * Draws page views as an ad server's logging policy would make them: retrieve ads by interest or query and by popularity,
  * rank them by a noisy guess of their appeal to the user, show the best. In some requests the order is random.
  *
- * @param drift where interests change: users then come in visits, and what they look for follows their mood
+ * @param changing `drift` where interests change: users then come in visits, and what they look for follows their mood; `wording` where
+ *   creatives are added
  */
-export function createRequests(preset: MarketPreset, users: Population, ads: Ads, truth: Truth, drift?: Drift) {
+export function createRequests(
+  preset: MarketPreset,
+  users: Population,
+  ads: Ads,
+  truth: Truth,
+  changing: { readonly drift?: Drift; readonly wording?: Wording } = {},
+) {
+  const { drift, wording } = changing;
   const drawUser = preset.drift && drift ? visits(users, preset.drift) : weightedSampler(users.activity);
   const drawAd = weightedSampler(ads.popularity);
   const drawAdOfTopic = samplersByTopic(preset, ads);
@@ -100,7 +109,17 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
     }
   }
 
+  /** How many creatives an ad has by now. */
+  function creativesBy(ad: number, timeMs: number): number {
+    const from = ads.creativeOffsets[ad];
+    let to = ads.creativeOffsets[ad + 1];
+    if (wording) while (wording.fromMs[to - 1] > timeMs) to--;
+    return to - from;
+  }
+
   return {
+    creativesBy,
+
     /** @param timeMs when it is, for what has drifted by then */
     next(view: PageView, timeMs: number, random: Random): void {
       const user = drawUser(random);
@@ -122,7 +141,7 @@ export function createRequests(preset: MarketPreset, users: Population, ads: Ads
       view.slotCount = Math.min(slots, count);
       for (let i = 0; i < view.slotCount; i++) {
         const from = ads.creativeOffsets[view.ads[i]];
-        view.creatives[i] = from + random.below(ads.creativeOffsets[view.ads[i] + 1] - from);
+        view.creatives[i] = from + random.below(creativesBy(view.ads[i], timeMs));
       }
     },
   };

@@ -115,7 +115,7 @@ describe('simulate', () => {
 
   it('refuses an unknown preset, and a folder that holds anything, and leaves that as it was', async () => {
     await expect(simulate({ ...small, preset: 'lunar', outDir: join(folder, 'out') })).rejects.toThrow(
-      /expected a preset among static and drift, got 'lunar'/,
+      /expected a preset among static, drift and creatives, got 'lunar'/,
     );
     const full = join(folder, 'full');
     await mkdir(full);

@@ -13,7 +13,7 @@ const defaultRight = [64, 32];
  * The ad's chance of a click, whichever creative it shows, then what this creative makes of it:
  *
  *   left, of request and ad:    h, top = senetTower(x)                       logit_ad = w · top + b
- *   right, of the creative:     v = [gate_f · e_f, numbers]                  u = U·h ∘ V·v
+ *   right, of the creative:     v = [gate_f · e_f, numbers]                  u = U·[h, x] ∘ V·v
  *                               r = mlp(h, v, u, crosses and matches of the user and the creative, sequences attended by it)
  *                               logit = logit_ad + w · r + b
  *
@@ -69,7 +69,7 @@ export const dualTower = architecture({
         `dual-tower needs fields of the creative (scope 'creative') beside those of request and ad, and schema '${schema.name}' has none of ${left.fields.length === 0 ? 'the latter' : 'the former'}; add some, or use senet-dnn`,
       );
 
-    const { hidden, top } = senetTower(left, options);
+    const { x, hidden, top } = senetTower(left, options);
     const adLogits = new Map(schema.labels.map(({ name }) => [name, list.dense(top, 1, `${name}${adSuffix}.logit`)]));
 
     const creative = list.within(['creative']);
@@ -82,7 +82,7 @@ export const dualTower = architecture({
     if ((options.pooling ?? 'attend') === 'attend')
       parts.push(...creative.attend(creative.alikeSequences(), 'right', options, 'ofCreative'));
     if (productUnits > 0 && ofCreative.length > 0) {
-      const user = list.dense(hidden, productUnits, 'product.user', 'linear', false);
+      const user = list.dense([...hidden, ...x], productUnits, 'product.user', 'linear', false);
       const offer = list.dense(ofCreative, productUnits, 'product.creative', 'linear', false);
       parts.push(list.push({ op: 'multiply', inputs: [user, offer], output: 'product' }));
     }

@@ -34,7 +34,10 @@ const Options = Type.Object(senetOptions);
  *
  *   x = concat_f(gate_f · e_f), attended sequences, numbers      hidden = mlp(x, low-rank inner products)      top = hidden, cross(x)
  */
-export function senetTower(list: StepList, options: Static<typeof Options>): { hidden: string[]; top: string[] } {
+export function senetTower(
+  list: StepList,
+  options: Static<typeof Options>,
+): { x: string[]; hidden: string[]; top: string[] } {
   const { hidden = defaultHidden, dropout = 0, crossLayers = 0, crossRank = 64, innerUnits = 0 } = options;
   const embeddings = list.embedAll('embeddings');
   const parts = [...list.readSequences('embeddings', options), ...list.inputs()];
@@ -48,9 +51,9 @@ export function senetTower(list: StepList, options: Static<typeof Options>): { h
     }
   }
   const top = list.mlp([...parts, ...pairs], hidden, dropout, 'hidden');
-  if (crossLayers === 0) return { hidden: top, top };
+  if (crossLayers === 0) return { x: parts, hidden: top, top };
   const x0 = list.push({ op: 'concat', inputs: parts, output: 'x' });
-  return { hidden: top, top: [...top, list.crossLayers(x0, crossLayers, crossRank, 'cross')] };
+  return { x: parts, hidden: top, top: [...top, list.crossLayers(x0, crossLayers, crossRank, 'cross')] };
 }
 
 /**
