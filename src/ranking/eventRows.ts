@@ -1,20 +1,19 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Catalog } from '../catalog/catalog.ts';
-import { catalogKeys } from '../catalog/catalogKeys.ts';
-import { catalogFields } from '../catalog/encodeCatalog.ts';
 import { listOf, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearestName.ts';
+import type { ArmCounts } from '../creative/creative.ts';
 import type { EventRows } from '../history/history.ts';
 import type { HistoryPlan } from '../history/historyPlan.ts';
 import { columnOf } from '../schema/fields.ts';
-import type { ColumnType, Fitted } from '../schema/fitted.ts';
-import { type Keys, keysOf } from '../schema/keys.ts';
+import type { Fitted } from '../schema/fitted.ts';
 import { problemsOf, shown } from '../schema/parseSchema.ts';
-import type { IdField, Schema } from '../schema/schema.ts';
+import type { Schema } from '../schema/schema.ts';
+import { CreativeEvents, creativeValues } from './creativeEvents.ts';
+import { EventKeys, type EventTables, type KeyedEvent } from './eventKeys.ts';
 import { type FieldPlan, unknownName } from './fieldPlan.ts';
 import { latestMs } from './requestTime.ts';
-import { columnOfValues } from './values.ts';
 
 const strict = { additionalProperties: false };
 const TimeShape = Type.Number({ minimum: 0, maximum: latestMs });
@@ -27,6 +26,10 @@ const EventShape = Type.Object(
     context: Type.Optional(Type.Object({})),
     ad: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Object({})])),
     values: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.Boolean()]))),
+    creativeId: Type.Optional(Type.Union([Type.String(), Type.Number()])),
+    position: Type.Optional(Type.Integer({ minimum: 1 })),
+    pCtr: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
+    propensity: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
   },
   strict,
 );
@@ -48,16 +51,25 @@ export interface EventRequest extends Omit<Static<typeof EventShape>, 'ad'> {
   ad?: string | number | Record<string, unknown>;
   /** Labels (0 and 1) and numbers by name. */
   values?: Record<string, number | boolean>;
+  /** Of the slot that it was answered with: the creative, where it was shown, what the model had of it and how likely it was chosen. */
+  creativeId?: string | number;
+  position?: number;
+  pCtr?: number;
+  propensity?: number;
+}
+
+/** Events as history takes them, and as the record of creatives does. */
+export interface ReadEvents extends EventRows {
+  /** Of the events that are of a known creative; empty where there is no table of creatives. */
+  readonly creativeCounts: readonly ArmCounts[];
 }
 
 /** An event with its names told apart. */
-interface ReadEvent {
+interface ReadEvent extends KeyedEvent {
   readonly eventMs: number;
   readonly arrivedMs: number;
   readonly isOutcome: boolean;
-  /** By key field of the plan; undefined where the event does not say. */
-  readonly keys: readonly unknown[];
-  readonly catalogRow: number;
+  readonly creativeCounts?: ArmCounts;
   /** By value of the plan. */
   readonly values: Float64Array;
 }
@@ -69,43 +81,41 @@ export interface EventContext {
   readonly user?: Record<string, unknown>;
 }
 
-/** Reads events as JSON for a history: checked, all of them or none. */
+/** Reads events as JSON for a history, and for a record of creatives: checked, all of them or none. */
 export class EventReader {
-  private readonly plan: HistoryPlan;
+  private readonly plan: Pick<HistoryPlan, 'keyFields' | 'values'>;
   private readonly fields: FieldPlan;
   private readonly catalog: Catalog | undefined;
-  /** By key field, in the plan's order. */
-  private readonly names: readonly (readonly string[])[];
-  private readonly types: readonly ColumnType[];
-  private readonly ofRequest: readonly boolean[];
-  private readonly ofAd: readonly boolean[];
-  private readonly catalogKeys: readonly (Keys | undefined)[];
-  /** Places in the plan's values by what events may call them; -1 for a label that no history is made of. */
+  private readonly creatives: CreativeEvents | undefined;
+  private readonly keys: EventKeys;
+  /** Places in the plan's values by what events may call them; -1 for what no history is made of. */
   private readonly values = new Map<string, number>();
   private readonly labels: ReadonlySet<string>;
   /** What requests may call the user. */
   private readonly userNames: readonly string[];
 
-  constructor(plan: HistoryPlan, fields: FieldPlan, schema: Schema, fitted: Fitted, catalog?: Catalog) {
-    this.plan = plan;
+  /** @param plan of the history, where there is one */
+  constructor(
+    plan: HistoryPlan | undefined,
+    fields: FieldPlan,
+    schema: Schema,
+    fitted: Fitted,
+    tables: EventTables = {},
+  ) {
+    this.plan = plan ?? { keyFields: [], values: [] };
     this.fields = fields;
-    this.catalog = catalog;
-    this.names = plan.keyFields.map((field) => [...new Set([field.name, columnOf(field)])]);
-    this.types = plan.keyFields.map((field) => fitted.columnTypes.get(columnOf(field)) as ColumnType);
-    this.ofRequest = plan.keyFields.map(({ scope }) => scope === 'request');
-    const ofAd = catalogFields(plan.keyFields) as IdField[];
-    this.ofAd = plan.keyFields.map((field) => ofAd.includes(field));
-    const known = catalog && catalogKeys(catalog.batches, catalog.adCount, ofAd, fitted);
-    this.catalogKeys = plan.keyFields.map(({ name }) => known?.get(name));
-    this.userNames = plan.keyFields.flatMap((field, k) => (columnOf(field) === schema.user ? this.names[k] : []));
+    this.catalog = tables.catalog;
+    this.creatives = tables.creatives && new CreativeEvents(tables.creatives, schema);
+    this.keys = new EventKeys(this.plan.keyFields, fitted, tables);
+    this.userNames = this.plan.keyFields.flatMap((field) =>
+      columnOf(field) === schema.user ? [...new Set([field.name, columnOf(field)])] : [],
+    );
     const { labels, history = {} } = schema;
     this.labels = new Set(labels.map(({ name }) => name));
+    const place = (name: string) => this.plan.values.findIndex((value) => value.name === name);
+    if (tables.creatives !== undefined) for (const name of creativeValues) this.values.set(name, place(name));
     for (const { name, column } of [...labels, ...(history.numbers ?? [])])
-      for (const called of [column, name])
-        this.values.set(
-          called,
-          plan.values.findIndex((value) => value.name === name),
-        );
+      for (const called of [column, name]) this.values.set(called, place(name));
   }
 
   /**
@@ -113,7 +123,7 @@ export class EventReader {
    *
    * @throws UserError that names what is wrong with each
    */
-  readRequest(json: unknown, context: EventContext): EventRows {
+  readRequest(json: unknown, context: EventContext): ReadEvents {
     if (!isRequest.Check(json)) {
       if (typeof json !== 'object' || json === null || Array.isArray(json))
         throw new UserError(`request: expected a JSON object with events, got ${shown(json)}`);
@@ -138,7 +148,7 @@ export class EventReader {
     return this.read(json as EventRequest[], 'history', { user: ofUser });
   }
 
-  private read(events: readonly EventRequest[], where: string, context: EventContext): EventRows {
+  private read(events: readonly EventRequest[], where: string, context: EventContext): ReadEvents {
     const read: ReadEvent[] = [];
     const problems: string[] = [];
     events.forEach((event, i) => {
@@ -159,7 +169,12 @@ export class EventReader {
     const { type, eventMs, arrivedMs = eventMs, ad = {} } = event;
     const user = { ...context.user, ...event.user };
     const given = { ...user, ...event.context };
-    const adFields: Record<string, unknown> = typeof ad === 'object' ? ad : { adId: ad };
+    const adFields: Record<string, unknown> = typeof ad === 'object' ? { ...ad } : { adId: ad };
+    if (event.creativeId !== undefined) {
+      if (Object.hasOwn(adFields, 'creativeId'))
+        throw new UserError(`${where}: creativeId is both in the event and in its ad; send it once`);
+      adFields.creativeId = event.creativeId;
+    }
     const { requestNames, candidateNames } = this.fields;
     for (const name of Object.keys(given))
       if (!requestNames.has(name)) unknownName(`${where}: user and context`, name, requestNames, candidateNames);
@@ -169,18 +184,23 @@ export class EventReader {
       throw new UserError(
         `${where}: arrivedMs is ${event.arrivedMs}, but this server goes by its own clock; leave it out, or start it with --replay`,
       );
-    const { adId } = adFields;
+    const { adId, creativeId = null } = adFields;
     const isNamed = adId !== undefined && adId !== null;
-    const catalogRow = isNamed && this.catalog !== undefined ? this.rowOf(adId, where) : -1;
-    const keys = this.names.map((names, k) => valueIn(this.ofRequest[k] ? given : adFields, names));
-    if (isNamed && catalogRow < 0) this.checkUnknownAd(adId, keys, where);
+    let catalogRow = isNamed && this.catalog !== undefined ? this.rowOf(adId, where) : -1;
+    const creativeRow = this.creatives?.rowOf(creativeId, catalogRow, where) ?? -1;
+    // A creative says which ad it is of.
+    if (creativeRow >= 0) catalogRow = this.creatives!.creatives.ads[creativeRow];
+    const keys = this.keys.given(given, adFields);
+    if (isNamed && catalogRow < 0) this.keys.checkUnknownAd(adId, keys, where);
     return {
       eventMs,
       arrivedMs: context.arrivedMs ?? arrivedMs,
       isOutcome: type !== 'impression',
       keys,
       catalogRow,
+      creativeRow,
       values: this.readValues(type, event.values ?? {}, where),
+      ...(creativeRow >= 0 && { creativeCounts: this.creatives?.countsOf(event, creativeRow, given, where) }),
     };
   }
 
@@ -190,17 +210,6 @@ export class EventReader {
     } catch (error) {
       throw error instanceof UserError ? new UserError(`${where}: ${error.message}`) : error;
     }
-  }
-
-  /** An id alone says nothing of an ad that no catalog has: its events would count for nobody. */
-  private checkUnknownAd(adId: unknown, keys: readonly unknown[], where: string): void {
-    const lacking = this.plan.keyFields.filter((_, k) => this.ofAd[k] && keys[k] === undefined);
-    if (lacking.length === 0) return;
-    const names = listOf(lacking.map(({ name }) => `'${name}'`));
-    const why = this.catalog === undefined ? 'there is no catalog' : 'the catalog has no such ad';
-    throw new UserError(
-      `${where}: ad ${shown(adId)} lacks ${names}, which history is kept by, and ${why}; send these in "ad", null where there is no value, or load a catalog that has it`,
-    );
   }
 
   private readValues(type: string, given: Record<string, number | boolean>, where: string): Float64Array {
@@ -225,37 +234,17 @@ export class EventReader {
     return out;
   }
 
-  private rowsOf(events: readonly ReadEvent[]): EventRows {
+  private rowsOf(events: readonly ReadEvent[]): ReadEvents {
     return {
       rowCount: events.length,
       eventMs: Float64Array.from(events, ({ eventMs }) => eventMs),
       arrivedMs: Float64Array.from(events, ({ arrivedMs }) => arrivedMs),
       isOutcome: Uint8Array.from(events, ({ isOutcome }) => Number(isOutcome)),
-      keys: this.plan.keyFields.map(({ name }, k) => this.keysAt(events, k, `events: field '${name}'`)),
+      keys: this.keys.columns(events),
       values: this.plan.values.map((_, v) => Float64Array.from(events, ({ values }) => values[v])),
+      creativeCounts: events.flatMap(({ creativeCounts }) => creativeCounts ?? []),
     };
   }
-
-  /** A key field's values: what an event says, else what the catalog has of its ad, else none. */
-  private keysAt(events: readonly ReadEvent[], k: number, where: string): Keys {
-    const given = events.map(({ keys }) => keys[k] ?? null);
-    const own = keysOf(columnOfValues(given, this.types[k], where), where);
-    const known = this.catalogKeys[k];
-    const words = own.words.slice();
-    const valid = own.valid?.slice() ?? new Uint8Array(events.length).fill(1);
-    events.forEach(({ keys, catalogRow }, i) => {
-      if (keys[k] !== undefined || known === undefined || catalogRow < 0) return;
-      words[2 * i] = known.words[2 * catalogRow];
-      words[2 * i + 1] = known.words[2 * catalogRow + 1];
-      valid[i] = known.valid === undefined ? 1 : known.valid[catalogRow];
-    });
-    return { rowCount: events.length, words, valid };
-  }
-}
-
-function valueIn(values: Record<string, unknown>, names: readonly string[]): unknown {
-  for (const name of names) if (Object.hasOwn(values, name)) return values[name];
-  return undefined;
 }
 
 const placeOf = (path: string, root: string) => (path === '' ? root : path.slice(1).replaceAll('/', '.'));

@@ -34,7 +34,7 @@ export function createPast(
   if (plan === undefined) return undefined;
   const history = options.history ?? createHistory(plan);
   checkPlan(history.plan, plan);
-  const events = new EventReader(plan, fields, typed.schema, fitted, options.catalog);
+  const events = new EventReader(plan, fields, typed.schema, fitted, options);
   return {
     history,
     fields: new HistoryFields(history, encoder, fields.direct, catalog),

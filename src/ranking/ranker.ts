@@ -17,7 +17,7 @@ import { readBody } from './body.ts';
 import { type Candidates, readCandidates } from './candidates.ts';
 import { CreativeChoice } from './creativeChoice.ts';
 import { RequestEncoder } from './encodeRequest.ts';
-import type { EventReader } from './eventRows.ts';
+import { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
 import { createPast } from './past.ts';
 import { CandidateProbabilities } from './probabilities.ts';
@@ -46,7 +46,7 @@ export interface Ranker {
   readonly creatives?: Creatives;
   /** What a request must send, and where. */
   readonly plan: FieldPlan;
-  /** Reads events for the history of the model's schema, where that has any. */
+  /** Reads events for the history of the model's schema, where that has any, and for a record of creatives. */
   readonly events?: EventReader;
   /**
    * One request end to end: read, encode, score, calibrate, choose creatives, value by eCPM, choose slots and price them.
@@ -86,7 +86,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
     catalog,
     creatives,
     plan,
-    events: past?.events,
+    events: past?.events ?? (creatives && new EventReader(undefined, plan, typed.schema, fitted, options)),
     rank(request, time, random) {
       const body = readBody(request);
       const candidates = readCandidates(body.candidates, rules);
