@@ -190,6 +190,17 @@ napi_value cacheStats(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value stageRows(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  Handle* handle = arguments(env, info, args) ? handleOf(env, args[0]) : nullptr;
+  if (handle == nullptr || !handle->program) return fail(env, "stageRows(program): expected a program in use");
+  napi_value result = nullptr;
+  napi_create_object(env, &result);
+  for (int stage = 0; stage < stageCount; stage++)
+    napi_set_named_property(env, result, stageNames[stage], numberOf(env, double(handle->program->stageRows(Stage(stage)))));
+  return result;
+}
+
 napi_value dispose(napi_env env, napi_callback_info info) {
   napi_value args[1];
   Handle* handle = arguments(env, info, args) ? handleOf(env, args[0]) : nullptr;
@@ -238,7 +249,8 @@ napi_value init(napi_env env, napi_value exports) {
   const std::pair<const char*, napi_callback> functions[] = {
       {"kernelNames", kernelNames},   {"supports", supports},       {"packedBytes", packedBytesOf},
       {"pack", pack},                 {"createProgram", createProgram}, {"setStage", setStage},
-      {"run", run},                   {"cacheStats", cacheStats},   {"dispose", dispose},
+      {"run", run},                   {"cacheStats", cacheStats},   {"stageRows", stageRows},
+      {"dispose", dispose},
       {"mapFile", mapFile},           {"mapFileOver", mapFileOver}, {"measurePeak", measurePeakOf},
       {"measureProduct", measureProductOf}, {"measureRead", measureReadOf},
   };

@@ -4,9 +4,11 @@
 #include <cstring>
 
 namespace limelight {
+
+const char* const stageNames[stageCount] = {"request", "ad", "creative", "candidate", "row"};
+
 namespace {
 
-const char* const stageNames[] = {"request", "ad", "creative", "row"};
 const char* const columnKinds[] = {"id", "ids", "dense"};
 const char* const termKinds[] = {"product", "gatedSum", "value"};
 const char* const activationNames[] = {"linear", "relu", "sigmoid", "doubleSigmoid"};
@@ -209,6 +211,7 @@ ProgramSpec Reader::program(napi_value object) {
     }
     spec.tasks.push_back(std::move(logits));
   }
+  spec.candidates = has(object, "candidates") && boolean(object, "candidates");
   spec.blockRows = integer(object, "blockRows");
   spec.cacheBytes = size_t(std::fmax(0, number(object, "cacheBytes")));
   return spec;

@@ -8,6 +8,9 @@
 
 namespace limelight {
 
+/// What JavaScript calls each stage.
+extern const char* const stageNames[stageCount];
+
 /// Reads JavaScript values. After the first that is not what it should be, `isGood()` is false and all else reads as nothing.
 class Reader {
  public:

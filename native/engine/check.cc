@@ -19,9 +19,11 @@ class Checker {
     for (const auto& value : spec_.values) {
       if (value.width < 1 || value.width > maxWidth) return "a value of no or too great width";
       if (value.kept && value.stage != Stage::ad && value.stage != Stage::creative) return "a kept value of no ad";
+      if (value.stage == Stage::candidate && !spec_.candidates) return "a candidate's value without candidates";
     }
     for (const auto& column : spec_.columns) {
       const bool dense = column.kind == ColumnSpec::Kind::dense;
+      if (column.stage == Stage::candidate && !spec_.candidates) return "a candidate's column without candidates";
       if (dense ? column.width < 1 || column.width > maxWidth : column.tableRows < 1) return "a column of no width";
     }
     for (const auto& step : spec_.steps) {
@@ -48,14 +50,22 @@ class Checker {
 
   static bool inside(int64_t index, size_t count) { return index >= 0 && static_cast<size_t>(index) < count; }
 
-  /// Values of a narrower stage are read through records, so they must be kept; an ad knows no creative.
+  /// Values of ads and creatives are read through records, so they must be kept; an ad and a candidate know no creative.
   bool readable(const Slice& slice, Stage reader) const {
     if (!inside(slice.value, spec_.values.size()) || !made_[slice.value]) return false;
     const auto& value = spec_.values[slice.value];
     if (slice.from < 0 || slice.width < 1 || int64_t{slice.from} + slice.width > value.width) return false;
     if (value.stage == reader) return true;
-    if (value.stage == Stage::request) return reader == Stage::row;
-    return value.kept && value.stage < reader;
+    switch (reader) {
+      case Stage::row:
+        return value.stage == Stage::request || value.stage == Stage::candidate || value.kept;
+      case Stage::candidate:
+        return value.stage == Stage::request || (value.stage == Stage::ad && value.kept);
+      case Stage::creative:
+        return value.stage == Stage::ad && value.kept;
+      default:
+        return false;
+    }
   }
 
   bool hasWeights(int weight, int64_t from, int64_t count) const {

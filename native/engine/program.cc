@@ -23,16 +23,20 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
     if (spec_.values[spec_.steps[i].output].kept) addStore(spec_.steps[i].output);
   }
   keepProjections();
+  if (spec_.candidates && !records_[1].keyColumns.empty()) hashedIds_ = Aligned<int32_t>(batchRows);
   size_t laterLines = (records_[0].bytes + records_[1].bytes) / 64;
   for (const auto& [column, table] : farTables_) laterLines += linesOfRow(table);
-  later_ = Aligned<const std::byte*>(spec_.blockRows * laterLines);
+  later_ = Aligned<const std::byte*>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
 }
 
-/// Without a cache there is nothing to find, write or read again: what is an ad's is computed with its row.
+/// Without a cache there is nothing to find, write or read again: what is an ad's is computed with its candidate or row.
 void Program::keepNothing() {
-  const auto perRow = [](Stage stage) { return stage == Stage::request ? Stage::request : Stage::row; };
+  const auto perRow = [this](Stage stage) {
+    if (stage == Stage::ad && spec_.candidates) return Stage::candidate;
+    return stage == Stage::ad || stage == Stage::creative ? Stage::row : stage;
+  };
   for (ColumnSpec& column : spec_.columns) column.stage = perRow(column.stage);
   for (ValueSpec& value : spec_.values) value = {value.width, perRow(value.stage)};
 }
@@ -49,10 +53,11 @@ void Program::layOutRecords() {
     }
     if (!records.isUsed()) continue;
     records.bytes = (records.bytes + 63) / 64 * 64;
-    for (size_t i = 0; i < spec_.columns.size(); i++) {
+    for (Stage of : {Stage::ad, Stage::creative}) {
       // A creative implies its ad, so its record may hold what depends on both.
-      const Stage of = spec_.columns[i].stage;
-      if (of == stage || (of == Stage::ad && stage == Stage::creative)) records.keyColumns.push_back(int(i));
+      if (of != stage && !(stage == Stage::creative && readsAds())) continue;
+      for (size_t i = 0; i < spec_.columns.size(); i++)
+        if (spec_.columns[i].stage == of) records.keyColumns.push_back(int(i));
     }
     records.spare = Aligned<std::byte>(records.bytes * batchRows);
     records.at = Aligned<std::byte*>(batchRows);
@@ -62,6 +67,19 @@ void Program::layOutRecords() {
   const size_t both = records_[0].bytes + records_[1].bytes;
   for (Records& records : records_)
     if (records.isUsed()) records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * records.bytes / both));
+}
+
+/// Whether what is a creative's depends on its ad.
+bool Program::readsAds() const {
+  const auto isAds = [&](int value) { return value >= 0 && spec_.values[value].stage == Stage::ad; };
+  return std::any_of(spec_.steps.begin(), spec_.steps.end(), [&](const StepSpec& step) {
+    if (spec_.values[step.output].stage != Stage::creative) return false;
+    for (const Slice& slice : step.inputs)
+      if (isAds(slice.value)) return true;
+    for (const TermSpec& term : step.terms)
+      if (isAds(term.input.value) || isAds(term.fields)) return true;
+    return false;
+  });
 }
 
 void Program::layOutTiles() {
@@ -114,9 +132,9 @@ Program::Tiles& Program::tilesOf(const Slice& slice, Stage stage, const TermSpec
 bool Program::needsRows(int index) const {
   const ValueSpec& value = spec_.values[index];
   if (value.kept) return true;
-  const auto isDirect = [&](const Slice& slice, const TermSpec& term) {
+  const auto isDirect = [&](const Slice& slice, const TermSpec& term, Stage reader) {
     return std::any_of(tiles_.begin(), tiles_.end(), [&](const auto& tiles) {
-      return tiles->isDirect && tiles->slice.value == slice.value && tiles->slice.from == slice.from &&
+      return tiles->isDirect && tiles->stage == reader && tiles->slice.value == slice.value && tiles->slice.from == slice.from &&
              tiles->slice.width == slice.width && tiles->term->format == term.format &&
              tiles->term->inverseScales == term.inverseScales && tiles->term->zero == term.zero;
     });
@@ -127,7 +145,8 @@ bool Program::needsRows(int index) const {
     for (const TermSpec& term : step.terms) {
       if (term.kind == TermSpec::Kind::gatedSum && term.fields == index) return true;
       if (term.input.value != index) continue;
-      if (!step.matrix || term.kind == TermSpec::Kind::value || !isDirect(term.input, term)) return true;
+      if (!step.matrix || term.kind == TermSpec::Kind::value || !isDirect(term.input, term, spec_.values[step.output].stage))
+        return true;
     }
   }
   for (const auto& task : spec_.tasks)
@@ -143,8 +162,8 @@ const Program::View& Program::view(const Slice& slice, Stage reader) {
   view->slice = slice;
   view->reader = reader;
   view->rows = Aligned<void*>(spec_.blockRows);
-  view->inRecords = value.stage != reader && value.stage != Stage::request;
-  if (!view->inRecords) {
+  view->moves = value.stage != reader && value.stage != Stage::request;
+  if (!view->moves) {
     const size_t stride = value.stage == Stage::request ? 0 : roundUp16(value.width);
     for (int row = 0; row < spec_.blockRows; row++) view->rows[row] = values_[slice.value].get() + row * stride + slice.from;
   }
@@ -160,6 +179,7 @@ const TileTarget* Program::directTiles(int value) {
 
 std::vector<Program::Run>& Program::stepsOf(Stage stage) {
   if (stage == Stage::request) return requestSteps_;
+  if (stage == Stage::candidate) return candidateSteps_;
   return stage == Stage::row ? rowSteps_ : records_[int(stage) - 1].steps;
 }
 

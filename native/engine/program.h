@@ -21,8 +21,9 @@ class Program {
   Program(ProgramSpec spec, const Kernels& kernels, const std::byte* packed, uint64_t salt);
 
   /// Rows come and answers go through words that the caller shares (src/scoring/engines/native/stage.ts):
-  ///   0 rows, 1 where the answers go ([tasks, rows] floats), then for each column: where its ids or numbers begin, where its
-  ///   offsets begin, how many items its lists have; then the data itself. All in words from the first.
+  ///   0 rows, 1 where the answers go ([tasks, rows] floats), with candidates: 2 how many, 3 where the candidate of each row
+  ///   begins; then for each column: where its ids or numbers begin, where its offsets begin, how many items its lists have;
+  ///   then the data itself. All in words from the first.
   void setStage(int32_t* words, size_t count) {
     words_ = words;
     wordCount_ = count;
@@ -34,11 +35,17 @@ class Program {
   /// Of ads, and of creatives.
   AdCacheStats cacheStats() const;
 
+  /// How many rows the steps of a stage have computed.
+  uint64_t stageRows(Stage stage) const { return stageRows_[int(stage)]; }
+
  private:
   using Run = std::function<void(int rows)>;
 
   /// Rows whose records are looked up together, so that many memory reads are on their way at a time.
   static constexpr int batchRows = 1024;
+
+  /// Blocks of rows that the products of a block of candidates ask for, at most.
+  static constexpr int laterBlocks = 8;
 
   /// For projections of request fields.
   static constexpr size_t keptProjectionBytes = 32 << 20;
@@ -53,8 +60,8 @@ class Program {
   struct View {
     Slice slice;
     Stage reader;
-    /// Set anew for each block: the value lies in records.
-    bool inRecords = false;
+    /// Set anew for each block: the value lies in records, or rows are creatives of the candidates it is of.
+    bool moves = false;
     Aligned<void*> rows;
     const float* const* floats() const { return reinterpret_cast<const float* const*>(rows.get()); }
     float* const* out() const { return reinterpret_cast<float* const*>(rows.get()); }
@@ -75,12 +82,13 @@ class Program {
   /// What the records of one stage are made of.
   struct Records {
     size_t bytes = 0;
+    int64_t from = 0;  // the first row of the batch at hand
     std::optional<AdCache> cache;
     Aligned<std::byte> spare;          // [batch] records for what the cache cannot take
-    Aligned<std::byte*> at;            // [batch] the record of each row
+    Aligned<std::byte*> at;            // [batch] the record of each row: of an ad's a candidate, where there are candidates
     Aligned<int32_t> missing;          // [batch] rows whose record is to be written
     const int32_t* now = nullptr;      // those of them that are being written
-    std::vector<int> keyColumns;       // all that the records depend on
+    std::vector<int> keyColumns;       // all that the records depend on, those of ads first
     std::vector<Run> steps;            // compute and store
     bool isUsed() const { return bytes > 0; }
   };
@@ -120,6 +128,7 @@ class Program {
   void keepNothing();
   void layOutRecords();
   void layOutTiles();
+  bool readsAds() const;
   bool needsRows(int value) const;
   const View& view(const Slice& slice, Stage reader);
   const View& whole(int value) { return view({value, 0, spec_.values[value].width}, spec_.values[value].stage); }
@@ -154,16 +163,23 @@ class Program {
   bool sequencesFit() const;
 
   // run.cc
+  void runRows();
+  void runCandidates();
+  void runRequest();
+  void runRowBlock(int64_t from, int rows);
   bool readStage();
+  bool readCandidates(int32_t at);
+  int64_t rowsOf(Stage stage) const;
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
-  void pointRowColumns(int from);
-  void fillRecords(Stage stage, int from, int rows);
+  void pointColumns(Stage stage, int64_t from);
+  void fillRecords(Stage stage, int64_t from, int rows);
   void askForProjections() const;
-  void askLater(int batch, int from, int rows);
-  MatrixProduct withLater(const MatrixProduct& product, size_t workBefore, size_t work);
-  void hashRow(const Column& column, const ColumnSpec& spec, int from, int rows);
-  void takeMissing(Stage stage, int from, int missing);
-  void pointViews(Stage reader, const int32_t* rows, int first, int count);
+  void askNothing(size_t work);
+  void askLater(Stage stage, int64_t from, int rows);
+  MatrixProduct withLater(const MatrixProduct& product, size_t work);
+  void hashRow(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows);
+  void takeMissing(Stage stage, int missing);
+  void pointViews(Stage reader, const int32_t* rows, int64_t first, int count);
 
   ProgramSpec spec_;
   const Kernels& kernels_;
@@ -172,6 +188,10 @@ class Program {
   int32_t* words_ = nullptr;
   size_t wordCount_ = 0;
   int64_t rowCount_ = 0;
+  int64_t candidateCount_ = 0;
+  const int32_t* candidateOf_ = nullptr;  // [rows], where there are candidates
+  int64_t candidatesFrom_ = 0;            // the first candidate of the block at hand
+  uint64_t stageRows_[stageCount] = {};
   float* answers_ = nullptr;
 
   std::vector<Column> columns_;
@@ -184,14 +204,18 @@ class Program {
   std::vector<Aligned<float*>> rowTables_;
   Records records_[2];  // of ads, of creatives
   std::vector<Run> requestSteps_;
+  std::vector<Run> candidateSteps_;
   std::vector<Run> rowSteps_;
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
   std::vector<Projection> projections_;
   Aligned<uint64_t> hashes_;
-  std::vector<std::pair<const Column*, Table>> farTables_;  // that rows are read from
-  Aligned<const std::byte*> later_;  // lines of the next block's records and table rows
+  Aligned<int32_t> hashedIds_;  // [batch] of candidates, a row each creative
+  std::vector<std::pair<const Column*, Table>> farTables_;  // that rows and candidates are read from
+  Aligned<const std::byte*> later_;  // lines of records and table rows that are read soon
   size_t laterCount_ = 0;
-  size_t laterWork_ = 0;  // tiles multiplied by all products of a block
+  size_t laterWork_ = 0;                // tiles multiplied by the products that ask for them,
+  size_t laterDone_ = 0;                // and by those of them that are done
+  size_t blockWork_[stageCount] = {};   // tiles multiplied by all products of a block
 };
 
 }  // namespace limelight

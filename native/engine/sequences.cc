@@ -94,7 +94,7 @@ void Program::addTransposedKeys(const StepSpec& step, const float* const* x, flo
 bool Program::sequencesFit() const {
   for (const StepSpec& step : spec_.steps) {
     if (step.op != Op::embedSequence) continue;
-    const int64_t rows = spec_.values[step.output].stage == Stage::request ? 1 : rowCount_;
+    const int64_t rows = rowsOf(spec_.values[step.output].stage);
     const int32_t* first = columns_[step.parts[0].column].allOffsets;
     for (const EmbedPart& part : step.parts) {
       const int32_t* offsets = columns_[part.column].allOffsets;

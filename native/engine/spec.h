@@ -10,8 +10,10 @@
 
 namespace limelight {
 
-/// When a value is computed: once a call, for each ad or creative that is not in the cache, for each row.
-enum class Stage : uint8_t { request, ad, creative, row };
+/// When a value is computed: once a call, for each ad or creative that is not in the cache, for each candidate, for each row.
+/// Without `ProgramSpec::candidates` each row is a candidate, and the stage of candidates is not used.
+enum class Stage : uint8_t { request, ad, creative, candidate, row };
+constexpr int stageCount = 5;
 
 struct Slice {
   int value = -1;
@@ -86,6 +88,8 @@ struct ProgramSpec {
   std::vector<WeightSpec> weights;
   std::vector<StepSpec> steps;
   std::vector<std::vector<int>> tasks;  // of each, its logits
+  /// Whether rows are creatives of candidates: columns of stages ad and candidate then have a row a candidate.
+  bool candidates = false;
   int blockRows = 0;
   size_t cacheBytes = 0;
 };

@@ -56,7 +56,8 @@ void Program::addEmbed(const StepSpec& step) {
       continue;
     }
     const Table table{spec_.weights[part.weight].values, part.size};
-    if (spec.kind == ColumnSpec::Kind::id && spec.stage == Stage::row && 4 * spec_.weights[part.weight].length > nearTableBytes)
+    const bool isPerRow = spec.stage == Stage::row || spec.stage == Stage::candidate;
+    if (spec.kind == ColumnSpec::Kind::id && isPerRow && 4 * spec_.weights[part.weight].length > nearTableBytes)
       farTables_.push_back({&column, table});
     if (spec.kind == ColumnSpec::Kind::id)
       steps.push_back([&k, &column, table, out, to](int rows) { k.gather(rows, column.ids, table, out, to); });
@@ -301,12 +302,11 @@ void Program::addMatrixAffine(size_t index) {
   for (const auto& tiles : tiles_)
     if (tiles->isDirect && tiles->slice.value == step.output) product.tiles[product.tileTargets++] = tiles->target;
   size_t work = 0;
-  if (stage == Stage::row)
+  if (stage == Stage::row || stage == Stage::candidate)
     for (int t = 0; t < product.termCount; t++) work += size_t(product.terms[t].kTiles) * columns / 16;
-  const size_t workBefore = laterWork_;
-  laterWork_ += work;
-  steps.push_back([this, product, workBefore, work](int rows) {
-    MatrixProduct now = work > 0 ? withLater(product, workBefore, work) : product;
+  blockWork_[int(stage)] += work;
+  steps.push_back([this, product, work](int rows) {
+    MatrixProduct now = work > 0 ? withLater(product, work) : product;
     now.rows = rows;
     kernels_.matrix.product(now);
   });

@@ -84,8 +84,12 @@ function checkField({ name, tableRows, width, isOfCandidate }: UsedField, input:
   checkIds(name, column.ids, tableRows);
 }
 
-/** Rows are of the candidates 0 to `count` − 1, one after the other, each once or more. */
-function checkCandidates({ count, of }: CandidateRows, rowCount: number): void {
+/**
+ * Checks that rows are of the candidates 0 to `count` − 1, one after the other, each once or more.
+ *
+ * @throws UserError saying where they are not
+ */
+export function checkCandidates({ count, of }: CandidateRows, rowCount: number): void {
   const fail = (what: string): never => {
     throw new UserError(
       `scoring input: ${what}; list the creatives of candidate 0 first, then those of 1, to the last of all`,

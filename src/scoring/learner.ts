@@ -30,6 +30,25 @@ export interface LearnerBatch {
   /** By loss, in the model's order; 0 or 1. */
   readonly labels: readonly Float32Array[];
   readonly weights?: Float32Array;
+  /** Rows that were ranked together; with `LearnerOptions.distillation`. */
+  readonly lists?: RankedLists;
+}
+
+/** Lists of rows, one after another, and how a teacher ranked them. */
+export interface RankedLists {
+  /** [lists + 1]: list l has the rows from `offsets[l]` to `offsets[l + 1]`. */
+  readonly offsets: Int32Array;
+  /** [rows] its logits. */
+  readonly teacher: Float32Array;
+}
+
+/** Listwise distillation: the mean over lists of T² · KL(softmax(teacher / T) ‖ softmax(logit / T)) joins the loss. */
+export interface Distillation {
+  /** The value that is to rank as the teacher does. */
+  readonly logit: string;
+  readonly weight: number;
+  /** T: above 1, what the teacher holds for second best counts more. */
+  readonly temperature: number;
 }
 
 export interface StepResult {
@@ -52,4 +71,5 @@ export interface LearnerOptions {
   readonly parameters: ReadonlyMap<string, Tensor<Float32Array>>;
   /** Seed of the dropout masks. */
   readonly seed: number;
+  readonly distillation?: Distillation;
 }

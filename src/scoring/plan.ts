@@ -46,12 +46,8 @@ export function createPlan(typed: TypedModel, options: PlanOptions): Plan {
   return builder.finish(tasks, keeps);
 }
 
-/** Creatives of each candidate that requests with candidates are planned for where nobody says how many. */
-const usualVariants = 5;
-
-/** The same of a model: 1 where it knows nothing of creatives. */
-export function plannedVariants(typed: TypedModel): number {
+/** Whether a model takes fields that creatives of one candidate may differ in. */
+export function knowsCreatives(typed: TypedModel): boolean {
   const byName = new Map(typed.schema.fields.map((field) => [field.name, field]));
-  const knowsCreatives = takenFields(typed).some((field) => scopeIncludes(scopeOfField(field, byName), 'creative'));
-  return knowsCreatives ? usualVariants : 1;
+  return takenFields(typed).some((field) => scopeIncludes(scopeOfField(field, byName), 'creative'));
 }

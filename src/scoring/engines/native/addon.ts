@@ -18,6 +18,8 @@ export interface NativeAddon {
   /** @returns false if the input does not fit the program; nothing is answered then */
   run(program: ProgramHandle): boolean;
   cacheStats(program: ProgramHandle): AdCacheStats;
+  /** How many rows the steps of each stage have computed since the program was made. */
+  stageRows(program: ProgramHandle): Readonly<Record<Stage, number>>;
   dispose(program: ProgramHandle): void;
   /** Maps a file privately: pages are read when touched and shared with other processes until written to. */
   mapFile(path: string): ArrayBuffer;
@@ -37,8 +39,11 @@ export type ProgramHandle = { readonly __program: never };
 /** How matrix products store their operands; `split` is two bf16 numbers a value. */
 export type NumberFormat = 'f32' | 'bf16' | 'split' | 'u8';
 
-/** When a value is computed: once a call, for each ad or creative the cache lacks, for each row. */
-export type Stage = 'request' | 'ad' | 'creative' | 'row';
+/**
+ * When a value is computed: once a call, for each ad or creative the cache lacks, for each candidate, for each row. Where rows are
+ * candidates themselves, none is of stage `candidate`.
+ */
+export type Stage = 'request' | 'ad' | 'creative' | 'candidate' | 'row';
 
 /** A plan in the terms of `native/engine/spec.h`: values, columns and weights by their index. */
 export interface ProgramSpec {
@@ -48,6 +53,8 @@ export interface ProgramSpec {
   readonly steps: readonly StepSpec[];
   /** Of each task, its logits. */
   readonly tasks: readonly (readonly number[])[];
+  /** Whether rows are creatives of candidates: columns of stages `ad` and `candidate` then have a row a candidate. */
+  readonly candidates: boolean;
   /** Rows that go through all steps together; a multiple of 32. */
   readonly blockRows: number;
   readonly cacheBytes: number;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Bundle } from '../../../model/bundle.ts';
 import { readSidecar, sidecarFile, writeSidecar } from '../../../model/bundleSidecar.ts';
 import type { EngineChoice } from '../../engines.ts';
+import { knowsCreatives } from '../../plan.ts';
 import { choosePrecision, type NumberPrecision } from '../../precision.ts';
 import type { Scorer } from '../../scorer.ts';
 import type { ProgramSpec } from './addon.ts';
@@ -62,9 +63,13 @@ async function loadAs(
     cacheBytes,
     recordBytesMax: cacheBytes / leastAds,
   };
-  const lowered = lowerFor(bundle, addon, options);
-  const packed = await packedWeights(bundle, loaded, lowered.spec);
-  return () => createNativeScorer(bundle, addon, options, { lowered, packed });
+  const prepare = async (of: 'candidates' | 'creatives') => {
+    const lowered = lowerFor(bundle, addon, options, of);
+    return { lowered, packed: await packedWeights(bundle, loaded, lowered.spec) };
+  };
+  const service = await prepare('candidates');
+  const ofCreatives = knowsCreatives(bundle.typed) ? await prepare('creatives') : undefined;
+  return () => createNativeScorer(bundle, addon, options, { ...service, ofCreatives });
 }
 
 /** A program's packed weights: mapped from beside the bundle, or packed now and left there. */

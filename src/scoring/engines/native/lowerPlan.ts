@@ -42,6 +42,8 @@ export interface LowerOptions {
   readonly formats: Formats;
   readonly blockRows: number;
   readonly cacheBytes: number;
+  /** Whether rows are creatives of candidates, whose own values are computed once a candidate. */
+  readonly candidates: boolean;
 }
 
 /** Outputs and inputs from which on a product is worth a matrix kernel. */
@@ -50,13 +52,9 @@ const leastInputs = 24;
 /** As many as `MatrixProduct::maxTerms`. */
 const mostTerms = 8;
 
-const stages: Readonly<Record<Scope, Stage>> = {
-  request: 'request',
-  ad: 'ad',
-  creative: 'creative',
-  candidate: 'row',
-  variant: 'row',
-};
+function stageOf(scope: Scope, { candidates }: Pick<LowerOptions, 'candidates'>): Stage {
+  return scope === 'variant' || (scope === 'candidate' && !candidates) ? 'row' : scope;
+}
 
 /**
  * Turns a plan's names into indices, decides what the records of ads and creatives hold, and which products go to the
@@ -66,9 +64,9 @@ export function lowerPlan(plan: Plan, bundle: ScoredBundle, options: LowerOption
   const lowering = new Lowering(plan, bundle, options);
   const steps = plan.steps.flatMap((step) => lowering.step(step));
   const { columns, values, weights } = lowering;
-  const { blockRows, cacheBytes } = options;
+  const { blockRows, cacheBytes, candidates } = options;
   const tasks = plan.tasks.map(({ logits }) => logits.map((logit) => lowering.indexOf(logit)));
-  return { spec: { columns, values, weights, steps, tasks, blockRows, cacheBytes }, columns };
+  return { spec: { columns, values, weights, steps, tasks, candidates, blockRows, cacheBytes }, columns };
 }
 
 class Lowering {
@@ -77,6 +75,7 @@ class Lowering {
   readonly weights: Float32Array[] = [];
   private readonly plan: Plan;
   private readonly bundle: ScoredBundle;
+  private readonly options: LowerOptions;
   private readonly formats: Formats;
   private readonly indices: ReadonlyMap<string, number>;
   private readonly weightIndices = new Map<string, number>();
@@ -85,12 +84,13 @@ class Lowering {
   constructor(plan: Plan, bundle: ScoredBundle, options: LowerOptions) {
     this.plan = plan;
     this.bundle = bundle;
+    this.options = options;
     this.formats = options.formats;
     this.indices = new Map([...plan.values.keys()].map((name, i) => [name, i]));
     this.ranges = rangesOf(bundle);
     const isNarrow = !['f32', 'split'].includes(options.formats.other) || options.formats.quantised === 'u8';
     this.values = [...plan.values].map(([name, { width, scope }]) => {
-      const stage = stages[scope];
+      const stage = stageOf(scope, options);
       const readers = stage === 'ad' || stage === 'creative' ? this.readersElsewhere(name, stage) : [];
       const keptAsBf16 = isNarrow && readers.length > 0 && readers.every((reader) => reader === 'gated');
       return { width, stage, kept: readers.length > 0, keptAsBf16 };
@@ -112,7 +112,7 @@ class Lowering {
   private stageOf(name: string): Stage {
     const value = this.plan.values.get(name);
     assert(value !== undefined, `plan: no value '${name}'`);
-    return stages[value.scope];
+    return stageOf(value.scope, this.options);
   }
 
   indexOf(name: string): number {
@@ -209,7 +209,8 @@ class Lowering {
   /** Whether attention is a product with the request's keys and one with its events. */
   private isByProducts({ output, events, length }: Attend): boolean {
     const isWhole = events.width === this.plan.values.get(events.value)?.width;
-    const isShared = this.stageOf(output) === 'row' && this.stageOf(events.value) === 'request';
+    const isPerRow = ['row', 'candidate'].includes(this.stageOf(output));
+    const isShared = isPerRow && this.stageOf(events.value) === 'request';
     return isShared && isWhole && length >= leastUnits && this.formats.other !== 'f32';
   }
 

@@ -1,12 +1,12 @@
 import { assert, UserError } from '../../../core/errors.ts';
 import { expandCandidates } from '../../candidates.ts';
-import { createInputCheck, rowsIn } from '../../input.ts';
-import { createPlan } from '../../plan.ts';
+import { checkCandidates, createInputCheck, rowsIn } from '../../input.ts';
+import { createPlan, knowsCreatives } from '../../plan.ts';
 import { numberBytesOf } from '../../planner/defaultRates.ts';
 import type { MachineRates } from '../../planner/planSteps.ts';
 import type { NumberPrecision } from '../../precision.ts';
-import type { AdCacheStats, Scorer, ScoringInput } from '../../scorer.ts';
-import type { NativeAddon, NumberFormat } from './addon.ts';
+import type { AdCacheStats, CandidateRows, Scorer, Scores, ScoringInput } from '../../scorer.ts';
+import type { NativeAddon, NumberFormat, Stage } from './addon.ts';
 import { type Formats, type Lowered, lowerPlan, type ScoredBundle } from './lowerPlan.ts';
 import { InputStage } from './stage.ts';
 
@@ -25,10 +25,25 @@ export interface NativeOptions {
   readonly candidates?: number;
 }
 
-/** A program, and its weights as `NativeAddon.pack` gave them; packed now where absent. */
-export interface Service {
+/** Creatives of a candidate that requests with creatives are planned for. */
+const usualCreatives = 5;
+
+/** A program, and its weights as `NativeAddon.pack` gave them; packed when it is made where absent. */
+export interface PackedProgram {
   readonly lowered: Lowered;
   readonly packed?: ArrayBuffer;
+}
+
+/** What answers requests. */
+export interface Service extends PackedProgram {
+  /** For creatives of candidates; of a model that knows creatives, made when first needed where absent. */
+  readonly ofCreatives?: PackedProgram;
+}
+
+export interface NativeScorer extends Scorer {
+  adCacheStats(): AdCacheStats;
+  /** How many rows the steps of each stage have computed since the load, of requests. */
+  stageRows(): Readonly<Record<Stage, number>>;
 }
 
 /** The number formats a precision is computed in, or undefined where the kernels lack it. */
@@ -49,7 +64,8 @@ export function formatsOf(addon: NativeAddon, kernels: string, precision: Number
 
 /**
  * Scores with the kernels of `native/`: one call a request, ids in, probabilities out. One plan for requests whose own fields
- * have one row, as in service; another, made when first needed, for rows of any users, as in evaluation.
+ * have one row, as in service; others, made when first needed, for creatives of candidates, and for rows of any users, as in
+ * evaluation.
  *
  * @param service the program of requests and its packed weights, where they are at hand: see `lowerFor`
  * @throws UserError for a precision that the kernels or the bundle do not allow
@@ -59,37 +75,72 @@ export function createNativeScorer(
   addon: NativeAddon,
   options: NativeOptions,
   service: Service = { lowered: lowerFor(bundle, addon, options) },
-): Scorer {
+): NativeScorer {
   const { typed, fitted } = bundle;
   const { kernels, precision } = options;
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
   const tasks = typed.model.tasks.map(({ name }) => name);
   const requests = createProgram(addon, kernels, service);
+  const takesCreatives = knowsCreatives(typed);
+  let creatives: NativeProgram | undefined;
   let rows: NativeProgram | undefined;
   const answersOf = (program: NativeProgram) => new Map(tasks.map((task, i) => [task, program.answers(i)]));
+
+  /** @returns undefined where candidates do not fit the program, or come with a row a creative of what they have in common */
+  const scoreCreatives = (input: ScoringInput, candidates: CandidateRows): Scores | undefined => {
+    if (takesCreatives) {
+      creatives ??= createProgram(
+        addon,
+        kernels,
+        service.ofCreatives ?? { lowered: lowerFor(bundle, addon, options, 'creatives') },
+      );
+      return creatives.run(input) ? answersOf(creatives) : undefined;
+    }
+    // Creatives of a candidate differ in nothing that the model takes.
+    checkCandidates(candidates, input.rowCount);
+    if (!requests.run({ rowCount: candidates.count, fields: input.fields })) return undefined;
+    const answers = tasks.map((_, i) => requests.answers(i));
+    return new Map(
+      tasks.map((task, i) => [task, Float32Array.from(candidates.of, (candidate) => answers[i][candidate])]),
+    );
+  };
+
+  const scoreRows = (input: ScoringInput): Scores | undefined => {
+    if (requests.run(input)) return answersOf(requests);
+    if (requests.takes(input)) return undefined;
+    rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
+    return rows.run(input) ? answersOf(rows) : undefined;
+  };
+
+  const inService = () => (creatives === undefined ? [requests] : [requests, creatives]);
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
-    score(given) {
-      if (given.candidates !== undefined) check(given);
-      const input = expandCandidates(given);
-      if (requests.run(input)) return answersOf(requests);
-      if (!requests.takes(input)) {
-        rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
-        if (rows.run(input)) return answersOf(rows);
-      }
+    score(input) {
+      const { candidates } = input;
+      const answers = candidates === undefined ? scoreRows(input) : scoreCreatives(input, candidates);
+      if (answers !== undefined) return answers;
       check(input);
+      const byRow = candidates === undefined ? undefined : scoreRows(expandCandidates(input));
+      if (byRow !== undefined) return byRow;
       // What the check leaves: a list where the schema has single ids.
       throw new UserError(
         `scoring input: the columns are not of the kinds the model takes; encode them with the bundle's own schema`,
       );
     },
-    adCacheStats: () => requests.cacheStats(),
+    adCacheStats: () => sumOf(inService().map((program) => program.cacheStats())),
+    stageRows: () => sumOf(inService().map((program) => program.stageRows())),
     dispose() {
-      requests.dispose();
+      for (const program of inService()) program.dispose();
       rows?.dispose();
     },
   };
+}
+
+function sumOf<K extends string>(records: readonly Readonly<Record<K, number>>[]): Record<K, number> {
+  const keys = Object.keys(records[0]) as K[];
+  const sums = keys.map((key) => [key, records.reduce((sum, record) => sum + record[key], 0)]);
+  return Object.fromEntries(sums) as Record<K, number>;
 }
 
 interface NativeProgram {
@@ -99,20 +150,21 @@ interface NativeProgram {
   run(input: ScoringInput): boolean;
   answers(task: number): Float32Array;
   cacheStats(): AdCacheStats;
+  stageRows(): Readonly<Record<Stage, number>>;
   dispose(): void;
 }
 
 /**
  * A bundle's program for one precision and machine.
  *
- * @param requestFields `rows` where a request's own fields may have a row each
+ * @param of what it scores: candidates of a request, creatives of its candidates, or rows of any users
  * @throws UserError for a precision that the kernels or the bundle do not allow
  */
 export function lowerFor(
   bundle: ScoredBundle,
   addon: NativeAddon,
   options: NativeOptions,
-  requestFields: 'request' | 'rows' = 'request',
+  of: 'candidates' | 'creatives' | 'rows' = 'candidates',
 ): Lowered {
   const { manifest, typed } = bundle;
   const { kernels, precision, rates, candidates, cacheBytes, blockRows = 64 } = options;
@@ -127,15 +179,16 @@ export function lowerFor(
   const plan = createPlan(typed, {
     rates,
     candidates,
+    variantsPerCandidate: of === 'creatives' ? usualCreatives : 1,
     numberBytes: numberBytesOf[precision],
     keeps: cacheBytes > 0,
     recordBytesMax: options.recordBytesMax,
-    requestFields,
+    requestFields: of === 'rows' ? 'rows' : 'request',
   });
-  return lowerPlan(plan, bundle, { formats, blockRows, cacheBytes });
+  return lowerPlan(plan, bundle, { formats, blockRows, cacheBytes, candidates: of === 'creatives' });
 }
 
-function createProgram(addon: NativeAddon, kernels: string, { lowered, packed }: Service): NativeProgram {
+function createProgram(addon: NativeAddon, kernels: string, { lowered, packed }: PackedProgram): NativeProgram {
   const { spec, columns } = lowered;
   let program = addon.createProgram(kernels, spec, packed ?? addon.pack(kernels, spec)) as
     | ReturnType<NativeAddon['createProgram']>
@@ -144,7 +197,7 @@ function createProgram(addon: NativeAddon, kernels: string, { lowered, packed }:
     assert(program !== undefined, 'a disposed scorer was used');
     return program;
   };
-  const stage = new InputStage(columns, spec.tasks.length, (buffer) => addon.setStage(inUse(), buffer));
+  const stage = new InputStage(lowered, (buffer) => addon.setStage(inUse(), buffer));
   const ofRequest = columns.filter((column) => column.stage === 'request').map(({ field }) => field);
   return {
     takes({ fields }) {
@@ -157,6 +210,7 @@ function createProgram(addon: NativeAddon, kernels: string, { lowered, packed }:
     run: (input) => stage.write(input) && addon.run(inUse()),
     answers: (task) => stage.answers(task),
     cacheStats: () => addon.cacheStats(inUse()),
+    stageRows: () => addon.stageRows(inUse()),
     dispose() {
       if (program !== undefined) addon.dispose(program);
       program = undefined;

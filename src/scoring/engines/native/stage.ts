@@ -1,18 +1,21 @@
 import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/encoded.ts';
 import { rowsIn } from '../../input.ts';
 import type { ScoringInput } from '../../scorer.ts';
-import type { FieldColumn } from './lowerPlan.ts';
+import type { Stage } from './addon.ts';
+import type { FieldColumn, Lowered } from './lowerPlan.ts';
 
-const headerWords = 2;
 const wordsPerColumn = 3;
 
 /**
  * The words that a program reads its input from and writes its answers to, so that a call passes nothing: rows, where the
- * answers go, and for each column where its ids or numbers begin, where its offsets begin and how many items its lists have.
+ * answers go, of a program with candidates how many and where the rows' candidates begin; then for each column where its ids or
+ * numbers begin, where its offsets begin and how many items its lists have.
  */
 export class InputStage {
   private readonly columns: readonly FieldColumn[];
   private readonly taskCount: number;
+  private readonly hasCandidates: boolean;
+  private readonly headerWords: number;
   private readonly share: (buffer: ArrayBuffer) => void;
   private ints = new Int32Array(0);
   private floats = new Float32Array(0);
@@ -22,30 +25,40 @@ export class InputStage {
   private readonly given: EncodedColumn[] = [];
 
   /** @param share tells the program of a new buffer */
-  constructor(columns: readonly FieldColumn[], taskCount: number, share: (buffer: ArrayBuffer) => void) {
+  constructor({ columns, spec }: Lowered, share: (buffer: ArrayBuffer) => void) {
     this.columns = columns;
-    this.taskCount = taskCount;
+    this.taskCount = spec.tasks.length;
+    this.hasCandidates = spec.candidates;
+    this.headerWords = spec.candidates ? 4 : 2;
     this.share = share;
   }
 
   /**
    * Copies an input's columns.
    *
-   * @returns false if a column is missing, of another kind or of another number of rows; ids are the program's to check
+   * @returns false if a column is missing, of another kind or of another number of rows, or if candidates are there or not as the
+   *   program does not expect; ids and candidates of rows are the program's to check
    */
-  write({ rowCount, fields }: ScoringInput): boolean {
-    const words = this.wordsFor(rowCount, fields);
+  write(input: ScoringInput): boolean {
+    const { rowCount, candidates } = input;
+    const words = this.wordsFor(input);
     if (words < 0) return false;
     if (words > this.ints.length) this.grow(words);
-    const { ints, columns } = this;
+    const { ints, columns, headerWords } = this;
     this.rowCount = rowCount;
     this.answersAt = headerWords + wordsPerColumn * columns.length;
     let at = this.answersAt + this.taskCount * rowCount;
     ints[0] = rowCount;
     ints[1] = this.answersAt;
+    if (candidates !== undefined) {
+      ints[2] = candidates.count;
+      ints[3] = at;
+      ints.set(candidates.of, at);
+      at += rowCount;
+    }
     for (let i = 0; i < columns.length; i++) {
       const column = this.given[i];
-      const rows = columns[i].stage === 'request' ? 1 : rowCount;
+      const rows = rowsOf(columns[i].stage, input);
       const header = headerWords + wordsPerColumn * i;
       ints[header] = at;
       if (column.kind === 'dense') at = this.writeNumbers(column, rows, at);
@@ -68,15 +81,22 @@ export class InputStage {
   }
 
   /** How many words an input takes, −1 if it does not fit the columns. */
-  private wordsFor(rowCount: number, fields: ScoringInput['fields']): number {
+  private wordsFor(input: ScoringInput): number {
     const { columns } = this;
-    let words = headerWords + wordsPerColumn * columns.length + this.taskCount * rowCount;
+    const { rowCount, fields, candidates } = input;
+    if ((candidates !== undefined) !== this.hasCandidates) return -1;
+    let words = this.headerWords + wordsPerColumn * columns.length + this.taskCount * rowCount;
+    if (candidates !== undefined) {
+      const { count, of } = candidates;
+      if (of.length !== rowCount || count !== (rowCount === 0 ? 0 : of[rowCount - 1] + 1)) return -1;
+      words += rowCount;
+    }
     for (let i = 0; i < columns.length; i++) {
       const { field, kind, width, stage, isSequence } = columns[i];
       const column = fields.get(field);
       if (column === undefined || (column.kind === 'dense') !== (kind === 'dense')) return -1;
       this.given[i] = column;
-      const rows = stage === 'request' ? 1 : rowCount;
+      const rows = rowsOf(stage, input);
       const given = rowsIn(column);
       if (given !== rows && given !== 1) return -1;
       if (isSequence && column.kind !== 'ids') return -1;
@@ -137,6 +157,11 @@ export class InputStage {
     ints[at + rows] = rows;
     return itemsAt + rows;
   }
+}
+
+function rowsOf(stage: Stage, { rowCount, candidates }: ScoringInput): number {
+  if (stage === 'request') return 1;
+  return candidates !== undefined && (stage === 'ad' || stage === 'candidate') ? candidates.count : rowCount;
 }
 
 /** Whether the first and last offset lie inside the ids; the program checks those between. */

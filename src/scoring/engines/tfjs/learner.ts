@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../../../core/random.ts';
 import type { TypedModel } from '../../../model/checkModel.ts';
 import type { Tensor } from '../../../model/safetensors.ts';
 import { widthOf } from '../../../model/values.ts';
-import type { Learner, LearnerBatch, LearnerOptions, LearnerState, StepResult } from '../../learner.ts';
+import type { Distillation, Learner, LearnerBatch, LearnerOptions, LearnerState, StepResult } from '../../learner.ts';
 import { type LoadedBackend, useBackend } from './backend.ts';
 import { runGraph } from './graph.ts';
 import { createOps, type Ops } from './ops.ts';
@@ -36,9 +36,11 @@ class TfjsLearner implements Learner {
   private readonly parameters: Map<string, Tensor<Float32Array>>;
   private means: Map<string, Float32Array>;
   private squares: Map<string, Float32Array>;
+  private readonly distillation?: Distillation;
   private stepCount = 0;
 
-  constructor(typed: TypedModel, backend: LoadedBackend, { parameters, seed }: LearnerOptions) {
+  constructor(typed: TypedModel, backend: LoadedBackend, { parameters, seed, distillation }: LearnerOptions) {
+    this.distillation = distillation;
     this.typed = typed;
     this.device = backend.device;
     this.backend = backend;
@@ -113,7 +115,15 @@ class TfjsLearner implements Learner {
       losses.push(term.dataSync()[0] / loss.weight);
       return term;
     });
-    return this.ops.total(terms);
+    const distilled = this.distilled(batch, values);
+    return this.ops.total(distilled === undefined ? terms : [...terms, distilled]);
+  }
+
+  private distilled({ lists }: LearnerBatch, values: ReadonlyMap<string, TfTensor>) {
+    if (lists === undefined || this.distillation === undefined) return undefined;
+    const { logit, weight, temperature } = this.distillation;
+    const scale = weight / Math.max(1, lists.offsets.length - 1);
+    return this.ops.listCrossEntropy(values.get(logit) as Tensor2D, lists, temperature, scale);
   }
 
   /** x scaled by 1/keep where kept, 0 elsewhere; the mask is drawn here so that every backend draws the same. */

@@ -1,6 +1,8 @@
 import type { NamedAttrMap, Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Activation } from '../../../model/steps.ts';
+import type { RankedLists } from '../../learner.ts';
 import type { Tf } from './kernels.ts';
+import { listCrossEntropy } from './listCrossEntropy.ts';
 import { productBce } from './productBce.ts';
 import { registerKernels } from './registerKernels.ts';
 
@@ -231,6 +233,17 @@ export function createOps(tf: Tf) {
           value: tf.scalar(loss),
           gradFunc: (dy: Tensor) => tf.mul(tf.tensor2d(grad, [rows, heads]), dy) as Tensor,
         };
+      })(logits) as Scalar;
+    },
+
+    /** As `listCrossEntropy` has it, in float64 from the downloaded logits. @param logits [rows, 1] */
+    listCrossEntropy(logits: Tensor2D, { offsets, teacher }: RankedLists, temperature: number, scale: number): Scalar {
+      const { shape } = logits;
+      return tf.customGrad(() => {
+        const grad = new Float32Array(shape[0]);
+        const z = logits.dataSync() as Float32Array;
+        const loss = listCrossEntropy(z, teacher, offsets, temperature, scale, grad);
+        return { value: tf.scalar(loss), gradFunc: (dy: Tensor) => tf.mul(tf.tensor2d(grad, shape), dy) as Tensor };
       })(logits) as Scalar;
     },
 
