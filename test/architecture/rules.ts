@@ -70,6 +70,7 @@ export const testSupport: readonly string[] = [
   'src/schema/jsonChanges.ts',
   'src/history/naiveHistory.ts',
   'src/history/randomLog.ts',
+  'src/evaluation/opeSimulation.ts',
   'src/scoring/conformance',
   'src/ranking/sampleMarket.ts',
   'training/tinyLog.ts',

@@ -1,0 +1,303 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../core/errors.ts';
+import { createRandom } from '../core/random.ts';
+import { type EstimatorName, evaluateOffPolicy, type LoggedDecisions, type OffPolicyEstimate } from './ope.ts';
+import { simulateLog } from './opeSimulation.ts';
+import { crossFittedRewards } from './rewardModel.ts';
+import { switchThreshold } from './switchThreshold.ts';
+
+const golden = JSON.parse(readFileSync(new URL('./golden/ope.json', import.meta.url), 'utf8'));
+const column = (name: string) => Float64Array.from(golden[name]);
+const goldenLog: LoggedDecisions = {
+  rewards: column('rewards'),
+  propensities: column('propensities'),
+  targetProbabilities: column('targetProbabilities'),
+  predictions: { logged: column('predictionsLogged'), target: column('predictionsTarget') },
+};
+
+const evaluate = (log: LoggedDecisions, options: Partial<Parameters<typeof evaluateOffPolicy>[1]> = {}) =>
+  evaluateOffPolicy(log, { random: createRandom(1), resamples: 50, ...options });
+const named = (estimates: readonly OffPolicyEstimate[], name: EstimatorName) =>
+  estimates.find(({ estimator }) => estimator === name) as OffPolicyEstimate;
+
+describe('off-policy estimates', () => {
+  it('agree with an independent NumPy program', () => {
+    const result = evaluate(goldenLog, { switchAbove: golden.switchAbove });
+    for (const [name, value] of Object.entries(golden.estimates))
+      expect(named(result.estimates, name as EstimatorName).value, name).toBeCloseTo(value as number, 12);
+    expect(result.effectiveSampleSize).toBeCloseTo(golden.effectiveSampleSize, 9);
+    expect(result.weightMax).toBeCloseTo(golden.weightMax, 12);
+    expect(result.weightMean).toBeCloseTo(golden.weightMean, 12);
+    expect(result.warnings).toEqual([]);
+  });
+
+  it('leave to the model what the same program would', () => {
+    const { estimates } = evaluate(goldenLog, { estimators: ['switch-dr'] });
+    expect(estimates[0].switchAbove).toBeCloseTo(golden.chosenThreshold, 12);
+    expect(golden.chosenThreshold).toBeLessThan(golden.weightMax);
+  });
+
+  it('of the logging policy itself are the mean reward, whatever the estimator', () => {
+    const log = { ...goldenLog, targetProbabilities: goldenLog.propensities, predictions: undefined };
+    const mean = golden.rewards.reduce((sum: number, r: number) => sum + r, 0) / golden.rewards.length;
+    const { estimates, effectiveSampleSize, weightMax } = evaluate(log);
+    expect(estimates.map(({ estimator }) => estimator)).toEqual(['ips', 'snips', 'replay']);
+    for (const { value } of estimates) expect(value).toBeCloseTo(mean, 12);
+    expect(effectiveSampleSize).toBeCloseTo(golden.rewards.length, 9);
+    expect(weightMax).toBe(1);
+    expect(estimates[2].accepted).toBe(golden.rewards.length);
+  });
+
+  it('by replay on a uniform log are the mean of the rows where a certain target agrees', () => {
+    const rows = 60;
+    const random = createRandom(4);
+    const agrees = Float64Array.from({ length: rows }, () => Number(random.next() < 0.25));
+    const rewards = Float64Array.from({ length: rows }, () => Number(random.next() < 0.5));
+    const log = { rewards, propensities: new Float64Array(rows).fill(0.25), targetProbabilities: agrees };
+    const [replay, snips] = evaluate(log, { estimators: ['replay', 'snips'] }).estimates;
+    const accepted = agrees.reduce((sum, one) => sum + one, 0);
+    expect(replay.accepted).toBe(accepted);
+    expect(replay.value).toBeCloseTo(agrees.reduce((sum, one, i) => sum + one * rewards[i], 0) / accepted, 12);
+    expect(replay.value).toBeCloseTo(snips.value as number, 12);
+  });
+
+  it('are exact with an exact model of rewards that are certain, and their intervals no wider than the contexts make them', () => {
+    const rows = 200;
+    const random = createRandom(2);
+    const logged = Float64Array.from({ length: rows }, () => 1 + random.below(5));
+    const targetProbabilities = Float64Array.from({ length: rows }, () => random.next());
+    const log = {
+      rewards: logged,
+      propensities: new Float64Array(rows).fill(0.5),
+      targetProbabilities,
+      predictions: { logged, target: new Float64Array(rows).fill(3) },
+    };
+    const { estimates } = evaluate(log, { estimators: ['dm', 'dr', 'switch-dr'] });
+    for (const { value, low, high } of estimates) {
+      expect(value).toBeCloseTo(3, 12);
+      expect(low).toBeCloseTo(3, 12);
+      expect(high).toBeCloseTo(3, 12);
+    }
+  });
+
+  it('lie in their intervals, which scale with the rewards and do not change with others that are asked for', () => {
+    const value = fc.integer({ min: 0, max: 4 });
+    const row = fc.record({ r: value, p: fc.integer({ min: 1, max: 10 }), t: fc.integer({ min: 0, max: 10 }) });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 40 }), (cells) => {
+        fc.pre(cells.some(({ t }) => t > 0));
+        const of = (factor: number): LoggedDecisions => ({
+          rewards: Float64Array.from(cells, ({ r }) => r * factor),
+          propensities: Float64Array.from(cells, ({ p }) => p / 10),
+          targetProbabilities: Float64Array.from(cells, ({ t }) => t / 10),
+        });
+        fc.pre(of(1).rewards.some((r) => r > 1));
+        const once = evaluate(of(1)).estimates;
+        const alone = evaluate(of(1), { estimators: ['snips'] }).estimates;
+        expect(alone[0]).toEqual(named(once, 'snips'));
+        const fourfold = evaluate(of(4)).estimates;
+        for (const [i, { estimator, value, low, high }] of once.entries()) {
+          if (value === null) continue;
+          expect(low, estimator).toBeLessThanOrEqual(value + 1e-9);
+          expect(high, estimator).toBeGreaterThanOrEqual(value - 1e-9);
+          if (value > 0) expect(fourfold[i].high).toBeCloseTo(4 * (high as number), 9);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('of a log without a click go from 0 to what three or four clicks would be', () => {
+    const rows = 1000;
+    const log = {
+      rewards: new Float64Array(rows),
+      propensities: new Float64Array(rows).fill(0.5),
+      targetProbabilities: new Float64Array(rows).fill(0.5),
+    };
+    for (const { value, low, high } of evaluate(log).estimates) {
+      expect([value, low]).toEqual([0, 0]);
+      // Clopper and Pearson's exact upper end for 0 of 1,000.
+      expect(high).toBeCloseTo(1 - 0.025 ** (1 / rows), 4);
+    }
+  });
+
+  it('draw whole units: rows of one unit copied four times add no certainty', () => {
+    const { log } = simulateLog(
+      { rows: 300, clickRate: [0.1, 0.1], logging: 'softmax', target: 'softmax' },
+      createRandom(3),
+    );
+    const { rewards, propensities, targetProbabilities } = log;
+    const times = (count: number): LoggedDecisions => {
+      const copy = (values: ArrayLike<number>) =>
+        Float64Array.from({ length: 300 * count }, (_, i) => values[Math.floor(i / count)]);
+      const units = Int32Array.from({ length: 300 * count }, (_, i) => Math.floor(i / count));
+      return {
+        rewards: copy(rewards),
+        propensities: copy(propensities),
+        targetProbabilities: copy(targetProbabilities),
+        units,
+      };
+    };
+    const estimators = ['ips', 'snips'] as const;
+    const [once, often] = [1, 4].map((count) => evaluate(times(count), { estimators, resamples: 200 }).estimates);
+    for (const i of [0, 1]) {
+      expect(often[i].low).toBeCloseTo(once[i].low as number, 12);
+      expect(often[i].high).toBeCloseTo(once[i].high as number, 12);
+    }
+  });
+
+  it('warn where the target does what the log never shows', () => {
+    const log = { ...goldenLog, targetProbabilities: goldenLog.targetProbabilities.map((p) => p / 2) };
+    expect(evaluate(log).warnings).toEqual([
+      expect.stringMatching(/^the weights' mean is 0\.\d+, where 1 was expected/),
+    ]);
+  });
+
+  it.each<[string, Partial<LoggedDecisions>, RegExp]>([
+    ['no rows', { rewards: new Float64Array(0) }, /the log has no rows/],
+    ['columns of unequal lengths', { propensities: new Float64Array(3) }, /'propensities' has 3 values for 2 rewards/],
+    [
+      'a model of other rows',
+      { predictions: { logged: Float64Array.of(1), target: Float64Array.of(1) } },
+      /has 1 values for 2/,
+    ],
+    [
+      'a propensity of 0',
+      { propensities: Float64Array.of(1, 0) },
+      /row 2 has the propensity 0; expected a probability above 0/,
+    ],
+    ['a propensity above 1', { propensities: Float64Array.of(1.1, 1) }, /row 1 has the propensity 1\.1/],
+    [
+      'a propensity that is no number',
+      { propensities: Float64Array.of(1, Number.NaN) },
+      /row 2 has the propensity NaN/,
+    ],
+    ['a reward that is no number', { rewards: Float64Array.of(1, Number.NaN) }, /row 2 has the reward NaN/],
+    [
+      'a target probability below 0',
+      { targetProbabilities: Float64Array.of(-0.1, 1) },
+      /row 1 has the target probability -0\.1/,
+    ],
+    [
+      'a target probability above 1',
+      { targetProbabilities: Float64Array.of(1, 2) },
+      /row 2 has the target probability 2/,
+    ],
+    [
+      'a prediction that is no number',
+      { predictions: { logged: Float64Array.of(1, Number.NaN), target: Float64Array.of(1, 1) } },
+      /row 2 has the predictions NaN and 1/,
+    ],
+    ['a unit below 0', { units: Int32Array.of(0, -1) }, /row 2 has the unit -1/],
+    [
+      'a target that never does what was logged',
+      { targetProbabilities: new Float64Array(2) },
+      /takes none of the 2 logged actions/,
+    ],
+  ])('refuse %s', (_, part, message) => {
+    const good = {
+      rewards: Float64Array.of(1, 0),
+      propensities: Float64Array.of(0.5, 1),
+      targetProbabilities: Float64Array.of(1, 0.5),
+    };
+    expect(() => evaluate({ ...good, ...part })).toThrow(message);
+    expect(() => evaluate({ ...good, ...part })).toThrow(UserError);
+    expect(() => evaluate(good)).not.toThrow();
+  });
+
+  it('refuse an estimator that needs a model where there is none', () => {
+    const log = { ...goldenLog, predictions: undefined };
+    expect(() => evaluate(log, { estimators: ['ips', 'dm', 'dr'] })).toThrow(/dm and dr needs? a reward model/);
+  });
+});
+
+describe('the reward model', () => {
+  const model = crossFittedRewards({
+    rewards: column('rewards'),
+    actions: Int32Array.from(golden.actions),
+    contexts: Int32Array.from(golden.contexts),
+    units: Int32Array.from(golden.units),
+    target: column('target'),
+    actionCount: golden.actionCount,
+  });
+
+  it('agrees with an independent NumPy program', () => {
+    for (let i = 0; i < golden.rewards.length; i++) {
+      expect(model.logged[i]).toBeCloseTo(golden.predictionsLogged[i], 12);
+      expect(model.target[i]).toBeCloseTo(golden.predictionsTarget[i], 12);
+    }
+  });
+
+  it('fitted anew to the same rows says the same', () => {
+    const rows = Int32Array.from(golden.rewards, (_, i) => i);
+    expect(model.redraw?.(rows, column('rewards'))).toBeCloseTo(golden.estimates.dm, 12);
+  });
+
+  it('never sees a row’s own reward', () => {
+    const random = createRandom(6);
+    const rows = 200;
+    const log = {
+      actions: Int32Array.from({ length: rows }, () => random.below(4)),
+      contexts: new Int32Array(rows),
+      target: Float64Array.of(0.25, 0.25, 0.25, 0.25),
+      actionCount: 4,
+    };
+    const rewards = Float64Array.from({ length: rows }, () => random.next());
+    const before = crossFittedRewards({ ...log, rewards });
+    for (const row of [0, 1, 2, 17]) {
+      const after = crossFittedRewards({ ...log, rewards: rewards.map((r, i) => (i === row ? r + 5 : r)) });
+      expect(after.logged[row]).toBe(before.logged[row]);
+      expect(after.target[row]).toBe(before.target[row]);
+      expect(Array.from(after.logged)).not.toEqual(Array.from(before.logged));
+    }
+  });
+
+  it('says 0 where nothing was earned, and the mean where actions do not differ', () => {
+    const log = { actions: Int32Array.of(0, 1, 0, 1, 1, 0), contexts: new Int32Array(6), actionCount: 2 };
+    const target = Float64Array.of(0.5, 0.5);
+    expect(Array.from(crossFittedRewards({ ...log, target, rewards: new Float64Array(6) }).target)).toEqual(
+      Array(6).fill(0),
+    );
+    const { logged } = crossFittedRewards({ ...log, target, rewards: new Float64Array(6).fill(2) });
+    for (const q of logged) expect(q).toBeCloseTo(2, 12);
+  });
+});
+
+describe('the switch threshold', () => {
+  it('switches nothing where weights are alike, and more as the tail grows heavier', () => {
+    const rows = 5000;
+    const random = createRandom(1);
+    const rewards = Float64Array.from({ length: rows }, () => Number(random.next() < 0.02));
+    const rate = new Float64Array(rows).fill(0.02);
+    const predictions = { logged: rate, target: rate };
+    const chosen = (weights: Float64Array) => switchThreshold(weights, rewards, predictions, rate);
+    expect(chosen(new Float64Array(rows).fill(1))).toBe(1);
+    const heavy = Float64Array.from({ length: rows }, (_, i) => (i < 3 ? 800 : 0.5));
+    expect(chosen(heavy)).toBe(0.5);
+  });
+});
+
+/** How often 95 % intervals hold the truth, over logs as Open Bandit's: few clicks, weights up to 30 and more. */
+describe('the intervals on simulated logs', () => {
+  it('hold the truth about as often as they say', () => {
+    const kinds = [
+      { logging: 'softmax', target: 'softmax' },
+      { logging: 'epsilon', target: 'softmax' },
+      { logging: 'uniform', target: 'softmax' },
+      { logging: 'softmax', target: 'uniform' },
+    ] as const;
+    const logs = 60;
+    const covered = { ips: 0, snips: 0, dr: 0, 'switch-dr': 0 };
+    for (let i = 0; i < logs; i++) {
+      const random = createRandom(500 + i);
+      const { log, truth } = simulateLog({ rows: 1000, clickRate: [0.01, 0.05], ...kinds[i % 4] }, random);
+      const { estimates } = evaluate(log, { random, resamples: 200, estimators: ['ips', 'snips', 'dr', 'switch-dr'] });
+      for (const { estimator, low, high } of estimates)
+        covered[estimator as 'ips'] += Number((low as number) <= truth && truth <= (high as number));
+    }
+    // Chance alone takes 95 % of 60 to 53 (1 time in 50); the long test has 500 logs.
+    for (const [name, count] of Object.entries(covered)) expect(count, name).toBeGreaterThanOrEqual(53);
+  });
+});
