@@ -1,0 +1,258 @@
+import { clamp, logit, sigmoid } from '../core/numerics.ts';
+import { findChange } from './change.ts';
+import { Choosing } from './choosing.ts';
+import { Contexts } from './contexts.ts';
+import type { ArmCounts, Arms, Bandit, CreativeChoices, CreativeQuestion } from './creative.ts';
+import { findLeader, isStable, type Leader } from './exit.ts';
+import { policies } from './policies.ts';
+import type { AdStatistics, Policy } from './policy.ts';
+import { createStatistics, fitPosterior, readCounts } from './posterior.ts';
+import { CreativeRecord } from './record.ts';
+import { ViewTime, writeRewards } from './reward.ts';
+import type { BanditSettings } from './settings.ts';
+import { type BanditState, type KeptAside, restoreState, saveState } from './state.ts';
+
+/** What a bandit knows of an ad, as of the last `settle`. */
+export interface AdStanding {
+  readonly hasExited: boolean;
+  /** When what is learned from begins: the window of the last change. */
+  readonly sinceMs: number;
+  /** Share of the reward that showing the leader alone is expected to lose. */
+  readonly expectedLoss: number;
+  /** Arm of the highest expected reward. */
+  readonly leader: number;
+  /** [arms of the ad] corrected CTRs, shrunken. */
+  readonly ctrs: Float64Array;
+}
+
+/** A bandit that can be saved, and asked where its ads stand. */
+export interface CreativeBandit extends Bandit {
+  readonly settings: BanditSettings;
+  readonly record: CreativeRecord;
+  /** Whether the best alone is shown, but for ε, as of the last `settle`. */
+  hasExited(ad: number): boolean;
+  standing(ad: number): AdStanding;
+  /** Ads that explore and have exited, and how often a change has reopened one. */
+  stats(): { exploring: number; exited: number; reopened: number; lambda: number };
+  /** All that it holds, as a plain value; see `mergeBanditStates`. */
+  save(): BanditState;
+}
+
+/**
+ * A bandit over these arms that has seen nothing, or goes on where a state was saved: what that holds of other arms is kept aside, and
+ * saved again.
+ *
+ * @throws UserError for a state that `readBanditState` refuses
+ */
+export function createBandit(arms: Arms, settings: BanditSettings, state?: unknown): CreativeBandit {
+  return new PlayingBandit(arms, settings, state);
+}
+
+/** Corrections beyond this would say that the model knows nothing. */
+const CORRECTION_MOST = 5;
+const SHARPNESS_MOST = 6;
+
+class PlayingBandit implements CreativeBandit {
+  readonly arms: Arms;
+  readonly settings: BanditSettings;
+  readonly record: CreativeRecord;
+  readonly #policy: Policy;
+  readonly #choosing: Choosing;
+  readonly #contexts: Contexts | undefined;
+  readonly #viewTime = new ViewTime();
+  readonly #keptAside: KeptAside;
+  readonly #exited: Uint8Array;
+  #reopened = 0;
+  readonly #statistics: AdStatistics;
+  readonly #leader: Leader = { arm: 0, loss: 0 };
+  readonly #scratch: Float64Array;
+  /** Ads whose record has changed since they were settled. */
+  readonly #isChanged: Uint8Array;
+  readonly #changed: Int32Array;
+  #changedCount = 0;
+
+  constructor(arms: Arms, settings: BanditSettings, state: unknown) {
+    this.arms = arms;
+    this.settings = settings;
+    this.record = new CreativeRecord(arms, settings);
+    const { adCount, armCount } = this.record;
+    this.#policy = policies[settings.policy](settings);
+    if (settings.contextSize > 0) this.#contexts = new Contexts(armCount, settings.contextSize);
+    this.#choosing = new Choosing(arms, this.#policy.epsilon, this.#contexts);
+    let most = 0;
+    for (let ad = 0; ad < adCount; ad++) most = Math.max(most, arms.offsets[ad + 1] - arms.offsets[ad]);
+    this.#statistics = createStatistics(most);
+    this.#scratch = new Float64Array(most);
+    this.#exited = new Uint8Array(adCount);
+    this.#isChanged = new Uint8Array(adCount);
+    this.#changed = new Int32Array(adCount);
+    this.#keptAside = restoreState(state, this.record, this.#viewTime, this.#contexts);
+    this.#viewTime.follow(this.record, settings);
+    for (let ad = 0; ad < adCount; ad++) this.#settleAd(ad);
+  }
+
+  choose(question: CreativeQuestion, choices: CreativeChoices): void {
+    this.#choosing.choose(question, choices);
+  }
+
+  add(counts: ArmCounts): void {
+    const { arm, context, clicks = 0 } = counts;
+    if (this.#contexts !== undefined && context !== undefined) this.#contexts.check(context);
+    const exposures = this.record.add(counts);
+    if (context !== undefined) this.#contexts?.add(arm, context, exposures, clicks);
+    this.#change(this.record.adOf[arm]);
+  }
+
+  #change(ad: number): void {
+    if (this.#isChanged[ad] === 1) return;
+    this.#isChanged[ad] = 1;
+    this.#changed[this.#changedCount++] = ad;
+  }
+
+  settle(nowMs: number): void {
+    const { record, settings } = this;
+    if (record.advance(nowMs) > 0) {
+      this.#viewTime.follow(record, settings);
+      for (let ad = 0; ad < record.adCount; ad++) {
+        this.#reopenIfChanged(ad);
+        this.#change(ad);
+      }
+    }
+    for (let i = 0; i < this.#changedCount; i++) {
+      this.#settleAd(this.#changed[i]);
+      this.#isChanged[this.#changed[i]] = 0;
+    }
+    this.#changedCount = 0;
+  }
+
+  /** Forgets what was before a change in one of the creatives of an ad that has exited. */
+  #reopenIfChanged(ad: number): void {
+    const { record, settings } = this;
+    if (this.#exited[ad] === 0) return;
+    readCounts(record, ad, this.#statistics);
+    fitPosterior(this.#statistics, settings);
+    let since = -1;
+    for (let arm = this.arms.offsets[ad]; arm < this.arms.offsets[ad + 1]; arm++)
+      since = Math.max(since, findChange(record, arm, this.#statistics.rate, settings));
+    if (since < 0) return;
+    record.forgetBefore(ad, since);
+    this.#reopened++;
+  }
+
+  #settleAd(ad: number): void {
+    const { record, settings } = this;
+    const statistics = this.#statistics;
+    readCounts(record, ad, statistics);
+    fitPosterior(statistics, settings);
+    writeRewards(record, ad, statistics, this.#viewTime, settings);
+    findLeader(statistics, this.#leader);
+    const hasExited =
+      settings.exit && this.#leader.loss < settings.exitLoss && isStable(record, ad, statistics, settings);
+    this.#exited[ad] = hasExited ? 1 : 0;
+    this.#writeArms(ad);
+    this.#writePolicy(ad, hasExited);
+    this.#writeExplore(ad);
+  }
+
+  #writeArms(ad: number): void {
+    const { record, settings } = this;
+    const choosing = this.#choosing;
+    const { count, means, slopes, intercepts, rate } = this.#statistics;
+    const { impressions, logits, logitImpressions } = record.totals;
+    const first = this.arms.offsets[ad];
+    for (let i = 0; i < count; i++) {
+      const arm = first + i;
+      choosing.means[arm] = means[i];
+      choosing.slopes[arm] = slopes[i];
+      choosing.intercepts[arm] = intercepts[i];
+      choosing.odds[arm] = 1;
+      this.#contexts?.settle(arm, means[i], settings.likenessClicks / rate);
+      if (logitImpressions[arm] === 0) continue;
+      const proven = sigmoid((impressions[arm] - settings.longTailViews) / settings.longTailScale);
+      const gap = logit(Math.min(means[i], 1 - 1e-9)) - logits[arm] / logitImpressions[arm];
+      choosing.odds[arm] = Math.exp(proven * clamp(gap, -CORRECTION_MOST, CORRECTION_MOST));
+    }
+  }
+
+  #writePolicy(ad: number, hasExited: boolean): void {
+    const policy = this.#policy;
+    const choosing = this.#choosing;
+    const statistics = this.#statistics;
+    const { count } = statistics;
+    const first = this.arms.offsets[ad];
+    const scratch = this.#scratch.fill(0);
+    const hasShares = policy.shares !== undefined && !hasExited;
+    choosing.hasShares[ad] = hasShares ? 1 : 0;
+    choosing.epsilons[ad] = hasExited ? this.settings.epsilon : policy.epsilon;
+    choosing.contextWidths[ad] = hasExited ? 0 : (policy.linearConfidence ?? 0);
+    if (hasShares) {
+      policy.shares?.(statistics, scratch);
+      choosing.sharpness[ad] = sharpnessOf(statistics);
+    } else if (!hasExited) policy.bonuses?.(statistics, scratch);
+    const into = hasShares ? choosing.shares : choosing.bonuses;
+    for (let i = 0; i < count; i++) {
+      choosing.bonuses[first + i] = 0;
+      into[first + i] = scratch[i];
+    }
+  }
+
+  /** Half of ε goes to all arms alike, so that every choice can be evaluated; half to what they lack of the window's floor. */
+  #writeExplore(ad: number): void {
+    const { record, settings } = this;
+    const first = this.arms.offsets[ad];
+    const { count } = this.#statistics;
+    const at = record.windowAt(record.window) + first;
+    const scratch = this.#scratch;
+    let lacking = 0;
+    for (let i = 0; i < count; i++) {
+      scratch[i] = Math.max(0, settings.windowFloor - record.windowExposures[at + i]);
+      lacking += scratch[i];
+    }
+    for (let i = 0; i < count; i++)
+      this.#choosing.explore[first + i] = lacking > 0 ? (1 / count + scratch[i] / lacking) / 2 : 1 / count;
+  }
+
+  hasExited(ad: number): boolean {
+    return this.#exited[ad] === 1;
+  }
+
+  standing(ad: number): AdStanding {
+    const { record, settings } = this;
+    const statistics = this.#statistics;
+    readCounts(record, ad, statistics);
+    fitPosterior(statistics, settings);
+    writeRewards(record, ad, statistics, this.#viewTime, settings);
+    findLeader(statistics, this.#leader);
+    return {
+      hasExited: this.hasExited(ad),
+      sinceMs: record.since[ad] * record.windowMs,
+      expectedLoss: this.#leader.loss,
+      leader: this.arms.offsets[ad] + this.#leader.arm,
+      ctrs: statistics.means.slice(0, statistics.count),
+    };
+  }
+
+  stats() {
+    let exited = 0;
+    for (const one of this.#exited) exited += one;
+    return { exploring: this.record.adCount - exited, exited, reopened: this.#reopened, lambda: this.#viewTime.lambda };
+  }
+
+  save(): BanditState {
+    return saveState(this.record, this.#viewTime, this.#contexts, this.#keptAside);
+  }
+}
+
+/**
+ * How steeply an arm's chance to be best rises with its reward, as a power of two: of normal rewards that are s apart from chance, by about
+ * e^(difference/(0.78 s)), which for small differences is (ratio)^(reward/(0.78 s)).
+ */
+function sharpnessOf({ count, means, deviations, slopes, intercepts }: AdStatistics): number {
+  let [rewards, squares] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    rewards += slopes[i] * means[i] + intercepts[i];
+    squares += (slopes[i] * deviations[i]) ** 2;
+  }
+  const steepness = rewards / count / (0.78 * Math.sqrt(squares / count));
+  return clamp(Math.round(Math.log2(Math.max(1, steepness))), 0, SHARPNESS_MOST);
+}

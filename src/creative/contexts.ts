@@ -1,0 +1,113 @@
+import { UserError } from '../core/errors.ts';
+import { exactly } from './record.ts';
+
+/**
+ * What a contextual policy learns, by arm: the context's second moments and its clicks; see `policies/linUcb.ts` for what it makes of them.
+ */
+export class Contexts {
+  readonly size: number;
+  /** [arms · size²] Σ n·xxᵀ, [arms · size] Σ c·x. */
+  readonly moments: Float64Array;
+  readonly clicks: Float64Array;
+  /** [arms · size²] A⁻¹, [arms · size] θ. */
+  readonly #inverses: Float64Array;
+  readonly #rates: Float64Array;
+  readonly #work: Float64Array;
+
+  constructor(arms: number, size: number) {
+    this.size = size;
+    this.moments = new Float64Array(arms * size * size);
+    this.clicks = new Float64Array(arms * size);
+    this.#inverses = new Float64Array(arms * size * size);
+    this.#rates = new Float64Array(arms * size);
+    this.#work = new Float64Array(size * size);
+  }
+
+  /** @throws UserError for a context that is of another length, or no shares */
+  check(context: Float64Array): void {
+    if (context.length === this.size && context.every((share) => share >= 0 && share <= 1)) return;
+    throw new UserError(`bandit: a context is [${context}]; expected ${this.size} shares from 0 to 1`);
+  }
+
+  add(arm: number, context: Float64Array, exposures: number, clicks: number): void {
+    const { size } = this;
+    for (let i = 0; i < size; i++) {
+      this.clicks[arm * size + i] += exactly(clicks * context[i]);
+      for (let j = 0; j < size; j++)
+        this.moments[(arm * size + i) * size + j] += exactly(exposures * context[i] * context[j]);
+    }
+  }
+
+  /** An arm's moments and clicks, one after the other. */
+  read(arm: number): number[] {
+    const { size } = this;
+    const moments = this.moments.subarray(arm * size * size, (arm + 1) * size * size);
+    return [...moments, ...this.clicks.subarray(arm * size, (arm + 1) * size)];
+  }
+
+  /** @returns whether they are as many as `read` gives */
+  write(arm: number, values: readonly number[]): boolean {
+    const { size } = this;
+    if (values.length !== size * (size + 1)) return false;
+    this.moments.set(values.slice(0, size * size), arm * size * size);
+    this.clicks.set(values.slice(size * size), arm * size);
+    return true;
+  }
+
+  /** @param weight λ, the exposures that the mean counts for */
+  settle(arm: number, mean: number, weight: number): void {
+    const { size, moments } = this;
+    const own = moments.subarray(arm * size * size, (arm + 1) * size * size);
+    const inverse = this.#inverses.subarray(arm * size * size, (arm + 1) * size * size);
+    invert(own, weight, size, this.#work, inverse);
+    for (let i = 0; i < size; i++) {
+      let rate = 0;
+      for (let j = 0; j < size; j++) rate += inverse[i * size + j] * (weight * mean + this.clicks[arm * size + j]);
+      this.#rates[arm * size + i] = rate;
+    }
+  }
+
+  /** θ·x. */
+  rate(arm: number, context: Float64Array): number {
+    let rate = 0;
+    for (let i = 0; i < this.size; i++) rate += this.#rates[arm * this.size + i] * context[i];
+    return rate;
+  }
+
+  /** xᵀA⁻¹x. */
+  variance(arm: number, context: Float64Array): number {
+    const { size } = this;
+    let sum = 0;
+    for (let i = 0; i < size; i++) {
+      let row = 0;
+      for (let j = 0; j < size; j++) row += this.#inverses[(arm * size + i) * size + j] * context[j];
+      sum += row * context[i];
+    }
+    return sum;
+  }
+}
+
+/** (M + weight·I)⁻¹ of a positive semi-definite M, by Gauss–Jordan elimination, which such a sum needs no pivoting for. */
+function invert(m: Float64Array, weight: number, size: number, work: Float64Array, inverse: Float64Array): void {
+  work.set(m);
+  inverse.fill(0);
+  for (let i = 0; i < size; i++) {
+    work[i * size + i] += weight;
+    inverse[i * size + i] = 1;
+  }
+  for (let pivot = 0; pivot < size; pivot++) {
+    const scale = 1 / work[pivot * size + pivot];
+    for (let j = 0; j < size; j++) {
+      work[pivot * size + j] *= scale;
+      inverse[pivot * size + j] *= scale;
+    }
+    for (let i = 0; i < size; i++) {
+      const factor = work[i * size + pivot];
+      if (i === pivot || factor === 0) continue;
+      for (let j = 0; j < size; j++) {
+        work[i * size + j] -= factor * work[pivot * size + j];
+        inverse[i * size + j] -= factor * inverse[pivot * size + j];
+      }
+    }
+  }
+}

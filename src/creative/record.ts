@@ -1,0 +1,180 @@
+import { UserError } from '../core/errors.ts';
+import type { ArmCounts, Arms } from './creative.ts';
+import type { BanditSettings } from './settings.ts';
+
+/** What is counted of an arm from its first impression on, in this order; a state holds them so. */
+export const totalNames = [
+  'impressions',
+  'clicks',
+  'revenueMicros',
+  'viewMs',
+  'views',
+  'logits',
+  'logitImpressions',
+] as const;
+
+/** Sums are of whole multiples of this, so that they are exact: the same in whatever order, and however replicas are merged. */
+const unit = 2 ** -20;
+export const exactly = (value: number) => Math.round(value / unit) * unit;
+
+/**
+ * What has been shown of arms and what came of it, in typed arrays by arm: all of it, and what is learned from: exposures in place of
+ * impressions, counted since the ad's last change (`since`, the number of a window). The last windows are kept apart as well.
+ *
+ *   exposures = Σ impressions · examination[position]
+ */
+export class CreativeRecord {
+  readonly arms: Arms;
+  readonly armCount: number;
+  readonly adCount: number;
+  readonly windowMs: number;
+  readonly windows: number;
+  /** [arms] */
+  readonly adOf: Int32Array;
+  readonly totals: Readonly<Record<(typeof totalNames)[number], Float64Array>>;
+  readonly exposures: Float64Array;
+  readonly clicks: Float64Array;
+  /** [ads] */
+  readonly since: Float64Array;
+  /** [windows · arms], a window's arms side by side, in the slot of its number modulo `windows`. */
+  readonly windowExposures: Float64Array;
+  readonly windowClicks: Float64Array;
+  /** [windows] of all arms. */
+  readonly windowViewMs: Float64Array;
+  readonly windowViews: Float64Array;
+  /** Number of the window that time is in: windows since 1970; 0 until it is first told. */
+  window = 0;
+  readonly #examination: readonly number[];
+
+  constructor(arms: Arms, { windowMs, windows, examination }: BanditSettings) {
+    const [adCount, armCount] = [arms.adKeys.length, arms.creativeKeys.length];
+    this.arms = arms;
+    [this.adCount, this.armCount, this.windowMs, this.windows] = [adCount, armCount, windowMs, windows];
+    this.#examination = examination.map(exactly);
+    this.adOf = new Int32Array(armCount);
+    for (let ad = 0; ad < adCount; ad++) this.adOf.fill(ad, arms.offsets[ad], arms.offsets[ad + 1]);
+    const column = () => new Float64Array(armCount);
+    this.totals = {
+      impressions: column(),
+      clicks: column(),
+      revenueMicros: column(),
+      viewMs: column(),
+      views: column(),
+      logits: column(),
+      logitImpressions: column(),
+    };
+    this.exposures = column();
+    this.clicks = column();
+    this.since = new Float64Array(adCount);
+    this.windowExposures = new Float64Array(windows * armCount);
+    this.windowClicks = new Float64Array(windows * armCount);
+    this.windowViewMs = new Float64Array(windows);
+    this.windowViews = new Float64Array(windows);
+  }
+
+  /** Where a window's arms begin, or −1 where it is not among those kept. */
+  windowAt(window: number): number {
+    const isKept = window <= this.window && window > this.window - this.windows && window >= 0;
+    return isKept ? (window % this.windows) * this.armCount : -1;
+  }
+
+  /**
+   * @returns their exposures
+   * @throws UserError; the record is then as it was
+   */
+  add(counts: ArmCounts): number {
+    const { arm, timeMs, position = 1, impressions = 0, clicks = 0, revenueMicros = 0 } = counts;
+    const { viewMs = 0, views = 0, logits } = counts;
+    this.#check(counts);
+    const { totals } = this;
+    totals.impressions[arm] += impressions;
+    totals.clicks[arm] += clicks;
+    totals.revenueMicros[arm] += Math.round(revenueMicros);
+    totals.viewMs[arm] += Math.round(viewMs);
+    totals.views[arm] += views;
+    if (logits !== undefined) {
+      totals.logits[arm] += exactly(logits);
+      totals.logitImpressions[arm] += impressions;
+    }
+    // What is later than the window that was last told counts in it, so that no clock ahead of ours throws windows out.
+    const window = Math.min(Math.floor(timeMs / this.windowMs), this.window);
+    const exposures = impressions * this.#examination[Math.min(position, this.#examination.length) - 1];
+    if (window >= this.since[this.adOf[arm]]) {
+      this.exposures[arm] += exposures;
+      this.clicks[arm] += clicks;
+    }
+    const at = this.windowAt(window);
+    if (at < 0) return exposures;
+    this.windowExposures[at + arm] += exposures;
+    this.windowClicks[at + arm] += clicks;
+    this.windowViewMs[at / this.armCount] += Math.round(viewMs);
+    this.windowViews[at / this.armCount] += views;
+    return exposures;
+  }
+
+  #check(counts: ArmCounts): void {
+    const { arm, timeMs, position = 1, logits = 0 } = counts;
+    if (!(Number.isInteger(arm) && arm >= 0 && arm < this.armCount))
+      throw new UserError(
+        `bandit: there is no arm ${arm} of ${this.armCount}; give a creative of the catalog`,
+        'missing',
+      );
+    const fail = (what: string) => {
+      throw new UserError(`bandit: creative '${this.arms.creativeKeys[arm]}': ${what}; these counts are left out`);
+    };
+    for (const name of ['impressions', 'clicks', 'views'] as const) {
+      const value = counts[name] ?? 0;
+      if (!(Number.isInteger(value) && value >= 0 && value < mostCount))
+        fail(`${name} is ${value}, expected a whole number from 0`);
+    }
+    for (const name of ['revenueMicros', 'viewMs'] as const) {
+      const value = counts[name] ?? 0;
+      if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) fail(`${name} is ${value}, expected 0 or more`);
+    }
+    if (!(timeMs >= 0 && Number.isFinite(timeMs))) fail(`timeMs is ${timeMs}, expected milliseconds since 1970`);
+    if (!(Number.isInteger(position) && position >= 1)) fail(`position is ${position}, expected 1, the best, or more`);
+    if (!(Math.abs(logits) < mostCount)) fail(`logits are ${logits}, expected a finite sum`);
+    const { impressions = 0, clicks = 0, views = 0, viewMs = 0 } = counts;
+    if (viewMs > 0 && views === 0) fail(`viewMs is ${viewMs} of no views, expected their number in views`);
+    const { totals } = this;
+    const shown = totals.impressions[arm] + impressions;
+    if (totals.clicks[arm] + clicks > shown)
+      fail(`${totals.clicks[arm] + clicks} clicks in ${shown} impressions, expected no more clicks than impressions`);
+    if (totals.views[arm] + views > shown)
+      fail(`${totals.views[arm] + views} views in ${shown} impressions, expected no more views than impressions`);
+  }
+
+  /** Begins the windows up to that of this time; time does not go back. @returns how many have ended */
+  advance(nowMs: number): number {
+    const { armCount, windows, window } = this;
+    const next = Math.floor(nowMs / this.windowMs);
+    if (!(next > window)) return 0;
+    for (let begun = Math.max(window + 1, next - windows + 1); begun <= next; begun++) {
+      const slot = begun % windows;
+      this.windowExposures.fill(0, slot * armCount, (slot + 1) * armCount);
+      this.windowClicks.fill(0, slot * armCount, (slot + 1) * armCount);
+      this.windowViewMs[slot] = 0;
+      this.windowViews[slot] = 0;
+    }
+    this.window = next;
+    return next - window;
+  }
+
+  /** Forgets, for what is learned, what was before this window, one of those kept. */
+  forgetBefore(ad: number, since: number): void {
+    const { offsets } = this.arms;
+    this.since[ad] = since;
+    for (let arm = offsets[ad]; arm < offsets[ad + 1]; arm++) {
+      this.exposures[arm] = 0;
+      this.clicks[arm] = 0;
+      for (let window = since; window <= this.window; window++) {
+        const at = this.windowAt(window);
+        this.exposures[arm] += this.windowExposures[at + arm];
+        this.clicks[arm] += this.windowClicks[at + arm];
+      }
+    }
+  }
+}
+
+/** Sums beyond this would no longer be exact. */
+const mostCount = 2 ** 53 * unit;
