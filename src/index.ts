@@ -7,6 +7,7 @@ import type { Config } from '../training/config.ts';
 import type { Reporter } from '../training/reporter.ts';
 import type { TrainInputs, TrainSummary } from '../training/train.ts';
 import type { Catalog } from './catalog/catalog.ts';
+import type { Creatives } from './catalog/creatives.ts';
 import type { Bundle } from './model/bundle.ts';
 import type { Ranker } from './ranking/ranker.ts';
 import type { Schema } from './schema/schema.ts';
@@ -19,6 +20,7 @@ export type {
   Bundle,
   Catalog,
   Config,
+  Creatives,
   EngineChoice,
   LoadedScorer,
   Ranker,
@@ -58,7 +60,7 @@ export async function createScorer(bundle: Bundle, choice: EngineChoice = {}): P
 export async function createRanker(
   bundle: Bundle,
   scorer: Scorer,
-  options: { catalog?: Catalog; maxCandidates?: number } = {},
+  options: { catalog?: Catalog; creatives?: Creatives; maxCandidates?: number } = {},
 ): Promise<Ranker> {
   const { createRanker: create } = await import('./ranking/ranker.ts');
   return create(bundle, scorer, options);
@@ -70,9 +72,18 @@ export async function loadCatalog(data: string, bundle: Bundle): Promise<Catalog
   return load(data, bundle);
 }
 
+/** Reads the creatives of a catalog's ads, one row each, with the columns the bundle's model needs; a ranker chooses the likeliest. */
+export async function loadCreatives(data: string, catalog: Catalog, bundle: Bundle): Promise<Creatives> {
+  const { loadCreatives: load } = await import('./server/loadRanker.ts');
+  return load(data, catalog, bundle);
+}
+
 /** As `limelight train` takes it; `config` and `schema` are parsed JSON. */
 export interface TrainOptions
-  extends Pick<TrainInputs, 'architecture' | 'train' | 'valid' | 'history' | 'out' | 'from' | 'isInterrupted'> {
+  extends Pick<
+    TrainInputs,
+    'architecture' | 'train' | 'valid' | 'history' | 'distil' | 'out' | 'from' | 'isInterrupted'
+  > {
   readonly schema: unknown;
   readonly config?: unknown;
   /** Auxiliary tasks as `--aux` takes them, in place of the configuration's: `long=play_time_ms>=7000:0.1`. */

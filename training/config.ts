@@ -5,6 +5,7 @@ import type { PrecisionFacts } from '../src/model/bundle.ts';
 import { parseJson, problemsOf } from '../src/schema/parseSchema.ts';
 
 import { Auxiliary } from './auxiliary.ts';
+import { Distil } from './distil.ts';
 import { Teacher } from './teacher.ts';
 
 const strict = { additionalProperties: false };
@@ -100,6 +101,7 @@ export const ConfigFile = Type.Object(
       }),
     ),
     teacher: optional(Teacher),
+    distil: optional(Distil),
   },
   strict,
 );
@@ -116,6 +118,7 @@ export interface Config {
   readonly precisionLimits: PrecisionFacts['limits'];
   readonly auxiliary: readonly Auxiliary[];
   readonly teacher?: Teacher;
+  readonly distil?: Distil;
 }
 
 export const trainingDefaults: TrainingOptions = {
@@ -143,7 +146,7 @@ export function parseConfig(json: unknown, source = 'configuration'): Config {
   );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
   const file = json as Static<typeof ConfigFile>;
-  const { architecture, model = {}, training, precisionLimits, auxiliary = [], teacher } = file;
+  const { architecture, model = {}, training, precisionLimits, auxiliary = [], teacher, distil } = file;
   return {
     source,
     architecture,
@@ -152,6 +155,7 @@ export function parseConfig(json: unknown, source = 'configuration'): Config {
     precisionLimits: { ...defaultPrecisionLimits, ...precisionLimits },
     auxiliary,
     ...(teacher && { teacher }),
+    ...(distil && { distil }),
   };
 }
 

@@ -15,6 +15,7 @@ import { servedModel, withAuxiliary, withThresholds } from './auxiliary.ts';
 import type { Config } from './config.ts';
 import type { EncodedChunk, EncodedStore } from './dataset/encodedStore.ts';
 import { checkColumns, encodeTable, fitSchema, type TimeRange } from './dataset/prepare.ts';
+import { loadListTeacher } from './distil.ts';
 import { SliceNames } from './evaluationRows.ts';
 import { withHistory } from './history/withHistory.ts';
 import { LabelCounts } from './labelCounts.ts';
@@ -53,12 +54,14 @@ export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
   const served = servedModel(typed, inputs.schema);
   checkSampling(inputs.schema, config);
   if (teacher !== undefined) checkTeacher(teacher, inputs.schema, config.training.negativeSampling);
+  const listTeacher = inputs.distil === undefined ? undefined : await loadListTeacher(inputs.distil, schema, config);
   const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
   if (from !== undefined) checkFrom(inputs.from as string, from, [typed, served]);
   const { table, validTable, history } = await openTables(inputs);
   const trainRange: TimeRange = 'fromMs' in inputs.valid ? { beforeMs: inputs.valid.fromMs } : {};
   checkColumns(table, schema);
   checkColumns(validTable, schema);
+  if (listTeacher !== undefined) checkColumns(table, schema, listTeacher.columns, `--distil ${inputs.distil}`);
   if (table.rowCount === 0) throw new UserError(`${inputs.train}: the table has no rows; name files that have some`);
 
   const onRows = (phase: string) => (rows: number) => reporter.progress(phase, rows, table.rowCount);
@@ -70,7 +73,9 @@ export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
     counts.add(chunk);
     onRows('encoding')(counts.rows);
   };
-  const train = await encodeTable(table, schema, fitted, trainRange, { onBatch, teacher });
+  const train = await encodeTable(table, schema, fitted, trainRange, { onBatch, teacher, listTeacher }).finally(() =>
+    listTeacher?.dispose(),
+  );
   try {
     if (train.rowCount === 0) {
       const before = trainRange.beforeMs === undefined ? '' : ' before the validation’s first time';

@@ -14,6 +14,7 @@ import type { Learner, LearnerOptions } from '../src/scoring/learner.ts';
 import { checkpointFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Config } from './config.ts';
 import { orderedBatches } from './dataset/batches.ts';
+import { distilFacts, distillationOf } from './distil.ts';
 import { RowCollector } from './evaluationRows.ts';
 import { type FitResult, type FitState, fitModel } from './fitLoop.ts';
 import { judge } from './judge.ts';
@@ -37,6 +38,8 @@ export interface TrainInputs {
   readonly valid: { readonly data: string | readonly string[] } | { readonly fromMs: number };
   /** A state of history, alone or in a bundle, from just before the first row given; none where absent. */
   readonly history?: string;
+  /** A trained model's bundle, whose order within requests is learned beside the labels. */
+  readonly distil?: string;
   /** The bundle's folder; must not exist. */
   readonly out: string;
   /** A bundle to start from, or a checkpoint to resume. */
@@ -167,15 +170,17 @@ async function createTrainer(
     options,
     seed: inputs.seed,
     weights,
+    distillation: inputs.distil === undefined ? undefined : distillationOf(typed, inputs.config.distil),
     createLearner: (o) => createLearner(typed, o),
   });
   inputs.reporter.line(`training ${typed.model.architecture} on ${trainer.learner.device}`);
   const checkpoint = inputs.from === undefined ? undefined : await readCheckpoint(inputs.from);
   if (checkpoint === undefined || from === undefined) return { trainer };
-  const { config, teacher, seed, trainRows } = from.manifest.training;
+  const { config, teacher, distil, seed, trainRows } = from.manifest.training;
   const compared = [
     ['configuration', config, options],
     ['teacher', teacher, inputs.config.teacher],
+    ['distillation', distil, distilFacts(inputs)],
     ['seed', seed, inputs.seed],
     ['number of training rows', trainRows, data.train.rowCount],
   ] as const;
@@ -220,7 +225,7 @@ function judgeResult(inputs: TrainInputs, data: Prepared, result: FitResult, tra
       { name: 'backend', value: trainer.learner.device },
       { name: 'seed', value: String(inputs.seed) },
       { name: 'configuration', value: JSON.stringify(inputs.config.training) },
-      ...auxiliaryFacts(inputs.config),
+      ...auxiliaryFacts(inputs),
       ...historyFacts(inputs.schema),
     ],
   });
@@ -231,9 +236,12 @@ function historyFacts({ historyFields = [] }: Schema) {
   return names.length > 0 ? [{ name: 'history', value: names.join(', ') }] : [];
 }
 
-function auxiliaryFacts({ auxiliary, teacher }: Config) {
+function auxiliaryFacts(inputs: TrainInputs) {
+  const { auxiliary, teacher } = inputs.config;
+  const distil = distilFacts(inputs);
   return [
     ...(auxiliary.length > 0 ? [{ name: 'auxiliary tasks', value: JSON.stringify(auxiliary) }] : []),
     ...(teacher ? [{ name: 'teacher', value: JSON.stringify(teacher) }] : []),
+    ...(distil ? [{ name: 'distilled from', value: JSON.stringify(distil) }] : []),
   ];
 }

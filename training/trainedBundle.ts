@@ -5,6 +5,7 @@ import { createManifest } from '../src/model/manifest.ts';
 import type { Sample } from '../src/model/sample.ts';
 import { measureActivations } from '../src/scoring/activations.ts';
 import { makeGolden } from '../src/scoring/golden.ts';
+import { distilFacts } from './distil.ts';
 import type { Progress } from './fitLoop.ts';
 import type { Weights } from './parameters.ts';
 import type { Prepared } from './prepareData.ts';
@@ -45,6 +46,7 @@ export function bundleOf(
     training: {
       config: inputs.config.training,
       teacher: inputs.config.teacher,
+      distil: distilFacts(inputs),
       auxiliary: inputs.config.auxiliary.length > 0 ? inputs.config.auxiliary : undefined,
       history: data.history && {
         from: inputs.history,

@@ -9,7 +9,7 @@ import { tableOf, unknownId } from '../src/schema/fields.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
 import { type EmbedPlan, gather, gatherDense, gatherGroups, planEmbed } from '../src/scoring/gather.ts';
 import { gatherSequence, planSequence, type SequencePlan } from '../src/scoring/gatherSequence.ts';
-import type { Learner, LearnerOptions, LearnerState } from '../src/scoring/learner.ts';
+import type { Distillation, Learner, LearnerOptions, LearnerState, RankedLists } from '../src/scoring/learner.ts';
 import type { TrainingOptions } from './config.ts';
 import type { EncodedChunk } from './dataset/encodedStore.ts';
 import { dropIds, dropProbabilities, scatter, type TableState, TrainedTable } from './embeddings.ts';
@@ -28,6 +28,8 @@ export interface TrainerInputs {
   readonly options: TrainingOptions;
   readonly seed: number;
   readonly createLearner: (options: LearnerOptions) => Learner;
+  /** Where batches come with lists that a teacher ranked. */
+  readonly distillation?: Distillation;
   /** To start from; drawn from the seed where absent. */
   readonly weights?: Weights;
 }
@@ -45,10 +47,10 @@ export class Trainer {
 
   constructor(inputs: TrainerInputs) {
     this.inputs = inputs;
-    const { typed, fitted, options, seed, createLearner } = inputs;
+    const { typed, fitted, options, seed, createLearner, distillation } = inputs;
     const weights = inputs.weights ?? initialWeights(typed, fitted, options.embeddingScale, seed);
     const parameters: Weights = new Map([...weights].filter(([name]) => !name.startsWith('tables/')));
-    this.learner = createLearner({ parameters, seed });
+    this.learner = createLearner({ parameters, seed, distillation });
     for (const { name, vocabulary } of typed.model.tables) {
       const tensor = weights.get(tableWeight(name));
       const counts = fitted.vocabularies.get(vocabulary)?.counts;
@@ -88,6 +90,7 @@ export class Trainer {
       inputs: this.gathered(chunk.rowCount, fields),
       labels,
       weights: chunk.weights,
+      lists: listsOf(chunk),
     };
     const { losses, gradients } = this.learner.step(batch, options.learningRate * decay);
     for (const [output, gradient] of gradients) {
@@ -213,6 +216,10 @@ export class Trainer {
   dispose(): void {
     this.learner.dispose();
   }
+}
+
+function listsOf({ ranked, listOffsets }: EncodedChunk): RankedLists | undefined {
+  return ranked && listOffsets && { offsets: listOffsets, teacher: ranked.teacher };
 }
 
 /**

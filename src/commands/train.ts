@@ -12,6 +12,7 @@ interface TrainFlags {
   out: string;
   config?: string;
   aux?: string[];
+  distil?: string;
   history?: string;
   from?: string;
   backend: string;
@@ -28,13 +29,17 @@ export function addTrain(program: Command): void {
     .option('--valid <glob...>', 'rows to validate on')
     .option('--valid-from <time>', 'or: validate on the rows of --train from this time on', timeMs)
     .requiredOption('--out <folder>', 'the bundle to write; must not exist yet')
-    .option('--arch <name>', 'senet-dnn, lr, fm, deep-fm, dcn-v2 or din (default: the configuration’s, else senet-dnn)')
+    .option(
+      '--arch <name>',
+      'senet-dnn, lr, fm, deep-fm, dcn-v2, din or dual-tower (default: the configuration’s, else senet-dnn)',
+    )
     .option('--config <file>', 'hyper-parameters')
     .option(
       '--aux <task>',
       'a label learned but not served, such as long=play_time_ms>=7000:0.1; several times',
       several,
     );
+  command.option('--distil <bundle>', 'a trained model whose order within each request is learned beside the labels');
   addHistoryOptions(command)
     .option('--from <bundle>', 'start from a bundle’s weights and vocabularies, or resume a checkpoint')
     .option('--backend <name>', 'auto, tensorflow, wasm or cpu', 'auto')
@@ -67,6 +72,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     sources: { schema: flags.schema, config: flags.config },
     architecture: flags.arch,
     auxiliary: flags.aux,
+    distil: flags.distil,
     history: flags.history,
     train: flags.train,
     valid: flags.valid !== undefined ? { data: flags.valid } : { fromMs: flags.validFrom as number },

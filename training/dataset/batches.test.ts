@@ -107,6 +107,46 @@ describe('an encoded store', () => {
   });
 });
 
+/** The same, each row ranked for a request that has up to three rows, some of them in other chunks. */
+const rankedChunkOf = (first: number, rowCount: number): EncodedChunk => ({
+  ...chunkOf(first, rowCount),
+  ranked: {
+    requests: Int32Array.from({ length: 2 * rowCount }, (_, i) => (i % 2 === 0 ? requestOf(first + (i >> 1)) : -1)),
+    teacher: Float32Array.from({ length: rowCount }, (_, row) => first + row + 0.25),
+  },
+});
+const requestOf = (n: number) => Math.floor(n / 9) * 3 + (n % 3);
+
+describe('batches of ranked rows', () => {
+  it('are whole lists in random order, all rows once, each with what the teacher made of it', () => {
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 1, max: 30 }), fc.nat(), (counts, batchSize, seed) => {
+        const store = new EncodedStore();
+        stores.push(store);
+        let first = 0;
+        for (const size of counts) {
+          store.append(rankedChunkOf(first, size));
+          first += size;
+        }
+        const lists: number[][] = [];
+        for (const batch of shuffledBatches(store, batchSize, createRandom(seed))) {
+          const rows = rowsIn(batch);
+          const { ranked, listOffsets } = batch as Required<EncodedChunk>;
+          expect([...ranked.teacher]).toEqual(rows.map((n) => n + 0.25));
+          expect([listOffsets[0], listOffsets.at(-1)]).toEqual([0, batch.rowCount]);
+          for (let list = 0; list + 1 < listOffsets.length; list++)
+            lists.push(rows.slice(listOffsets[list], listOffsets[list + 1]));
+          if (listOffsets.length > 2) expect(batch.rowCount).toBeLessThanOrEqual(batchSize);
+        }
+        expect(lists.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: first }, (_, n) => n));
+        const requests = lists.map((rows) => [...new Set(rows.map(requestOf))]);
+        for (const list of requests) expect(list).toHaveLength(1);
+        expect(new Set(requests.flat()).size).toBe(lists.length);
+      }),
+    );
+  });
+});
+
 describe('batches', () => {
   it('in order are all rows once, in their order', () => {
     fc.assert(

@@ -1,12 +1,19 @@
+import { assert } from '../../src/core/errors.ts';
 import type { Random } from '../../src/core/random.ts';
 import { shuffle } from '../../src/core/random.ts';
+import { denseGroups, rowsByGroup } from '../../src/evaluation/groups.ts';
 import type { EncodedColumn } from '../../src/schema/encoded.ts';
 import type { EncodedChunk, EncodedStore } from './encodedStore.ts';
+
+type Ranked = NonNullable<EncodedChunk['ranked']>;
 
 /** Rows of so many are shuffled together: a bounded buffer, filled with whole chunks in random order. */
 const shuffleRows = 1_000_000;
 
-/** All rows of a store in random order, `batchSize` at a time; the last batch may be smaller. */
+/**
+ * All rows of a store in random order, `batchSize` at a time; the last batch may be smaller. Rows that were ranked stay together: whole
+ * lists in random order, as many as a batch has room for, at least one.
+ */
 export function* shuffledBatches(
   store: EncodedStore,
   batchSize: number,
@@ -49,17 +56,63 @@ function* batchesOf(
       if (keep === undefined || keep(chunk, row)) places[count++] = place;
     }
   });
-  shuffle(places, random, count);
-  for (let from = 0; from < count; from += batchSize) {
-    const chunkOf = places.slice(from, Math.min(count, from + batchSize));
+  const ends = chunks[0].ranked && shuffleLists(chunks, places.subarray(0, count), random);
+  if (ends === undefined) shuffle(places, random, count);
+  for (let from = 0, to = 0, list = 0; from < count; from = to) {
+    const first = list;
+    if (ends === undefined) to = Math.min(count, from + batchSize);
+    else
+      do to = ends[list++];
+      while (list < ends.length && ends[list] - from <= batchSize);
+    const chunkOf = places.slice(from, to);
     const rowOf = new Int32Array(chunkOf.length);
     for (let i = 0; i < chunkOf.length; i++) {
       const c = owners[chunkOf[i]];
       rowOf[i] = chunkOf[i] - starts[c];
       chunkOf[i] = c;
     }
-    yield gatherRows(chunks, chunkOf, rowOf);
+    const batch = gatherRows(chunks, chunkOf, rowOf);
+    yield ends === undefined
+      ? batch
+      : { ...batch, listOffsets: Int32Array.of(0, ...ends.subarray(first, list).map((end) => end - from)) };
   }
+}
+
+/**
+ * Brings rows of one request together and requests into random order.
+ *
+ * @param places of rows through all chunks, in order; rearranged
+ * @returns where each list ends
+ */
+function shuffleLists(chunks: readonly EncodedChunk[], places: Int32Array, random: Random): Int32Array {
+  const halves = [0, 1].map((half) => {
+    const all = chunks.flatMap(({ ranked }) => {
+      assert(ranked !== undefined, 'a chunk whose rows were not ranked');
+      return [ranked.requests.filter((_, i) => i % 2 === half)];
+    });
+    return concatenated(all);
+  });
+  const lists = denseGroups(halves[0], halves[1]);
+  const { rows, starts } = rowsByGroup(Uint32Array.from(places), lists);
+  const order = Int32Array.from({ length: starts.length - 1 }, (_, list) => list);
+  shuffle(order, random);
+  let to = 0;
+  return order.map((list) => {
+    const members = rows.subarray(starts[list], starts[list + 1]);
+    places.set(members, to);
+    to += members.length;
+    return to;
+  });
+}
+
+function concatenated(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** All rows of a store in their order, `batchSize` at a time at most. */
@@ -124,14 +177,28 @@ function gatherRows(chunks: readonly EncodedChunk[], chunkOf: Int32Array, rowOf:
       [...first.targets.keys()].map((name) => [name, floats((chunk) => chunk.targets?.get(name) as Float32Array)]),
     );
   const weights = first.weights === undefined ? undefined : floats((chunk) => chunk.weights as Float32Array);
-  let users: Int32Array | undefined;
-  if (first.users !== undefined) {
-    users = new Int32Array(2 * rowCount);
+  const keys = (of: (chunk: EncodedChunk) => Int32Array) => {
+    const out = new Int32Array(2 * rowCount);
     for (let i = 0; i < rowCount; i++) {
-      const source = chunks[chunkOf[i]].users as Int32Array;
-      users[2 * i] = source[2 * rowOf[i]];
-      users[2 * i + 1] = source[2 * rowOf[i] + 1];
+      const source = of(chunks[chunkOf[i]]);
+      out[2 * i] = source[2 * rowOf[i]];
+      out[2 * i + 1] = source[2 * rowOf[i] + 1];
     }
-  }
-  return { rowCount, fields, labels, truths, ...(targets && { targets }), weights, users };
+    return out;
+  };
+  const users = first.users && keys((chunk) => chunk.users as Int32Array);
+  const ranked = first.ranked && {
+    requests: keys((chunk) => (chunk.ranked as Ranked).requests),
+    teacher: floats((chunk) => (chunk.ranked as Ranked).teacher),
+  };
+  return {
+    rowCount,
+    fields,
+    labels,
+    truths,
+    ...(targets && { targets }),
+    weights,
+    users,
+    ...(ranked && { ranked }),
+  };
 }

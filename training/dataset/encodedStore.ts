@@ -12,6 +12,10 @@ export interface EncodedChunk extends RowColumns {
   /** What training aims at, by label, where that is not the label itself: see `softLabels`. */
   readonly targets?: ReadonlyMap<string, Float32Array>;
   readonly fields: ReadonlyMap<string, EncodedColumn>;
+  /** Which request each row was ranked for, 64 bits in two halves, and what a teacher makes of the row: a logit. */
+  readonly ranked?: { readonly requests: Int32Array; readonly teacher: Float32Array };
+  /** Of a batch of whole lists, rows of one request each: where they begin, [lists + 1]. */
+  readonly listOffsets?: Int32Array;
 }
 
 /** Chunks kept in memory, so that small data is read from disk no more than once. */
@@ -98,6 +102,8 @@ function tensorsOf(chunk: EncodedChunk): Map<string, Tensor> {
   for (const [name, values] of chunk.targets ?? []) put(`target ${name}`, values);
   put('weights', chunk.weights);
   put('users', chunk.users);
+  put('requests', chunk.ranked?.requests);
+  put('teacher', chunk.ranked?.teacher);
   return tensors;
 }
 
@@ -120,5 +126,17 @@ function chunkOf(tensors: Map<string, Tensor>, rowCount: number): EncodedChunk {
   }
   const weights = tensors.get('weights')?.values as Float32Array | undefined;
   const users = tensors.get('users')?.values as Int32Array | undefined;
-  return { rowCount, fields, labels, truths, ...(targets.size > 0 && { targets }), weights, users };
+  const requests = tensors.get('requests')?.values as Int32Array | undefined;
+  const teacher = tensors.get('teacher')?.values as Float32Array | undefined;
+  const ranked = requests && teacher && { requests, teacher };
+  return {
+    rowCount,
+    fields,
+    labels,
+    truths,
+    ...(targets.size > 0 && { targets }),
+    weights,
+    users,
+    ...(ranked && { ranked }),
+  };
 }

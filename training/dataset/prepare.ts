@@ -7,6 +7,7 @@ import type { Fitted } from '../../src/schema/fitted.ts';
 import type { Schema } from '../../src/schema/schema.ts';
 import { selectRows } from '../../src/schema/selectRows.ts';
 import type { Table } from '../../src/tables/parquetReader.ts';
+import type { ListTeacher } from '../distil.ts';
 import { softLabels, type Teacher } from '../teacher.ts';
 import { type EncodedChunk, EncodedStore } from './encodedStore.ts';
 import { columnsOfSchema, rowColumnsOf, timesOf } from './rowColumns.ts';
@@ -98,6 +99,7 @@ export interface EncodeOptions {
   readonly onBatch?: (batch: ColumnBatch, chunk: EncodedChunk) => void;
   /** Of training rows. */
   readonly teacher?: Teacher;
+  readonly listTeacher?: ListTeacher;
 }
 
 /** Second pass: encodes rows into a store. */
@@ -106,13 +108,15 @@ export async function encodeTable(
   schema: Schema,
   fitted: Fitted,
   range: TimeRange,
-  { onBatch, teacher }: EncodeOptions = {},
+  { onBatch, teacher, listTeacher }: EncodeOptions = {},
 ): Promise<EncodedStore> {
   const store = new EncodedStore();
   try {
     const encoder = createEncoder(schema, fitted);
-    for await (const batch of rowsOf(table, schema, range, teacher && [teacher.column])) {
-      const chunk = withTargets(encodeBatch(batch, encoder), batch, teacher);
+    const extraColumns = [...(teacher ? [teacher.column] : []), ...(listTeacher?.columns ?? [])];
+    for await (const batch of rowsOf(table, schema, range, extraColumns)) {
+      const labelled = withTargets(encodeBatch(batch, encoder), batch, teacher);
+      const chunk = listTeacher === undefined ? labelled : { ...labelled, ranked: listTeacher.rank(batch) };
       onBatch?.(batch, chunk);
       store.append(chunk);
     }
