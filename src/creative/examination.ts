@@ -31,9 +31,10 @@ const STEPS_MOST = 100;
  *   e = argmax Σ_is c_is · ln(e_s / Σ_t n_it·e_t)
  *
  * compares each item only with itself. That is also the joint maximum of the Poisson likelihood over e and all a_i, the point where both
- * e_s = Σ_i c_is / Σ_i n_is·a_i and a_i = Σ_s c_is / Σ_s n_is·e_s (ECOI), which EM nears in turn and Newton on ln e (a concave
- * function) reaches in a few steps, to 1e-10 of likelihood. However many items there are and however few impressions each has, e is consistent as long as
- * the mean is right; a prior over items that ignores who was shown where would bias it, so only `attraction` is shrunken (empirical Bayes, `fitRatePrior`).
+ * e_s = Σ_i c_is / Σ_i n_is·a_i and a_i = Σ_s c_is / Σ_s n_is·e_s (ECOI), which EM nears in turn and Newton on ln e (a concave function)
+ * reaches in a few steps, to 1e-10 of likelihood. However many items there are and however few impressions each has, e is consistent as
+ * long as the mean is right; a prior over items that ignores who was shown where would bias it, so only `attraction` is shrunken (empirical
+ * Bayes, `fitRatePrior`).
  *
  * Time: O(cells · positions of an item) a step.
  *
@@ -86,8 +87,8 @@ function cellsByItem({ items, impressions }: PositionCounts, itemCount: number):
 }
 
 /**
- * A maximum exists and is the only one where each position leads to each other, s to t where an item that was shown in s was clicked in t: else the clicks
- * allow of two groups of positions any ratio, or drive it to 0.
+ * A maximum exists and is the only one where each position leads to each other, s to t where an item that was shown in s was clicked in t:
+ * else the clicks allow of two groups of positions any ratio, or drive it to 0.
  *
  * @see Ford 1957, "Solution of a ranking problem from binary comparisons"
  */
@@ -163,7 +164,9 @@ function likelihood(counts: PositionCounts, { order, starts }: CellsByItem, logs
   return { value, gradient, information };
 }
 
-/** Moves `logs` by the step, or the largest half, quarter, … of it that raises the likelihood; undefined, and as they were, where none does. */
+/**
+ * Moves `logs` by the step, or the largest half, quarter, … of it that raises the likelihood; undefined, and as they were, where none does.
+ */
 function halveUntilBetter(
   counts: PositionCounts,
   cells: CellsByItem,

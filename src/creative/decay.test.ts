@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { createRandom, type Random } from '../core/random.ts';
+import { decayWarnings } from './decay.ts';
+import { type CreativeWindows, cusumOfFall, dispersionOf, windowsByCreative } from './decayWindows.ts';
+
+const DAY_MS = 86_400_000;
+const DAYS = 30;
+const CTR = 0.05;
+
+/** Poisson, by arrivals; nearly so, by a normal, of many. */
+function poisson(mean: number, random: Random): number {
+  if (mean > 500) return Math.max(0, Math.round(mean + Math.sqrt(mean) * random.normal()));
+  let count = -1;
+  for (let time = 0; time < mean; count++) time -= Math.log(1 - random.next());
+  return Math.max(0, count);
+}
+
+interface Drawn {
+  readonly creatives: number;
+  readonly clicksPerDay: number;
+  /** The CTR of a day, as a share of the first one's. */
+  readonly course: (day: number) => number;
+  /** Standard deviation of what days do to the logarithm of the CTR, of themselves. */
+  readonly noise?: number;
+}
+
+/** A month of creatives, traffic up and down by half. */
+function drawWindows({ creatives, clicksPerDay, course, noise = 0 }: Drawn, seed = 1): CreativeWindows {
+  const random = createRandom(seed);
+  const rows = Array.from({ length: creatives * DAYS }, (_, row) => row % DAYS);
+  const exposures = Float64Array.from(rows, () => (clicksPerDay / CTR) * (0.5 + random.next()));
+  return {
+    creatives: Int32Array.from(rows, (_, row) => Math.floor(row / DAYS)),
+    startMs: Float64Array.from(rows, (day) => day * DAY_MS),
+    exposures,
+    clicks: Float64Array.from(rows, (day, row) =>
+      poisson(exposures[row] * CTR * course(day) * Math.exp(noise * random.normal()), random),
+    ),
+  };
+}
+
+const warned = (drawn: Drawn) => decayWarnings(drawWindows(drawn)).length / drawn.creatives;
+const fallOn20 = (day: number) => (day < 20 ? 1 : 0.6);
+
+describe('decay warnings', () => {
+  it('come for hardly any creative that stays as it is, and for under 5 % of those that are at 80 %', () => {
+    for (const clicksPerDay of [5, 50, 500]) {
+      expect(warned({ creatives: 600, clicksPerDay, course: () => 1 })).toBeLessThan(0.002);
+      // The worst case that is no decay: all days before tie for the peak.
+      expect(warned({ creatives: 600, clicksPerDay, course: (day) => (day < 24 ? 1 : 0.8) })).toBeLessThan(0.05);
+    }
+  });
+
+  it('come as rarely where days differ of themselves, by 15 %', () => {
+    const noise = 0.15;
+    expect(warned({ creatives: 600, clicksPerDay: 500, course: () => 1, noise })).toBeLessThan(0.005);
+    const at80 = (day: number) => (day < 24 ? 1 : 0.8);
+    expect(warned({ creatives: 600, clicksPerDay: 500, course: at80, noise })).toBeLessThan(0.05);
+  });
+
+  it('find a fall by 40 % after ten days: a third with 20 clicks a day, 95 % with 100', () => {
+    expect(warned({ creatives: 300, clicksPerDay: 20, course: fallOn20 })).toBeGreaterThan(0.25);
+    expect(warned({ creatives: 300, clicksPerDay: 100, course: fallOn20 })).toBeGreaterThan(0.95);
+    // From the first day's 1 to 0.6, slowly.
+    const slow = (day: number) => 0.6 ** (Math.log1p(day) / Math.log(DAYS));
+    expect(warned({ creatives: 100, clicksPerDay: 500, course: slow })).toBeGreaterThan(0.9);
+  });
+
+  it('say how much is left of which peak, since when', () => {
+    const warnings = decayWarnings(drawWindows({ creatives: 200, clicksPerDay: 200, course: fallOn20 }));
+    expect(warnings.length).toBeGreaterThan(190);
+    const share = (holds: (warning: (typeof warnings)[number]) => boolean) =>
+      warnings.filter(holds).length / warnings.length;
+    // Not the highest of many: within 5 % of the truth, both ways.
+    const peaks = warnings.reduce((sum, { peak }) => sum + peak.rate, 0) / warnings.length;
+    expect(Math.abs(peaks / CTR - 1)).toBeLessThan(0.05);
+    expect(share(({ ratio }) => ratio.low < 0.6 && ratio.high > 0.6)).toBeGreaterThan(0.9);
+    for (const { ratio, confidence, effects, cause, windows, creative } of warnings) {
+      expect(ratio.low <= ratio.value && ratio.value <= ratio.high && ratio.high <= 0.8).toBe(true);
+      expect(confidence).toBeGreaterThanOrEqual(0.95);
+      expect(effects.frequency).toBeUndefined();
+      expect(cause).not.toBe('frequency');
+      expect(windows.cusum).toHaveLength(DAYS);
+      expect(creative).toBeLessThan(200);
+    }
+    expect(share(({ sinceMs }) => Math.abs(sinceMs / DAY_MS - 20) <= 2)).toBeGreaterThan(0.9);
+    expect(share(({ current }) => current.toMs === 29 * DAY_MS && current.fromMs >= 20 * DAY_MS)).toBeGreaterThan(0.9);
+  });
+
+  it('stop for a creative that has recovered', () => {
+    const dip = (day: number) => (day >= 14 && day < 20 ? 0.5 : 1);
+    expect(warned({ creatives: 200, clicksPerDay: 500, course: dip })).toBeLessThan(0.01);
+  });
+
+  it('do not depend on the order of rows, nor on windows without exposures', () => {
+    const given = drawWindows({ creatives: 20, clicksPerDay: 60, course: fallOn20 });
+    const order = Array.from(given.creatives.keys()).sort((a, b) => ((a * 7919) % 601) - ((b * 7919) % 601));
+    const take = (column: Float64Array) => Float64Array.from([...order.map((row) => column[row]), 0]);
+    const shuffled = {
+      creatives: Int32Array.from([...order.map((row) => given.creatives[row]), 5]),
+      startMs: take(given.startMs),
+      exposures: take(given.exposures),
+      clicks: take(given.clicks),
+    };
+    const warnings = decayWarnings(given);
+    expect(warnings.length).toBeGreaterThan(5);
+    expect(decayWarnings(shuffled)).toEqual(warnings);
+  });
+
+  it('need as many windows as a peak and a present have', () => {
+    const short = (days: number) => ({
+      creatives: new Int32Array(days),
+      startMs: Float64Array.from({ length: days }, (_, day) => day * DAY_MS),
+      exposures: new Float64Array(days).fill(100_000),
+      clicks: Float64Array.from({ length: days }, (_, day) => (day < days / 2 ? 5000 : 2000)),
+    });
+    expect(decayWarnings(short(5))).toEqual([]);
+    expect(decayWarnings(short(6))).toHaveLength(1);
+    expect(decayWarnings(short(2), { runWindows: 1 })).toHaveLength(1);
+    expect(decayWarnings(short(0))).toEqual([]);
+  });
+
+  it('refuse windows and settings that cannot be', () => {
+    const given = drawWindows({ creatives: 1, clicksPerDay: 50, course: () => 1 });
+    const refuses = (change: Partial<CreativeWindows>, message: RegExp) =>
+      expect(() => decayWarnings({ ...given, ...change })).toThrow(message);
+    refuses({ clicks: given.clicks.map((value, row) => (row === 3 ? -1 : value)) }, /row 3 has -1 clicks/);
+    refuses(
+      { exposures: given.exposures.map((value, row) => (row === 3 ? 0 : value)) },
+      /row 3 has \d+ clicks of 0 exp/,
+    );
+    refuses({ exposures: given.exposures.map(() => Number.NaN) }, /row 0 has \d+ clicks of NaN exposures/);
+    refuses({ startMs: given.startMs.map(() => Number.NaN) }, /row 0 starts at NaN; expected a time/);
+    refuses({ startMs: given.startMs.map(() => 7) }, /rows 0 and 1 both have creative 0 from 7; add them up/);
+    refuses({ frequency: given.clicks.map(() => -0.5) }, /row 0 has a frequency of -0.5; expected 0 or more/);
+    refuses({ clicks: new Float64Array(3) }, /columns have 30, 30, 30, 3, 3 rows/);
+    expect(() => decayWarnings(given, { share: 1 })).toThrow('decay: share is 1; expected above 0 and below 1');
+    expect(() => decayWarnings(given, { confidence: 0.5 })).toThrow(/confidence is 0.5; expected above 0.5/);
+    expect(() => decayWarnings(given, { runWindows: 1.5 })).toThrow(/runWindows is 1.5; expected a whole number/);
+  });
+});
+
+describe('dispersionOf', () => {
+  const dispersion = (drawn: Drawn) => dispersionOf([...windowsByCreative(drawWindows(drawn)).values()]);
+
+  it('is near 1 of Poisson counts, also where the rate falls, and more where days differ', () => {
+    expect(dispersion({ creatives: 100, clicksPerDay: 100, course: () => 1 })).toBeLessThan(1.15);
+    expect(dispersion({ creatives: 100, clicksPerDay: 100, course: fallOn20 })).toBeLessThan(1.15);
+    // 500 clicks, of which 0.15² of their square is the days': 1 + 500·0.0225 on the whole.
+    const noisy = dispersion({ creatives: 100, clicksPerDay: 500, course: () => 1, noise: 0.15 });
+    expect(noisy).toBeGreaterThan(8);
+    expect(noisy).toBeLessThan(16);
+  });
+
+  it('is 1 where there are too few clicks to tell', () => {
+    expect(dispersion({ creatives: 100, clicksPerDay: 2, course: () => 1 })).toBe(1);
+  });
+});
+
+describe('cusumOfFall', () => {
+  it('is 0 while the rate holds, and rises when it has fallen', () => {
+    const windows = {
+      startMs: Float64Array.of(0, 1, 2, 3, 4),
+      exposures: new Float64Array(5).fill(1000),
+      clicks: Float64Array.of(50, 55, 30, 30, 60),
+    };
+    const sums = cusumOfFall(windows, 0.05, 0.8);
+    const rise = 30 * Math.log(0.8) + 1000 * 0.05 * 0.2;
+    expect([...sums].map((value) => value.toFixed(6))).toEqual(
+      [0, 0, rise, 2 * rise, Math.max(0, 2 * rise + 60 * Math.log(0.8) + 10)].map((value) => value.toFixed(6)),
+    );
+  });
+});
