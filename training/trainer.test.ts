@@ -69,7 +69,7 @@ describe('a trainer', () => {
   });
 
   it('learns: the loss of a batch falls step by step', () => {
-    for (const architecture of ['senet-dnn', 'lr', 'fm', 'deep-fm', 'dcn-v2']) {
+    for (const architecture of ['senet-dnn', 'lr', 'fm', 'deep-fm', 'dcn-v2', 'dual-tower']) {
       const model = architecture === 'lr' || architecture === 'fm' ? {} : { hidden: [8] };
       for (const embeddingOptimizer of ['adam', 'adagrad']) {
         const rates = { learningRate: 0.02, embeddingLearningRate: 0.05 };
@@ -202,6 +202,15 @@ describe('negative sampling', () => {
       expect(exported.get(name)?.values).toEqual(values.map((value) => value + moved));
     }
     expect(exportedWeights(weights, typed, 1)).toBe(weights);
+    // The logit of a creative is that of its ad and a change: only the first moves.
+    const towers = buildModel('dual-tower', schema, { hidden: [8] });
+    const drawn = initialWeights(towers, fitted, 0.01, 1);
+    const moved = [...exportedWeights(drawn, towers, 0.25)].filter(
+      ([name, { values }]) => values !== drawn.get(name)?.values,
+    );
+    expect(moved.map(([name, { values }]) => [name, values[0]])).toEqual([
+      ['click.ad.logit.b', Math.fround(Math.log(0.25))],
+    ]);
     const back = exportedWeights(exported, typed, 4);
     expect(back.get('click.logit.b')?.values[0]).toBeCloseTo(0, 6);
   });

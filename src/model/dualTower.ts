@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { UserError } from '../core/errors.ts';
+import type { Schema } from '../schema/schema.ts';
 import { architecture, mlpOptions, Units } from './architecture.ts';
 import { gate, senetOptions, senetTower } from './senetTower.ts';
 import { StepList } from './stepList.ts';
@@ -64,10 +65,8 @@ export const dualTower = architecture({
     const right = list.within(['creative', 'variant']);
     const { adWeight = 0.5 } = options;
     const { hidden: rightHidden = defaultRight, dropout = 0, productUnits = 16 } = options.right ?? {};
-    if (left.fields.length === 0 || right.fields.length === 0)
-      throw new UserError(
-        `dual-tower needs fields of the creative (scope 'creative') beside those of request and ad, and schema '${schema.name}' has none of ${left.fields.length === 0 ? 'the latter' : 'the former'}; add some, or use senet-dnn`,
-      );
+    if (right.fields.length === 0) fail(schema, "of scope 'creative'", ', or use senet-dnn');
+    if (left.fields.length === 0) fail(schema, "of scopes 'request' and 'ad' beside the creative’s", '');
 
     const { x, hidden, top } = senetTower(left, options);
     const adLogits = new Map(schema.labels.map(({ name }) => [name, list.dense(top, 1, `${name}${adSuffix}.logit`)]));
@@ -95,3 +94,7 @@ export const dualTower = architecture({
     return list.finish(logit, [{ suffix: adSuffix, share: adWeight, logit: adLogit }]);
   },
 });
+
+function fail({ name }: Schema, needed: string, instead: string): never {
+  throw new UserError(`dual-tower needs fields ${needed}, and schema '${name}' has none; add some${instead}`);
+}
