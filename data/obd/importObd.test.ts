@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
-import { realData } from '../../test/realData.ts';
 import { importObd } from './importObd.ts';
 
 let folder: string;
@@ -139,11 +139,11 @@ describe('importing Open Bandit logs', () => {
   });
 });
 
-const real = realData('obd');
+const REAL = new URL('../../../shared/data/obd', import.meta.url).pathname;
 
-describe.skipIf('missing' in real)(`the Open Bandit files${'missing' in real ? ` (${real.missing})` : ''}`, () => {
+describe.skipIf(!existsSync(REAL))('the Open Bandit files (skipped where ../shared/data/obd is absent)', () => {
   it('have 10,000 impressions of 34 items each', async () => {
-    const { rowCount, files } = await importObd((real as { folder: string }).folder, out);
+    const { rowCount, files } = await importObd(REAL, out);
     expect(rowCount).toBe(20_000);
     const [bts, random] = [await rowsOf(files[0]), await rowsOf(files[1])];
     expect(new Set(random.map((row) => row.item_id)).size).toBe(34);

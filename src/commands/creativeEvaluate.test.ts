@@ -1,0 +1,181 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UserError } from '../core/errors.ts';
+import { createRandom } from '../core/random.ts';
+import type { Column } from '../schema/columns.ts';
+import { writeTypeOf } from '../tables/arrowBatches.ts';
+import { columnFromValues } from '../tables/columnBuilder.ts';
+import { createTableWriter } from '../tables/parquetWriter.ts';
+import {
+  type CreativePolicyEvaluation,
+  type EvaluateCreativePolicy,
+  evaluateCreativePolicy,
+} from './creativeEvaluation.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'creative-evaluate-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+async function write(name: string, rows: readonly Row[]): Promise<string> {
+  const path = join(folder, `${name}.parquet`);
+  const columns = new Map<string, Column>(
+    Object.keys(rows[0]).map((key) => [key, columnFromValues(rows.map((row) => row[key]))]),
+  );
+  const specs = [...columns].map(([key, column]) => ({ name: key, type: writeTypeOf(column) }));
+  const writer = await createTableWriter(path, { columns: specs });
+  await writer.append({ rowCount: rows.length, columns });
+  await writer.close();
+  return path;
+}
+
+const evaluate = (options: Partial<EvaluateCreativePolicy> & { data: string }) =>
+  evaluateCreativePolicy({ target: 'uniform', seed: 1, resamples: 100, ...options });
+const estimated = ({ estimates }: CreativePolicyEvaluation, name: string) =>
+  estimates.find(({ estimator }) => estimator === name)?.value as number;
+
+/** Impressions of two ads, with three and two creatives, drawn unevenly. */
+function ownLog(rows: number): Row[] {
+  const random = createRandom(5);
+  const shares = { a: [0.2, 0.5, 0.3], b: [0.9, 0.1] };
+  return Array.from({ length: rows }, () => {
+    const ad = random.next() < 0.5 ? 'a' : 'b';
+    let creative = 0;
+    for (let left = random.next() - shares[ad][0]; left > 0; left -= shares[ad][creative]) creative++;
+    const rate = ad === 'a' ? 0.1 * (creative + 1) : 0.5 * creative;
+    return {
+      ad_id: ad,
+      creative_id: `${ad}${creative}`,
+      click: Number(random.next() < rate),
+      propensity: shares[ad][creative],
+    };
+  });
+}
+
+describe('creative evaluate', () => {
+  it('takes as uniform what is uniform over the creatives of each ad', async () => {
+    const result = await evaluate({ data: await write('log', ownLog(4000)) });
+    // (0.1 + 0.2 + 0.3)/3 for one half of the impressions, (0 + 0.5)/2 for the other.
+    for (const { estimator, value, low, high } of result.estimates) {
+      expect(value, estimator).toBeGreaterThan(0.2);
+      expect(value, estimator).toBeLessThan(0.25);
+      expect(low, estimator).toBeLessThan(0.225);
+      expect(high, estimator).toBeGreaterThan(0.225);
+    }
+    expect(result).toMatchObject({ rows: 4000, target: 'uniform', seed: 1, warnings: [] });
+    expect(result.weightMax).toBeCloseTo(5, 12);
+    expect(result.observed.target).toBeNull();
+    expect(result.estimates.map(({ estimator }) => estimator)).toEqual([
+      'ips',
+      'snips',
+      'dm',
+      'dr',
+      'switch-dr',
+      'replay',
+    ]);
+  });
+
+  it('takes another log’s shares by position as the target, and says what was observed in both', async () => {
+    const row = (item_id: number, position: number, click: number) => ({ item_id, position, click });
+    const data = await write(
+      'log',
+      [row(1, 1, 1), row(2, 1, 0), row(1, 2, 0), row(2, 2, 1)].map((r) => ({ ...r, propensity: 0.5 })),
+    );
+    const other = [row(1, 1, 1), row(1, 1, 1), row(1, 1, 0), row(2, 1, 0), row(2, 2, 1)];
+    const result = await evaluate({ data, target: await write('other', other), estimator: ['ips', 'snips'] });
+    // Weights of the clicked rows: .75/.5 for item 1 in position 1, 1/.5 for item 2 in position 2.
+    expect(estimated(result, 'ips')).toBeCloseTo((1.5 + 2) / 4, 12);
+    expect(estimated(result, 'snips')).toBeCloseTo((1.5 + 2) / (1.5 + 0.5 + 2), 12);
+    expect(result.observed).toMatchObject({ log: { rows: 4, value: 0.5 }, target: { rows: 5, value: 0.6 } });
+    expect(result.warnings).toEqual([]);
+  });
+
+  it('warns of rows that the target says nothing of, and of what the target does and the log never shows', async () => {
+    const rows = (list: readonly (readonly [number, number])[]) =>
+      list.map(([item_id, position]) => ({ item_id, position, click: 1, propensity: 0.5 }));
+    const data = await write(
+      'log',
+      rows([
+        [1, 1],
+        [2, 1],
+        [1, 2],
+        [1, 3],
+      ]),
+    );
+    const target = await write(
+      'other',
+      rows([
+        [1, 1],
+        [3, 1],
+        [1, 2],
+        [3, 4],
+      ]),
+    );
+    const { warnings, rows: count } = await evaluate({ data, target });
+    expect(count).toBe(3);
+    expect(warnings.slice(0, 2)).toEqual([
+      "1 of 4 rows are of an ad or position that the target's log lacks; left out",
+      'the log never shows 33 % of what the target does, and says nothing of it',
+    ]);
+  });
+
+  it('reads other columns by name, draws whole units, and needs no propensity or reward of the target', async () => {
+    const data = await write(
+      'log',
+      ownLog(300).map(({ ad_id, creative_id, click, propensity }, i) => ({
+        campaign: ad_id,
+        shown: creative_id,
+        bought: click,
+        p: propensity,
+        user: i >> 2,
+      })),
+    );
+    const target = await write('other', [
+      { campaign: 'a', shown: 'a2' },
+      { campaign: 'b', shown: 'b1' },
+    ]);
+    const columns = { action: 'shown', reward: 'bought', propensity: 'p', ad: 'campaign' };
+    expect((await evaluate({ data, target, ...columns })).observed.target).toBeNull();
+    const named = await evaluate({ data, ...columns, unit: 'user' });
+    const alone = await evaluate({ data, ...columns });
+    expect(estimated(named, 'ips')).toBe(estimated(alone, 'ips'));
+    expect(named.estimates[0].low).not.toBe(alone.estimates[0].low);
+  });
+
+  it.each<[string, Row, RegExp]>([
+    [
+      'a propensity of 0',
+      { propensity: 0 },
+      /log\.parquet: row 3, column 'propensity': 0, where a probability above 0/,
+    ],
+    ['a propensity above 1', { propensity: 1.5 }, /row 3, column 'propensity': 1\.5/],
+    ['no propensity', { propensity: null }, /row 3, column 'propensity': no value/],
+    ['a propensity that is no number', { propensity: Number.NaN }, /row 3, column 'propensity': NaN/],
+    ['no reward', { click: null }, /row 3, column 'click': no value/],
+    ['no creative', { creative_id: null }, /row 3, column 'creative_id': no value/],
+    ['no ad', { ad_id: null }, /row 3, column 'ad_id': no value/],
+  ])('refuses a row with %s', async (_, part, message) => {
+    const data = await write('log', [...ownLog(2), { ...ownLog(1)[0], ...part }]);
+    await expect(evaluate({ data })).rejects.toThrow(message);
+    await expect(evaluate({ data })).rejects.toThrow(UserError);
+  });
+
+  it('refuses a log without its columns, one of text for numbers, and a target of other ads', async () => {
+    const data = await write('log', ownLog(20));
+    await expect(evaluate({ data: await write('none', [{ x: 1 }]) })).rejects.toThrow(
+      /none\.parquet: has no column 'creative_id' or 'item_id'; name it with --action; it has 'x'/,
+    );
+    await expect(evaluate({ data, position: 'slot' })).rejects.toThrow(/has no column 'slot'; name it with --position/);
+    await expect(evaluate({ data, reward: 'creative_id' })).rejects.toThrow(/column 'creative_id' is text; numbers/);
+    const target = await write('other', [{ ad_id: 'z', creative_id: 'z1', click: 1 }]);
+    await expect(evaluate({ data, target })).rejects.toThrow(
+      /other\.parquet: shows no ad and position of .*log\.parquet/,
+    );
+    await expect(evaluate({ data, target: 'unifrom' })).rejects.toThrow(UserError);
+  });
+});
