@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBackfill } from './commands/backfill.ts';
 import { addCompare } from './commands/compare.ts';
+import { addCreative } from './commands/creative.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExport } from './commands/export.ts';
 import { addHistory } from './commands/history.ts';
@@ -48,6 +49,7 @@ function createProgram(): Command {
     addRank,
     addServe,
     addHistory,
+    addCreative,
   ]) {
     add(program);
   }

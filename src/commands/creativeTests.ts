@@ -1,28 +1,12 @@
 import { listOf, UserError } from '../core/errors.ts';
 import type { RandomizedTests } from '../creative/replay.ts';
-import type { Column, IntegerColumn, NumberColumn } from '../schema/columns.ts';
-import { columnValue } from '../tables/columnBuilder.ts';
-import { openTable, type Table } from '../tables/parquetReader.ts';
-
-/** Which columns say what; by default the names of our importers, or those of an impression log of ours. */
-export interface TestColumns {
-  readonly test?: string;
-  readonly arm?: string;
-  readonly impressions?: string;
-  readonly clicks?: string;
-}
+import { openTable } from '../tables/parquetReader.ts';
+import { creativeRows, type TestColumns } from './creativeRows.ts';
 
 export interface TestsRead {
   readonly tests: RandomizedTests;
   readonly warnings: readonly string[];
 }
-
-const DEFAULTS = {
-  test: ['test', 'ad_id'],
-  arm: ['arm', 'creative_id'],
-  impressions: ['impressions'],
-  clicks: ['clicks', 'click'],
-} as const;
 
 /** A test while it is read: its arms' counts by their key. */
 type ArmsRead = Map<string, { impressions: number; clicks: number }>;
@@ -37,73 +21,17 @@ type ArmsRead = Map<string, { impressions: number; clicks: number }>;
 export async function readTests(data: string | readonly string[], columns: TestColumns = {}): Promise<TestsRead> {
   const table = await openTable(data);
   const read = new Map<string, ArmsRead>();
-  const names = testColumns(table, columns);
-  for await (const batch of table.scan({ columns: Object.values(names).filter((name) => name !== undefined) })) {
-    const column = (name: string) => batch.columns.get(name) as Column;
-    const where = (row: number) => `${batch.origin?.file}: row ${(batch.origin?.firstRow ?? 0) + row + 1}`;
-    const [test, arm] = [keyReader(column(names.test)), keyReader(column(names.arm))];
-    const clicks = countReader(column(names.clicks), names.clicks);
-    const impressions =
-      names.impressions === undefined ? () => 1 : countReader(column(names.impressions), names.impressions);
-    for (let row = 0; row < batch.rowCount; row++) {
-      const [testKey, armKey] = [test(row), arm(row)];
-      if (testKey === null || armKey === null)
-        throw new UserError(`${where(row)} has no ${testKey === null ? names.test : names.arm}; drop it or fill it in`);
-      const [shown, clicked] = [impressions(row, where), clicks(row, where)];
-      if (clicked > shown) throw new UserError(`${where(row)} has ${clicked} clicks in ${shownText(shown, names)}`);
-      let arms = read.get(testKey);
-      if (!arms) read.set(testKey, (arms = new Map()));
-      const counts = arms.get(armKey);
-      if (counts) {
-        counts.impressions += shown;
-        counts.clicks += clicked;
-      } else arms.set(armKey, { impressions: shown, clicks: clicked });
+  for await (const { tests, arms, impressions, clicks } of creativeRows(table, columns)) {
+    for (let row = 0; row < tests.length; row++) {
+      let ofTest = read.get(tests[row]);
+      if (!ofTest) read.set(tests[row], (ofTest = new Map()));
+      let counts = ofTest.get(arms[row]);
+      if (!counts) ofTest.set(arms[row], (counts = { impressions: 0, clicks: 0 }));
+      counts.impressions += impressions[row];
+      counts.clicks += clicks[row];
     }
   }
   return testsOf(read, table.files);
-}
-
-function shownText(shown: number, { impressions }: { impressions?: string }): string {
-  return impressions === undefined
-    ? '1 impression, as each row is one without a column of impressions; name it with --impressions'
-    : `${shown} impressions; correct or drop the row`;
-}
-
-function testColumns(table: Table, given: TestColumns) {
-  const has = table.columns.map(({ name }) => name);
-  const find = (what: keyof TestColumns) => given[what] ?? DEFAULTS[what].find((name) => has.includes(name));
-  const need = (what: keyof TestColumns): string => {
-    const name = find(what);
-    if (name !== undefined && has.includes(name)) return name;
-    const wanted = name ?? DEFAULTS[what].join("' or '");
-    const them = listOf(has.map((other) => `'${other}'`));
-    throw new UserError(
-      `${table.files[0]}: has no column '${wanted}'; name it with --${what}; it has ${them}`,
-      'missing',
-    );
-  };
-  const impressions = find('impressions') === undefined ? undefined : need('impressions');
-  return { test: need('test'), arm: need('arm'), clicks: need('clicks'), impressions };
-}
-
-function keyReader(column: Column): (row: number) => string | null {
-  return (row) => {
-    const value = columnValue(column, row);
-    return value === null ? null : String(value);
-  };
-}
-
-/** Reads whole numbers from 0, also from a column of floats, as pandas writes them, and booleans. */
-function countReader(column: Column, name: string): (row: number, where: (row: number) => string) => number {
-  if (column.type !== 'integer' && column.type !== 'number')
-    throw new UserError(`column '${name}' is ${column.type}; whole numbers were expected: name another column`);
-  const { values, valid } = column as IntegerColumn | NumberColumn;
-  return (row, where) => {
-    const value = valid?.[row] === 0 ? Number.NaN : Number(values[row]);
-    if (Number.isSafeInteger(value) && value >= 0) return value;
-    const got = valid?.[row] === 0 ? 'nothing' : String(values[row]);
-    throw new UserError(`${where(row)}, column '${name}': ${got}, where a whole number from 0 was expected`);
-  };
 }
 
 function testsOf(read: ReadonlyMap<string, ArmsRead>, files: readonly string[]): TestsRead {

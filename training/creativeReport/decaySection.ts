@@ -3,21 +3,24 @@ import { count, percent, percentTick } from '../report/format.ts';
 import { html, type Markup, nameText } from '../report/html.ts';
 import type { DecayReport, DecayWarningReport } from './reportData.ts';
 
+/** As many are drawn. */
+const FIGURES_MOST = 12;
+
 /** Creatives that wear out, each with the days it is read from. */
 export function decaySection(decay: DecayReport): Markup {
   if ('why' in decay) return html`<section><h2>Decay</h2><p>${decay.why}</p></section>`;
-  const { warnings, creatives } = decay;
+  const { warnings, creatives, note } = decay;
   const said =
     warnings.length === 0
       ? `None of ${count(creatives)} creatives has fallen from its peak with confidence.`
       : `${count(warnings.length)} of ${count(creatives)} creatives ${warnings.length === 1 ? 'has' : 'have'} fallen from their peak with confidence, the furthest first.`;
-  return html`<section><h2>Decay</h2><p>${said}</p><div class="pair">${warnings.map(warningFigure)}</div></section>`;
+  return html`<section><h2>Decay</h2><p>${said} ${note}</p><div class="pair">${warnings.slice(0, FIGURES_MOST).map(warningFigure)}</div></section>`;
 }
 
 function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarningReport, index: number): Markup {
   const plot = plotOf(540, 260);
   const most = Math.max(peak, ...days.map(({ ctr }) => ctr.value), 1e-9) * 1.25;
-  const x = linearScale(0, Math.max(1, days.length - 1), plot.left, plot.right);
+  const x = linearScale(-0.5, days.length - 0.5, plot.left, plot.right);
   const y = linearScale(0, most, plot.bottom, plot.top, 5);
   const step = Math.max(1, Math.ceil(days.length / 5));
   const scale = { at: x.at, ticks: days.map((_, i) => i).filter((i) => i % step === 0) };

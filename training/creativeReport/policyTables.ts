@@ -22,7 +22,7 @@ export function policyTable(policies: readonly PolicyReport[]): Markup {
 
 /** What exploring cost, and when it ended. */
 export function exitTable(policies: readonly PolicyReport[]): Markup {
-  return html`<div class="card scroll"><table><thead><tr><th scope="col">policy</th><th scope="col">explored</th><th scope="col">tests that left</th><th scope="col">impressions until then</th></tr></thead><tbody>${policies.map(
+  return html`<div class="card scroll"><table><thead><tr><th scope="col">policy</th><th scope="col">explored</th><th scope="col">tests that left</th><th scope="col">until then</th></tr></thead><tbody>${policies.map(
     ({ policy, exploredShare, exitedShare, exposuresToExit }, index) =>
       html`<tr class="${index === 0 ? 'first' : 'other'}"><th scope="row">${policyName(policy, index)}</th><td>${percent(exploredShare.value)}${range(exploredShare, percent)}</td><td>${exitedShare > 0 ? percent(exitedShare) : '–'}</td><td>${
         exposuresToExit === null ? '–' : html`${count(exposuresToExit.value)}${range(exposuresToExit, count)}`

@@ -49,7 +49,12 @@ export interface PolicyCurves {
 /** Warnings of creatives that wear out, or why there are none to look for. */
 export type DecayReport =
   | { readonly why: string }
-  | { readonly creatives: number; readonly warnings: readonly DecayWarningReport[] };
+  | {
+      readonly creatives: number;
+      /** What was done about positions, in a sentence. */
+      readonly note: string;
+      readonly warnings: readonly DecayWarningReport[];
+    };
 
 export interface DecayWarningReport {
   readonly ad: string;

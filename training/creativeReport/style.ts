@@ -16,7 +16,7 @@ ${LIGHT.map(
 ).join('\n')}
 path.first{stroke-width:3.2}path.again{stroke-dasharray:7 4}.key.again{border-top-style:dashed}
 .first th{font-weight:650}
-td small{display:block;font-size:12px}
+td small,h3 small{display:block}td small{font-size:12px}
 .swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
 ${LIGHT.map((_, i) => `.swatch.series${i}{background:var(--series${i})}`).join('')}
 path.ctr{stroke:var(--accent);stroke-width:2.2}circle.ctr{fill:var(--accent)}line.range{stroke:var(--accent);stroke-width:1.4;opacity:.55}

@@ -1,0 +1,177 @@
+import { UserError } from '../core/errors.ts';
+import type { PositionCounts } from '../creative/positions.ts';
+import type { Column } from '../schema/columns.ts';
+import { columnValue, textAt } from '../tables/columnBuilder.ts';
+import { daysOf } from '../tables/days.ts';
+import { openTable, type Table } from '../tables/parquetReader.ts';
+import { type CreativeRows, creativeRows, type TestColumns } from './creativeRows.ts';
+
+/** Columns beside those of a test, by default those of an impression log of ours. */
+export interface DayColumns extends TestColumns {
+  readonly time?: string;
+  /** From 1, the top. */
+  readonly position?: string;
+  readonly user?: string;
+}
+
+/** What was shown of creatives and clicked by day and position, a cell each; an item is a creative of an ad. */
+export interface CreativeDays {
+  /** [items] */
+  readonly ads: readonly string[];
+  readonly creatives: readonly string[];
+  /** Without a column of positions, all in the first. */
+  readonly cells: PositionCounts;
+  /** [cells] days since 1970. */
+  readonly days: Int32Array;
+  /** [cells] Σ over impressions of how often their users had seen the creative before; absent where users are not known. */
+  readonly seenBefore?: Float64Array;
+}
+
+const TIMES = ['time_ms', 'time', 'date', 'day'];
+const POSITIONS_MOST = 1000;
+const DAY_MS = 86_400_000;
+
+/**
+ * Reads impressions by creative, day and position. How often users had seen a creative counts from the first row on, so that rows have to be in
+ * order of time for it; it takes a row an impression.
+ *
+ * @returns undefined where the rows have no time
+ * @throws UserError for a column that was named but is not there, or a value that is no time, position or count
+ */
+export async function readDays(data: readonly string[], columns: DayColumns): Promise<CreativeDays | undefined> {
+  const table = await openTable(data);
+  const time = chosenColumn(table, columns.time, TIMES);
+  if (time === undefined) return undefined;
+  const position = chosenColumn(table, columns.position, ['position']);
+  const user = chosenColumn(table, columns.user, ['user_id']);
+  const days = new DayCounter();
+  const also = [time, position, user].filter((name) => name !== undefined);
+  for await (const rows of creativeRows(table, columns, also)) {
+    const column = (name: string) => rows.batch.columns.get(name) as Column;
+    const who = (name: string) => `${rows.batch.origin?.file}: column '${name}'`;
+    days.add(
+      rows,
+      dayOfRows(column(time), who(time)),
+      position === undefined ? undefined : positionsOf(column(position), who(position)),
+      user === undefined ? undefined : column(user),
+    );
+  }
+  return days.take();
+}
+
+function chosenColumn(table: Table, given: string | undefined, usual: readonly string[]): string | undefined {
+  const has = table.columns.map(({ name }) => name);
+  if (given === undefined || has.includes(given)) return given ?? usual.find((name) => has.includes(name));
+  throw new UserError(`${table.files[0]}: has no column '${given}'; it has ${has.join(', ')}`, 'missing');
+}
+
+/** As `daysOf`, and dates as text, such as folders are named by. */
+function dayOfRows(column: Column, who: string): Int32Array {
+  if (column.type !== 'text') return daysOf(column, who);
+  return Int32Array.from({ length: column.rowCount }, (_, row) => {
+    const text = textAt(column, row);
+    const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text.slice(0, 10)) : Number.NaN;
+    if (Number.isFinite(ms)) return ms / DAY_MS;
+    throw new UserError(`${who}: '${text}' is no date such as 2025-01-31; name another column by --time`);
+  });
+}
+
+function positionsOf(column: Column, who: string): Int32Array {
+  return Int32Array.from({ length: column.rowCount }, (_, row) => {
+    const value = Number(columnValue(column, row) ?? Number.NaN);
+    if (Number.isInteger(value) && value >= 1 && value <= POSITIONS_MOST) return value;
+    throw new UserError(
+      `${who}: '${columnValue(column, row)}' is no position, from 1 to ${POSITIONS_MOST}; name another`,
+    );
+  });
+}
+
+/** Adds rows up. */
+class DayCounter {
+  readonly #ads: string[] = [];
+  readonly #creatives: string[] = [];
+  readonly #itemsByAd = new Map<string, Map<string, number>>();
+  readonly #cells = new Map<number, number>();
+  readonly #users = new Map<string, number>();
+  /** By item and user. */
+  readonly #seen = new Map<number, number>();
+  #knowsUsers = true;
+  readonly #columns: Record<'items' | 'days' | 'positions' | 'impressions' | 'clicks' | 'seenBefore', number[]> = {
+    items: [],
+    days: [],
+    positions: [],
+    impressions: [],
+    clicks: [],
+    seenBefore: [],
+  };
+
+  add(
+    { tests, arms, impressions, clicks }: CreativeRows,
+    days: Int32Array,
+    positions?: Int32Array,
+    users?: Column,
+  ): void {
+    this.#knowsUsers &&= users !== undefined;
+    for (let row = 0; row < tests.length; row++) {
+      const item = this.#itemOf(tests[row], arms[row]);
+      const cell = this.#cellOf(item, days[row], positions ? positions[row] : 1);
+      this.#columns.impressions[cell] += impressions[row];
+      this.#columns.clicks[cell] += clicks[row];
+      if (users)
+        this.#columns.seenBefore[cell] += impressions[row] * this.#seenBefore(item, users, row, impressions[row]);
+    }
+  }
+
+  #itemOf(ad: string, creative: string): number {
+    let items = this.#itemsByAd.get(ad);
+    if (!items) this.#itemsByAd.set(ad, (items = new Map()));
+    let item = items.get(creative);
+    if (item === undefined) {
+      items.set(creative, (item = this.#ads.length));
+      this.#ads.push(ad);
+      this.#creatives.push(creative);
+    }
+    return item;
+  }
+
+  #cellOf(item: number, day: number, position: number): number {
+    // Exact below 2^53: 2^27 items, 2^16 days, positions up to 1,000.
+    const key = (item * 2 ** 16 + day) * 1024 + position;
+    let cell = this.#cells.get(key);
+    if (cell === undefined) {
+      this.#cells.set(key, (cell = this.#cells.size));
+      const { items, days, positions, impressions, clicks, seenBefore } = this.#columns;
+      items.push(item);
+      days.push(day);
+      positions.push(position);
+      for (const column of [impressions, clicks, seenBefore]) column.push(0);
+    }
+    return cell;
+  }
+
+  #seenBefore(item: number, users: Column, row: number, impressions: number): number {
+    const id = String(columnValue(users, row));
+    let user = this.#users.get(id);
+    if (user === undefined) this.#users.set(id, (user = this.#users.size));
+    const key = item * 2 ** 26 + user;
+    const before = this.#seen.get(key) ?? 0;
+    this.#seen.set(key, before + impressions);
+    return before;
+  }
+
+  take(): CreativeDays {
+    const { items, days, positions, impressions, clicks, seenBefore } = this.#columns;
+    return {
+      ads: this.#ads,
+      creatives: this.#creatives,
+      cells: {
+        items: Int32Array.from(items),
+        positions: Int32Array.from(positions),
+        impressions: Float64Array.from(impressions),
+        clicks: Float64Array.from(clicks),
+      },
+      days: Int32Array.from(days),
+      seenBefore: this.#knowsUsers ? Float64Array.from(seenBefore) : undefined,
+    };
+  }
+}
