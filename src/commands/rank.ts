@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags } from './engineOptions.ts';
 import { timeMs } from './output.ts';
-import { maxCandidatesOption } from './serve.ts';
+import { creativesOption, maxCandidatesOption } from './serve.ts';
 
 interface RankFlags extends EngineFlags {
   model: string;
   request: string;
   catalog?: string;
+  creatives?: string;
   maxCandidates?: number;
   history?: string;
   at?: number;
@@ -24,6 +25,7 @@ export function addRank(program: Command): void {
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .requiredOption('--request <file>', 'the request as JSON (docs/http-api.md); - for standard input')
     .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
+    .addOption(creativesOption())
     .option('--history <file>', "a state of history to read; without, the model's own")
     .option('--at <time>', 'when the request is; the end of the history where absent', timeMs);
   addEngineOptions(command)

@@ -25,6 +25,7 @@ export async function readRequest(file: string): Promise<unknown> {
 const columns: readonly { title: string; of: (slot: RankedSlot) => string | undefined }[] = [
   { title: 'slot', of: ({ slot, position }) => String(position ?? slot) },
   { title: 'ad', of: ({ adId }) => String(adId) },
+  { title: 'creative', of: ({ creativeId }) => (creativeId === undefined ? undefined : String(creativeId)) },
   { title: 'campaign', of: ({ campaignId }) => (campaignId === undefined ? undefined : String(campaignId)) },
   { title: 'bid type', of: ({ bidType }) => bidType },
   { title: 'bid', of: ({ bidMicros }) => money(bidMicros) },

@@ -12,7 +12,13 @@ interface ServeFlags extends EngineFlags {
   logLevel: string;
   history?: string;
   replay?: boolean;
+  creatives?: string;
+  creativePolicy?: string;
+  creativeState?: string;
 }
+
+export const creativesOption = () =>
+  new Option('--creatives <parquet>', "creatives of the catalog's ads: a file, folder or glob of one row a creative");
 
 export const maxCandidatesOption = () =>
   new Option('--max-candidates <n>', 'refuse requests with more (default: 100000)').argParser(wholeNumber(1));
@@ -27,6 +33,12 @@ export function addServe(program: Command): void {
     )
     .requiredOption('--model <bundle>', "a bundle's folder, or a model's, of which the highest version is taken")
     .option('--catalog <parquet>', 'ads by id: a file, folder or glob of one row an ad')
+    .addOption(creativesOption())
+    .option(
+      '--creative-policy <policy>',
+      "how to choose and explore them: default, another policy's name or a JSON file of settings; without, the likeliest to be clicked is shown",
+    )
+    .option('--creative-state <file>', 'what is known of creatives to begin with, and to write at the end')
     .addOption(new Option('--port <n>', '0 takes a free one').argParser(wholeNumber(0, 65535)).default(8080))
     .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
     .option('--history <file>', "a state of history to begin with and to write at the end; without, the model's own")

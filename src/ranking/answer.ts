@@ -34,6 +34,8 @@ export interface RankedSlot {
   creativeId?: unknown;
   /** How likely this creative was to be chosen for this ad; where there is a table of creatives. */
   propensity?: number;
+  /** Whether the ad's creatives are still being explored; where a bandit chose among all of them. */
+  exploring?: boolean;
   bidType: BidType;
   bidMicros: number;
   pCtr?: number;
@@ -144,11 +146,16 @@ function ownerOf(name: 'campaignId' | 'advertiserId', i: number, { candidates, c
   return row >= 0 && catalog !== undefined ? catalog.valueOf(name, row) : null;
 }
 
-function creativeOf(outcome: Outcome, i: number): Pick<RankedSlot, 'creativeId' | 'propensity'> {
+function creativeOf(outcome: Outcome, i: number): Pick<RankedSlot, 'creativeId' | 'propensity' | 'exploring'> {
   const { choice } = outcome;
   if (choice === undefined) return {};
   const creativeId = nameOf(outcome, i, choice.variants[i]);
-  return { ...(creativeId === null ? {} : { creativeId }), propensity: choice.propensities[i] };
+  const exploring = choice.of.ads[i] < 0 ? undefined : choice.isExploring?.(choice.of.ads[i]);
+  return {
+    ...(creativeId === null ? {} : { creativeId }),
+    propensity: choice.propensities[i],
+    ...(exploring !== undefined && { exploring }),
+  };
 }
 
 /** A creative's id: the catalog's, or what the request calls one of its own. */

@@ -8,30 +8,39 @@ import { roomFor } from './gather.ts';
 import type { CandidateProbabilities } from './probabilities.ts';
 import { VariantFinder, type Variants } from './variants.ts';
 
+/** A bandit that says which ads have left exploration, as of the last `settle`. */
+export interface ServedBandit extends Bandit {
+  hasExited(ad: number): boolean;
+}
+
 /** Which creative each candidate of a request would be shown with. */
 export interface ChosenCreatives extends CreativeChoices {
   readonly of: Variants;
   /** [variants]: what the model has of each; absent where it does not tell creatives apart. */
   readonly p?: Float64Array;
+  /** Of an ad's row; absent where the model alone chooses. */
+  readonly isExploring?: (ad: number) => boolean;
 }
 
 /** Chooses creatives, in buffers that are reused: a bandit among those of an ad, the model alone where there is no bandit. */
 export class CreativeChoice {
   readonly creatives: Creatives;
-  readonly bandit: Bandit | undefined;
+  readonly bandit: ServedBandit | undefined;
   /** Whether the model tells creatives apart, so that they are scored one by one. */
   readonly ofModel: boolean;
   private readonly finder: VariantFinder;
   private variants = new Int32Array(0);
   private propensities = new Float64Array(0);
+  private readonly isExploring: ChosenCreatives['isExploring'];
 
-  constructor(creatives: Creatives, plan: FieldPlan, bandit?: Bandit) {
+  constructor(creatives: Creatives, plan: FieldPlan, bandit?: ServedBandit) {
     assert(
       bandit === undefined || bandit.arms.creativeKeys.length === creatives.count,
       'a bandit has an arm a creative: see creativeArms',
     );
     this.creatives = creatives;
     this.bandit = bandit;
+    this.isExploring = bandit && ((ad) => !bandit.hasExited(ad));
     this.ofModel = plan.candidate.some(({ ofVariant }) => ofVariant);
     this.finder = new VariantFinder(creatives, plan.candidate);
   }
@@ -50,7 +59,7 @@ export class CreativeChoice {
     }
     const { variants, propensities, bandit } = this;
     const p = probabilities?.compared;
-    const choices = { of, p, variants, propensities };
+    const choices = { of, p, variants, propensities, isExploring: this.isExploring };
     if (bandit === undefined) {
       likeliest(of, p, variants);
       propensities.fill(1, 0, count);

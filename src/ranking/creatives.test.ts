@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Creatives, readCreatives } from '../catalog/creatives.ts';
 import { createRandom } from '../core/random.ts';
-import type { Bandit } from '../creative/creative.ts';
 import { calibrate } from '../evaluation/calibration.ts';
 import { createHistory } from '../history/createHistory.ts';
 import type { History } from '../history/history.ts';
@@ -14,6 +13,7 @@ import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import type { Scorer } from '../scoring/scorer.ts';
 import type { RankedSlot } from './answer.ts';
 import { creativeArms } from './creativeArms.ts';
+import type { ServedBandit } from './creativeChoice.ts';
 import { createRanker, type Ranker } from './ranker.ts';
 import {
   creativeSampleFields,
@@ -336,7 +336,7 @@ describe('history of creatives', () => {
 
 describe('a bandit', () => {
   /** Chooses any creative, the k-th with weight 1 + k, and says so. */
-  const drawing = (of: Served): Bandit => ({
+  const drawing = (of: Served): ServedBandit => ({
     arms: creativeArms(of.market.catalog, of.creatives),
     choose({ count, ads: rows, variantOffsets, random, p }, { variants, propensities }) {
       expect(p?.length).toBeGreaterThanOrEqual(variantOffsets[count]);
@@ -353,6 +353,7 @@ describe('a bandit', () => {
     },
     add() {},
     settle() {},
+    hasExited: (ad) => ad === 3,
   });
 
   it('chooses each ad’s creative as often as the propensity that is answered says', () => {
@@ -364,13 +365,14 @@ describe('a bandit', () => {
     const seen = new Map<unknown, { times: number; propensity: number }>();
     const rounds = 400;
     for (let round = 0; round < rounds; round++) {
-      for (const { adId, creativeId = `own of ${adId}`, propensity, pCtr, explain } of ranker.rank(
+      for (const { adId, creativeId = `own of ${adId}`, propensity, pCtr, exploring, explain } of ranker.rank(
         ask(market, rows),
         undefined,
         random,
       ).slots) {
         const known = seen.get(creativeId);
         if (known !== undefined) expect(propensity).toBe(known.propensity);
+        expect(exploring).toBe(adId !== 4);
         seen.set(creativeId, { times: (known?.times ?? 0) + 1, propensity: propensity as number });
         const at = (explain?.creatives ?? []).findIndex(
           (creative) => (creative.creativeId ?? `own of ${adId}`) === creativeId,
@@ -399,7 +401,7 @@ describe('a bandit', () => {
         return reference.score(input);
       },
     };
-    const bandit: Bandit = {
+    const bandit: ServedBandit = {
       ...drawing({ ...served, market: plain, creatives }),
       choose({ count, variantOffsets, p }, { variants, propensities }) {
         expect(p).toBeUndefined();

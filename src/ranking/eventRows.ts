@@ -60,6 +60,7 @@ export interface EventRequest extends Omit<Static<typeof EventShape>, 'ad'> {
 
 /** Events as history takes them, and as the record of creatives does. */
 export interface ReadEvents extends EventRows {
+  readonly arrivedMs: Float64Array;
   /** Of the events that are of a known creative; empty where there is no table of creatives. */
   readonly creativeCounts: readonly ArmCounts[];
 }

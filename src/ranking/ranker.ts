@@ -6,7 +6,6 @@ import type { Creatives } from '../catalog/creatives.ts';
 import { type EncodedCatalog, encodeCatalog } from '../catalog/encodeCatalog.ts';
 import { assert, UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import type { Bandit } from '../creative/creative.ts';
 import type { History } from '../history/history.ts';
 import type { Bundle } from '../model/bundle.ts';
 import { createEncoder, type Encoder } from '../schema/encoder.ts';
@@ -15,7 +14,7 @@ import type { Scorer } from '../scoring/scorer.ts';
 import { answerOf, type RankAnswer } from './answer.ts';
 import { readBody } from './body.ts';
 import { type Candidates, readCandidates } from './candidates.ts';
-import { CreativeChoice } from './creativeChoice.ts';
+import { CreativeChoice, type ServedBandit } from './creativeChoice.ts';
 import { RequestEncoder } from './encodeRequest.ts';
 import { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
@@ -31,7 +30,7 @@ export interface RankerOptions {
   /** The creatives of the catalog's ads, one of which is chosen for each candidate. */
   readonly creatives?: Creatives;
   /** Chooses them, with `creativeArms(catalog, creatives)` as its arms; the model alone where absent. It learns elsewhere. */
-  readonly bandit?: Bandit;
+  readonly bandit?: ServedBandit;
   /** A request with more is refused. */
   readonly maxCandidates?: number;
   /** What sequences and counters are read from, made or loaded with the plan of the model's schema, and not changed; where absent, nothing ever happened. */
@@ -53,7 +52,7 @@ export interface Ranker {
    *
    * @param request a `RankRequest` as JSON has it, unchecked
    * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent. A function is called
-   *                once nothing is wrong with the request, so that it may advance history and a request that is refused does not
+   *                once nothing is wrong with the request, so that it may advance what is held and a request that is refused does not
    * @param random  what a bandit draws from
    * @throws UserError for anything wrong in it
    */
@@ -94,12 +93,14 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
       const variants = chooser?.find(candidates);
       const scored = chooser?.ofModel ? variants : undefined;
       const input = requests.encode(body, candidates, scored);
-      if (past !== undefined) {
-        const told = past.told(body);
-        const nowMs = typeof time === 'function' ? time() : (time ?? Math.max(0, past.history.watermarkMs));
-        requests.encodeHistory(past.at(nowMs, told), candidates, scored, nowMs);
-      } else if (body.history !== undefined)
+      if (past === undefined && body.history !== undefined)
         throw new UserError('request: has a history, but the model takes none; leave it out');
+      const told = past?.told(body);
+      const timeMs = typeof time === 'function' ? time() : time;
+      if (past !== undefined) {
+        const nowMs = timeMs ?? Math.max(0, past.history.watermarkMs);
+        requests.encodeHistory(past.at(nowMs, told), candidates, scored, nowMs);
+      }
       const scores = scoreInBlocks(scorer, input);
       const compared = scored && probabilities.compare(scores, scored.count);
       const choice = chooser && variants && chooser.choose(variants, compared, random);

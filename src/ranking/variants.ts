@@ -49,19 +49,20 @@ export class VariantFinder {
     }
     const names = candidates.given.get('creativeId')?.values;
     const own = this.fields.flatMap((field) => givenOf(field, candidates) ?? []);
+    const { offsets, ads } = this;
+    let { known, of } = this;
     let total = 0;
     let allKnown = true;
     for (let i = 0; i < count; i++) {
       const ad = catalogRows === undefined ? -1 : catalogRows[i];
-      const isOwn = own.length > 0 && own.some(({ values }) => values[i] !== undefined);
       const name = names?.[i] ?? null;
-      this.offsets[i] = total;
+      const isOwn = own.length > 0 && own.some(({ values }) => values[i] !== undefined);
+      const isOpen = name === null && !isOwn && ad >= 0;
       const from = ad < 0 ? 0 : ofAds[ad];
       const to = ad < 0 ? 0 : ofAds[ad + 1];
-      const isOpen = name === null && !isOwn && ad >= 0;
-      this.ads[i] = isOpen ? ad : -1;
-      this.grow(total + Math.max(1, to - from));
-      const { known, of } = this;
+      if (total + to - from >= known.length) ({ known, of } = this.grow(total + to - from + 1));
+      offsets[i] = total;
+      ads[i] = isOpen ? ad : -1;
       if (isOpen) {
         for (let at = from; at < to; at++, total++) {
           known[total] = rows[at];
@@ -74,14 +75,14 @@ export class VariantFinder {
       known[total] = row;
       of[total++] = i;
     }
-    this.offsets[count] = total;
+    offsets[count] = total;
     return {
       count: total,
-      known: this.known.subarray(0, total),
+      known: known.subarray(0, total),
       allKnown,
-      of: this.of.subarray(0, total),
-      offsets: this.offsets.subarray(0, count + 1),
-      ads: this.ads.subarray(0, count),
+      of: of.subarray(0, total),
+      offsets: offsets.subarray(0, count + 1),
+      ads: ads.subarray(0, count),
     };
   }
 
@@ -107,12 +108,12 @@ export class VariantFinder {
     return row;
   }
 
-  private grow(least: number): void {
-    if (least <= this.known.length) return;
+  private grow(least: number) {
     const [known, of] = [new Int32Array(roomFor(least)), new Int32Array(roomFor(least))];
     known.set(this.known);
     of.set(this.of);
     this.known = known;
     this.of = of;
+    return { known, of };
   }
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AdCacheStats } from '../scoring/scorer.ts';
+import type { HeldCreatives } from './heldCreatives.ts';
 import type { HeldHistory } from './heldHistory.ts';
 import type { ModelHost, ServerOptions } from './server.ts';
 
@@ -49,6 +50,7 @@ export function createMetrics(host: ModelHost, options: MetricsOptions = {}): Se
   });
   addModelMetrics(host, registry);
   addHistoryMetrics(host, registry, options);
+  addCreativeMetrics(host, registry);
   if (options.process) collectDefaultMetrics({ register: registry });
   // Looking a metric up by its labels makes objects; a server meets few pairs of route and status.
   const durations = new Map<string, Map<number, Histogram.Internal<'route' | 'status'>>>();
@@ -136,6 +138,50 @@ function addHistoryMetrics(host: ModelHost, registry: Registry, { nowMs = Date.n
     });
   }
 }
+
+function addCreativeMetrics(host: ModelHost, registry: Registry): void {
+  const registers = [registry];
+  const held = () => host.current?.creatives;
+  new Counter({
+    name: 'limelight_creative_choices_total',
+    help: 'Slots answered with a creative that a policy chose, of ads that still explore and of others',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset();
+      const { explore = 0, exploit = 0 } = held()?.chosen ?? {};
+      this.inc({ state: 'explore' }, explore);
+      this.inc({ state: 'exploit' }, exploit);
+    },
+  });
+  new Gauge({
+    name: 'limelight_creative_mean_propensity',
+    help: 'How likely the chosen creatives were, on average since the start; 0 before the first',
+    registers,
+    collect() {
+      const { explore = 0, exploit = 0, propensities = 0 } = held()?.chosen ?? {};
+      this.set(propensities / (explore + exploit || 1));
+    },
+  });
+  const gauges: readonly [name: string, help: string, of: (stats: BanditStats) => number][] = [
+    ['exploring_ads', 'Ads whose creatives are still explored', ({ exploring }) => exploring],
+    ['exited_ads', 'Ads that have left exploration and show their best creative', ({ exited }) => exited],
+    ['reopened', 'Times that a change has reopened the exploration of an ad', ({ reopened }) => reopened],
+  ];
+  for (const [name, help, of] of gauges) {
+    new Gauge({
+      name: `limelight_creative_${name}`,
+      help,
+      registers,
+      collect() {
+        const stats = held()?.bandit.stats();
+        this.set(stats === undefined ? 0 : of(stats));
+      },
+    });
+  }
+}
+
+type BanditStats = ReturnType<HeldCreatives['bandit']['stats']>;
 
 /** Of an engine without an ad cache. */
 const nothingKept: AdCacheStats = { hits: 0, misses: 0, entries: 0, bytes: 0, budgetBytes: 0 };

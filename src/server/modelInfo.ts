@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto';
 import { catalogFields } from '../catalog/encodeCatalog.ts';
 import type { PlainField } from '../ranking/fieldPlan.ts';
 import { columnOf } from '../schema/fields.ts';
+import type { HeldCreatives } from './heldCreatives.ts';
 import type { LoadedRanker } from './loadRanker.ts';
 
 /** What `GET /v1/models` tells of a model in use, and of what a request to it must hold. */
-export function modelInfo({ ranker, reason, history }: LoadedRanker) {
-  const { bundle, plan, catalog, scorer } = ranker;
+export function modelInfo({ ranker, reason, history, creatives: held }: LoadedRanker) {
+  const { bundle, plan, catalog, creatives, scorer } = ranker;
   const { manifest, typed } = bundle;
   const ofCatalog = new Set(catalogFields(plan.candidate.map(({ field }) => field)).map(({ name }) => name));
-  const inCatalog = ({ field }: PlainField) =>
-    ofCatalog.has(field.name) && catalog?.batches.every(({ columns }) => columns.has(columnOf(field))) === true;
+  const inCatalog = ({ field }: PlainField) => {
+    const table = field.scope === 'creative' ? (creatives ?? catalog) : catalog;
+    return ofCatalog.has(field.name) && table?.batches.every(({ columns }) => columns.has(columnOf(field))) === true;
+  };
   return {
     name: manifest.name,
     version: manifest.version,
@@ -36,9 +39,19 @@ export function modelInfo({ ranker, reason, history }: LoadedRanker) {
       constant: plan.constant.map((plain) => ({ ...describeField(plain), servingValue: plain.field.servingValue })),
     },
     catalog: catalog === undefined ? null : { adCount: catalog.adCount },
+    creatives:
+      creatives === undefined
+        ? null
+        : { creativeCount: creatives.namedCount, policy: held === undefined ? null : policyInfo(held) },
     history: history === undefined ? null : { origin: history.origin, ...history.history.stats() },
     metrics: manifest.metrics,
   };
+}
+
+/** What chooses creatives, and where their ads stand. */
+function policyInfo({ bandit, origin }: HeldCreatives) {
+  const { policy, epsilon } = bandit.settings;
+  return { name: policy, epsilon, origin, ...bandit.stats() };
 }
 
 function describeField({ field, type, required }: PlainField) {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import pino from 'pino';
 import { saveWithSchema } from '../history/stateSchema.ts';
 import { writeHistoryFile } from '../model/bundleFiles.ts';
+import { type HeldCreatives, saveBandit } from './heldCreatives.ts';
 import type { HeldHistory } from './heldHistory.ts';
 import { listen, untilStopped } from './listen.ts';
 import { type LoadedRanker, type LoadOptions, loadRanker } from './loadRanker.ts';
@@ -25,10 +26,17 @@ export async function runServer(options: RunOptions): Promise<void> {
   const { host, port, bodyLimitBytes, logLevel, replay } = options;
   const logger = pino({ level: logLevel, base: { pid: process.pid } }, pino.destination(2));
   // A file that is not there yet is written when the server ends.
-  const begun = options.history !== undefined && existsSync(options.history);
-  const loaded = await loadRanker({ ...options, history: begun ? options.history : undefined });
+  const isThere = (file: string | undefined) => file !== undefined && existsSync(file);
+  const { history, creativeState, creativePolicy = creativeState && 'default' } = options;
+  const loaded = await loadRanker({
+    ...options,
+    creativePolicy,
+    history: isThere(history) ? history : undefined,
+    creativeState: isThere(creativeState) ? creativeState : undefined,
+  });
   warmUp(loaded.ranker, () => performance.now());
   await beginHistory(loaded, options);
+  await beginCreatives(loaded, options);
   const modelHost = { current: loaded };
   const app = buildServer({
     host: modelHost,
@@ -41,17 +49,22 @@ export async function runServer(options: RunOptions): Promise<void> {
   });
   const url = await listen(app, { host, port });
   const stopped = untilStopped(app, process);
-  const { bundle, scorer, catalog } = loaded.ranker;
+  const { bundle, scorer, catalog, creatives } = loaded.ranker;
   const { name, version } = bundle.manifest;
-  const ads = catalog === undefined ? '' : ` with ${catalog.adCount} ads`;
+  const shown = creatives === undefined ? '' : ` and ${creatives.namedCount} creatives`;
+  const ads = catalog === undefined ? '' : ` with ${catalog.adCount} ads${shown}`;
   process.stdout.write(
-    `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}${describeHistory(loaded.history)}\n`,
+    `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}${describeHistory(loaded.history)}${describeCreatives(loaded.creatives)}\n`,
   );
   const answered = await stopped;
   scorer.dispose();
   if (loaded.history !== undefined && options.history !== undefined) {
     await writeHistoryFile(options.history, saveWithSchema(loaded.history.history, bundle.typed.schema));
     logger.info({ history: options.history }, 'history written');
+  }
+  if (loaded.creatives !== undefined && creativeState !== undefined) {
+    await saveBandit(creativeState, loaded.creatives.bandit);
+    logger.info({ creativeState }, 'state of creatives written');
   }
   logger.info({ answered }, answered ? 'stopped' : 'stopped before all requests were answered');
   // A second signal leaves connections half open, which would keep the process alive.
@@ -66,6 +79,17 @@ async function beginHistory(
   if (held === undefined) return;
   if (!replay) held.history.advance(Date.now());
   if (file !== undefined) await writeHistoryFile(file, saveWithSchema(held.history, ranker.bundle.typed.schema));
+}
+
+/** The same of the record of creatives, whose windows begin by the clock. */
+async function beginCreatives({ creatives: held }: LoadedRanker, { creativeState, replay }: RunOptions): Promise<void> {
+  if (held === undefined) return;
+  if (!replay) held.settleByClock(Date.now());
+  if (creativeState !== undefined) await saveBandit(creativeState, held.bandit);
+}
+
+function describeCreatives(held: HeldCreatives | undefined): string {
+  return held === undefined ? '' : `; creatives by policy ${held.bandit.settings.policy}, ${held.origin}`;
 }
 
 function describeHistory(held: HeldHistory | undefined): string {

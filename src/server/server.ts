@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import Fastify, {
   errorCodes,
   type FastifyBaseLogger,
@@ -7,10 +8,9 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { listOf } from '../core/errors.ts';
-import type { Ranker } from '../ranking/ranker.ts';
+import { createRandom, type Random } from '../core/random.ts';
 import { requestTimeMs } from '../ranking/requestTime.ts';
 import { malformedJson, type Refusal, refusal, refusalOf } from './errors.ts';
-import type { HeldHistory } from './heldHistory.ts';
 import type { LoadedRanker } from './loadRanker.ts';
 import { createMetrics, type ServerMetrics } from './metrics.ts';
 import { modelInfo } from './modelInfo.ts';
@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly nowMs?: () => number;
   /** Whether time comes with requests and events instead: what happened before is served again. */
   readonly replay?: boolean;
+  /** What creatives are drawn from; seeded by the system where absent. */
+  readonly random?: Random;
   /** A new id for a request that brings none. */
   readonly newId: () => string;
   readonly bodyLimitBytes?: number;
@@ -100,12 +102,16 @@ const rankUrl = '/v1/rank';
 const eventsUrl = '/v1/events';
 
 function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: ServerMetrics) {
-  const { host, nowUs, nowMs = Date.now, replay } = options;
+  const { host, nowUs, nowMs = Date.now, replay, random = createRandom(randomInt(2 ** 32)) } = options;
   const notReady = refusal(503, 'unavailable', 'no model is ready yet; try again, and watch GET /readyz');
 
-  /** When a request is, to which history is advanced. */
-  const timeOf = (json: unknown, history: HeldHistory, { bundle }: Ranker) =>
-    replay ? history.advance(requestTimeMs(json, bundle.typed.schema)) : history.advanceByClock(nowMs());
+  /** When a request is, to which what is held is advanced. */
+  const timeOf = (json: unknown, { ranker, history, creatives }: LoadedRanker) => {
+    const saidMs = replay ? requestTimeMs(json, ranker.bundle.typed.schema) : nowMs();
+    const timeMs = (replay ? history?.advance(saidMs) : history?.advanceByClock(saidMs)) ?? saidMs;
+    creatives?.settleByClock(timeMs);
+    return timeMs;
+  };
 
   app.get('/healthz', () => ({ status: 'ok' }));
 
@@ -123,8 +129,11 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
   app.post(rankUrl, (request, reply) => {
     if (host.current === undefined) return refuse(reply, notReady);
     const begin = nowUs();
-    const { ranker, history } = host.current;
-    const answer = ranker.rank(request.body, history && (() => timeOf(request.body, history, ranker)));
+    const loaded = host.current;
+    const isTimed = loaded.history !== undefined || loaded.creatives !== undefined;
+    const time = isTimed ? () => timeOf(request.body, loaded) : undefined;
+    const answer = loaded.ranker.rank(request.body, time, random);
+    loaded.creatives?.answered(answer.slots);
     reply.header('x-latency-us', Math.round(nowUs() - begin));
     request.candidateCount = answer.candidateCount;
     return reply.send(answer);
@@ -132,12 +141,16 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
 
   app.post(eventsUrl, (request, reply) => {
     if (host.current === undefined) return refuse(reply, notReady);
-    const { ranker, history } = host.current;
-    if (history === undefined || ranker.events === undefined) return refuse(reply, takesNoEvents);
-    const arrivedMs = replay ? undefined : history.advanceByClock(nowMs());
+    const { ranker, history, creatives } = host.current;
+    if ((history === undefined && creatives === undefined) || ranker.events === undefined)
+      return refuse(reply, takesNoEvents);
+    const arrivedMs = replay ? undefined : (history?.advanceByClock(nowMs()) ?? nowMs());
     const rows = ranker.events.readRequest(request.body, { arrivedMs });
-    history.add(rows);
-    return { accepted: rows.rowCount };
+    const { creativeCounts } = rows;
+    creatives?.check(creativeCounts);
+    history?.add(rows);
+    creatives?.add(creativeCounts, arrivedMs ?? Math.max(...rows.arrivedMs));
+    return { accepted: rows.rowCount, ...(creatives && { creatives: creativeCounts.length }) };
   });
 
   return [
@@ -153,7 +166,7 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
 const takesNoEvents = refusal(
   422,
   'unsupported',
-  'events: the model has no sequences and no counters, so nothing is kept of them; serve one that has',
+  'events: the model has no sequences and no counters, and no policy learns which creatives to show, so nothing is kept of them; serve a model that has, or start the server with --creatives and --creative-policy',
 );
 
 declare module 'fastify' {

@@ -1,3 +1,4 @@
+import { createRandom } from '../core/random.ts';
 import type { Ranker } from '../ranking/ranker.ts';
 
 /**
@@ -8,10 +9,11 @@ import type { Ranker } from '../ranking/ranker.ts';
  */
 export function warmUp(ranker: Ranker, nowMs: () => number, mostMs = 500): number {
   const request = warmUpRequest(ranker, 200);
+  const random = createRandom(1);
   const end = nowMs() + mostMs;
   let ranked = 0;
   do {
-    ranker.rank(request);
+    ranker.rank(request, undefined, random);
     ranked++;
   } while (ranked < 50 && nowMs() < end);
   return ranked;

@@ -1,0 +1,143 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, UserError } from '../core/errors.ts';
+import { nearestName } from '../core/nearestName.ts';
+import { type CreativeBandit, createBandit } from '../creative/bandit.ts';
+import type { ArmCounts, Arms } from '../creative/creative.ts';
+import { policyNames } from '../creative/policyNames.ts';
+import { type BanditSettings, readBanditSettings } from '../creative/settings.ts';
+import { readBanditState } from '../creative/state.ts';
+import type { RankedSlot } from '../ranking/answer.ts';
+import { parseJson } from '../schema/parseSchema.ts';
+
+/** What has been told is made use of at once; what the clock alone moves, no more often than this. */
+const settleMs = 1000;
+
+/** A bandit that a server chooses creatives with, and what was chosen. It outlives the models that it is asked with. */
+export class HeldCreatives {
+  readonly bandit: CreativeBandit;
+  /** Where it began: for the log. */
+  readonly origin: string;
+  /** Slots answered: of ads that still explore, and of others; and Σ of their propensities. */
+  readonly chosen = { explore: 0, exploit: 0, propensities: 0 };
+  private settledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(bandit: CreativeBandit, origin: string) {
+    this.bandit = bandit;
+    this.origin = origin;
+  }
+
+  /** Lets windows end that have, and choices follow. */
+  settleByClock(nowMs: number): void {
+    if (Math.abs(nowMs - this.settledMs) < settleMs) return;
+    this.bandit.settle(nowMs);
+    this.settledMs = nowMs;
+  }
+
+  /**
+   * Takes in what was shown and what came of it, all or none; the next choice follows it.
+   *
+   * @throws UserError for more clicks or views of a creative than impressions
+   */
+  add(counts: readonly ArmCounts[], nowMs: number): void {
+    if (counts.length === 0) return;
+    this.check(counts);
+    this.settleByClock(nowMs);
+    for (const one of counts) this.bandit.add(one);
+    this.bandit.settle(nowMs);
+  }
+
+  /** Throws what `add` would, and changes nothing. */
+  check(counts: readonly ArmCounts[]): void {
+    const { totals } = this.bandit.record;
+    const added = new Map<number, { impressions: number; clicks: number; views: number }>();
+    for (const { arm, impressions = 0, clicks = 0, views = 0 } of counts) {
+      const sum = added.get(arm) ?? { impressions: 0, clicks: 0, views: 0 };
+      added.set(arm, {
+        impressions: sum.impressions + impressions,
+        clicks: sum.clicks + clicks,
+        views: sum.views + views,
+      });
+    }
+    for (const [arm, sum] of added) {
+      const shown = totals.impressions[arm] + sum.impressions;
+      for (const name of ['clicks', 'views'] as const) {
+        const count = totals[name][arm] + sum[name];
+        if (count <= shown) continue;
+        throw new UserError(
+          `events: creative ${this.bandit.arms.creativeKeys[arm]} would have ${count} ${name} in ${shown} impressions; tell each impression before what came of it, and that once; none of them was taken in`,
+        );
+      }
+    }
+  }
+
+  /** Counts the choices of an answer. */
+  answered(slots: readonly RankedSlot[]): void {
+    for (const { exploring, propensity = 1 } of slots) {
+      if (exploring === undefined) continue;
+      this.chosen[exploring ? 'explore' : 'exploit']++;
+      this.chosen.propensities += propensity;
+    }
+  }
+}
+
+/**
+ * The bandit that a server begins with.
+ *
+ * @param policy a policy's name, or a JSON file of settings; ours where absent
+ * @param state  a file that `saveBandit` wrote; one that has seen nothing where absent
+ * @throws UserError if a file is missing, damaged or of another version
+ */
+export async function openBandit(arms: Arms, policy = 'default', state?: string): Promise<HeldCreatives> {
+  const settings = await readPolicy(policy);
+  if (state === undefined) return new HeldCreatives(createBandit(arms, settings), 'empty');
+  const source = `--creative-state '${state}'`;
+  const saved = readBanditState(parseJson(await readText(state, source), source), source);
+  return new HeldCreatives(createBandit(arms, settings, saved), `from ${state}`);
+}
+
+async function readPolicy(policy: string): Promise<BanditSettings> {
+  const source = `--creative-policy '${policy}'`;
+  const isName = policyNames.some((name) => name === policy);
+  if (!isName && !policy.endsWith('.json')) {
+    const meant = nearestName(policy, policyNames);
+    throw new UserError(
+      `${source}: there is no such policy; ${meant ? `did you mean '${meant}'?` : `there are ${policyNames.join(', ')}`} Or name a .json file of settings`,
+    );
+  }
+  const json = isName ? { policy } : parseJson(await readText(policy, source), source);
+  const settings = readBanditSettings(json, source);
+  if (settings.contextSize > 0)
+    throw new UserError(
+      `${source}: policy '${settings.policy}' chooses by contexts, which requests do not have; take another`,
+    );
+  return settings;
+}
+
+async function readText(file: string, source: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(
+      missing ? `${source}: no such file; name one that exists` : `${source}: cannot be read: ${messageOf(error)}`,
+      missing ? 'missing' : 'input',
+    );
+  }
+}
+
+/** Writes what a bandit holds in place of the file: whatever happens, the old one is there, or the new one, whole. */
+export async function saveBandit(file: string, bandit: CreativeBandit): Promise<void> {
+  const parent = path.dirname(path.resolve(file));
+  const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
+  try {
+    await mkdir(parent, { recursive: true });
+    await writeFile(temporary, `${JSON.stringify(bandit.save())}\n`, { flush: true });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new UserError(
+      `--creative-state '${file}': cannot be written: ${messageOf(error)}; make room, or name another`,
+    );
+  }
+}
