@@ -17,6 +17,7 @@ const preset = marketPresets.get('static')!;
 const hamlet = { ...preset, userCount: 60, adCount: 40, advertiserCount: 12 };
 const driftingPreset = marketPresets.get('drift')!;
 const driftingHamlet = { ...driftingPreset, userCount: 60, adCount: 40, advertiserCount: 12 };
+const wordyHamlet = { ...marketPresets.get('creatives')!, userCount: 60, adCount: 40, advertiserCount: 12 };
 
 const integersOf = (batch: ColumnBatch, name: string) => (batch.columns.get(name) as IntegerColumn).values;
 const wholeOf = (batch: ColumnBatch, name: string) => integersOf(batch, name) as Int32Array;
@@ -66,6 +67,7 @@ describe('a market', () => {
   it.each([
     ['static', hamlet],
     ['drift', driftingHamlet],
+    ['creatives', wordyHamlet],
   ])('%s gives the same rows for the same seed, whatever the batch sizes', (_, of) => {
     const whole = fingerprint(drain(7, 900, [900], of));
     fc.assert(

@@ -3,8 +3,9 @@ import { sigmoid } from '../../src/core/numerics.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
 import type { Column, ColumnBatch } from '../../src/schema/columns.ts';
 import { integers } from './columnBuilders.ts';
-import { createDrift, type Drift } from './drift.ts';
+import { createDrift } from './drift.ts';
 import { type Ads, type Creatives, createAds, createCreatives } from './inventory.ts';
+import { drawOutcome, type Laws } from './outcomes.ts';
 import { createPopulation, type Population } from './population.ts';
 import type { MarketPreset } from './presets.ts';
 import { createRequests, emptyPageView, type PageView } from './requests.ts';
@@ -41,16 +42,6 @@ export interface MarketOptions {
   readonly impressionCount: number;
 }
 
-interface Laws {
-  readonly users: Population;
-  readonly ads: Ads;
-  readonly creatives: Creatives;
-  readonly truth: Truth;
-  readonly drift: Drift | undefined;
-  readonly clickIntercept: number;
-  readonly buyIntercept: number;
-}
-
 const PILOT_REQUESTS = 6000;
 
 /**
@@ -76,7 +67,7 @@ export function createMarket(preset: MarketPreset, { seed, impressionCount }: Ma
   const intercepts = fitIntercepts(preset, truth, pilot, random.fork('pilot'));
   const drift = preset.drift && createDrift(preset, preset.drift, ads, random.fork('drift'));
   const requests = createRequests(preset, users, ads, truth, { drift, wording });
-  const laws = { users, ads, creatives, truth, drift, ...intercepts };
+  const laws: Laws = { users, ads, creatives, truth, drift, ...intercepts };
 
   const demand = random.fork('requests');
   const outcomes = random.fork('outcomes');
@@ -230,43 +221,6 @@ function writeContext(
   rows.hour[row] = exposure.hour;
   rows.weekday[row] = weekdayOf(preset, timeMs);
   rows.randomized[row] = view.randomized;
-}
-
-/** Draws what happens to one impression, in a fixed order of draws, and notes the true probabilities beside it. */
-function drawOutcome(rows: RowBuffer, row: number, exposure: Exposure, laws: Laws, random: Random): void {
-  const { truth, clickIntercept } = laws;
-  const pExamined = truth.examination(exposure);
-  const drifted = laws.drift?.clickLogit(exposure.user, exposure.ad) ?? 0;
-  const clickLogit = clickIntercept + truth.clickLogit(exposure) + drifted;
-  const pRelevant = sigmoid(clickLogit);
-  const pConversion = sigmoid(laws.buyIntercept + truth.buyLogit(exposure));
-  const isVideo = laws.creatives.format[exposure.creative] === 1 ? 1 : 0;
-  // Engagement (a like, an expansion) goes with relevance, at a gentler slope, and with video.
-  const pEngagedExamined = sigmoid(-1.2 + 0.5 * clickLogit + 0.7 * isVideo);
-  const examined = random.next() < pExamined;
-  const click = random.next() < pRelevant && examined ? 1 : 0;
-  const engaged = random.next() < pEngagedExamined && examined ? 1 : 0;
-  const converts = random.next() < pConversion && click === 1 ? 1 : 0;
-  // Lognormal; a glance where not examined, longer with relevance and video where examined.
-  const logViewMs = examined
-    ? 7.3 + 0.25 * clickLogit + 0.5 * isVideo + 0.7 * random.normal()
-    : 5.2 + 0.6 * random.normal();
-  const viewTimeMs = Math.max(1, Math.min(600_000, Math.round(Math.exp(logViewMs))));
-  const dwell = random.next();
-  rows.pExamined[row] = pExamined;
-  rows.pClick[row] = pExamined * pRelevant;
-  rows.pEngaged[row] = pExamined * pEngagedExamined;
-  rows.pConversion[row] = pConversion;
-  rows.click[row] = click;
-  rows.engaged[row] = engaged;
-  rows.conversion[row] = converts;
-  rows.viewTimeMs[row] = viewTimeMs;
-  if (click === 0) return;
-  const clickDelayMs = 1 + Math.floor(dwell * viewTimeMs);
-  rows.clickDelayMs[row] = clickDelayMs;
-  if (converts === 0) return;
-  const afterClickMs = Math.ceil(-Math.log(1 - random.next()) * truth.delayMsMean(exposure.ad));
-  rows.conversionDelayMs[row] = BigInt(clickDelayMs + Math.max(1, afterClickMs));
 }
 
 /** Sets both intercepts on a pilot of page views of their own, so that rates are as the preset has them, before any drift. */

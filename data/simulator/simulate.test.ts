@@ -88,30 +88,31 @@ describe('simulate', () => {
     }
   });
 
-  it.each(['schema.json', 'schema.history.json'])(
-    'writes every column that %s names, no outcome a field',
-    async (file) => {
-      const schema = parseSchema(JSON.parse(await readFile(new URL(file, import.meta.url), 'utf8')));
-      const made = historyColumns(schema);
-      const summary = await simulate({ ...small, impressionCount: 50, outDir: join(folder, 'out') });
-      const columns = new Set(Object.keys((await rowsOf(join(folder, 'out', 'log')))[0]));
-      const catalog = new Set(Object.keys((await rowsOf(summary.adCatalogFile))[0]));
-      for (const field of schema.fields) {
-        if (isMade(field) || made.has(field.name)) continue;
-        expect(columns).toContain(columnOf(field));
-        expect(columnOf(field)).not.toMatch(/^true_|_delay_ms$|^view_time|^click$|^engaged$|^conversion/);
-        // A bare ad id is a complete candidate.
-        if (field.scope === 'ad' || field.scope === 'creative') expect(catalog).toContain(columnOf(field));
-      }
-      for (const label of schema.labels) {
-        expect(columns).toContain(label.column);
-        expect(columns).toContain(label.truth);
-      }
-      for (const name of [schema.time, schema.user, schema.request, schema.position, ...(schema.keys ?? [])]) {
-        expect(columns).toContain(name);
-      }
-    },
-  );
+  it.each([
+    ['schema.json', 'static'],
+    ['schema.history.json', 'drift'],
+    ['schema.creatives.json', 'creatives'],
+  ])('writes every column that %s names, no outcome a field', async (file, preset) => {
+    const schema = parseSchema(JSON.parse(await readFile(new URL(file, import.meta.url), 'utf8')));
+    const made = historyColumns(schema);
+    const summary = await simulate({ ...small, preset, impressionCount: 50, outDir: join(folder, 'out') });
+    const columns = new Set(Object.keys((await rowsOf(join(folder, 'out', 'log')))[0]));
+    const catalog = new Set(Object.keys((await rowsOf(summary.adCatalogFile))[0]));
+    for (const field of schema.fields) {
+      if (isMade(field) || made.has(field.name)) continue;
+      expect(columns).toContain(columnOf(field));
+      expect(columnOf(field)).not.toMatch(/^true_|_delay_ms$|^view_time|^click$|^engaged$|^conversion/);
+      // A bare ad id is a complete candidate.
+      if (field.scope === 'ad' || field.scope === 'creative') expect(catalog).toContain(columnOf(field));
+    }
+    for (const label of schema.labels) {
+      expect(columns).toContain(label.column);
+      expect(columns).toContain(label.truth);
+    }
+    for (const name of [schema.time, schema.user, schema.request, schema.position, ...(schema.keys ?? [])]) {
+      expect(columns).toContain(name);
+    }
+  });
 
   it('refuses an unknown preset, and a folder that holds anything, and leaves that as it was', async () => {
     await expect(simulate({ ...small, preset: 'lunar', outDir: join(folder, 'out') })).rejects.toThrow(
