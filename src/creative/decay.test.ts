@@ -87,6 +87,20 @@ describe('decay warnings', () => {
     expect(share(({ current }) => current.toMs === 29 * DAY_MS && current.fromMs >= 20 * DAY_MS)).toBeGreaterThan(0.9);
   });
 
+  it('name the cause: the same viewers again and again from day 15 on, or age', () => {
+    const seenBefore = (day: number) => Math.max(0, day - 15) / 2;
+    const causes = (course: (day: number) => number) => {
+      const given = drawWindows({ creatives: 100, clicksPerDay: 400, course });
+      const frequency = given.startMs.map((start) => seenBefore(start / DAY_MS));
+      const warnings = decayWarnings({ ...given, frequency });
+      expect(warnings.length).toBeGreaterThan(90);
+      const share = (cause: string) => warnings.filter((warning) => warning.cause === cause).length / warnings.length;
+      return { frequency: share('frequency'), age: share('age') };
+    };
+    expect(causes((day) => (1 + seenBefore(day)) ** -0.4).frequency).toBeGreaterThan(0.95);
+    expect(causes((day) => (1 + day) ** -0.3).age).toBeGreaterThan(0.95);
+  });
+
   it('stop for a creative that has recovered', () => {
     const dip = (day: number) => (day >= 14 && day < 20 ? 0.5 : 1);
     expect(warned({ creatives: 200, clicksPerDay: 500, course: dip })).toBeLessThan(0.01);
@@ -105,6 +119,16 @@ describe('decay warnings', () => {
     const warnings = decayWarnings(given);
     expect(warnings.length).toBeGreaterThan(5);
     expect(decayWarnings(shuffled)).toEqual(warnings);
+  });
+
+  it('have an interval down to 0 where nobody clicks any more', () => {
+    const [{ ratio, current }] = decayWarnings(
+      drawWindows({ creatives: 1, clicksPerDay: 100, course: (day) => (day < 20 ? 1 : 0) }),
+    );
+    expect(current.rate).toBe(0);
+    expect(ratio.low).toBeLessThan(1e-6);
+    expect(ratio.value).toBeLessThan(1e-6);
+    expect(ratio.high).toBeLessThan(0.1);
   });
 
   it('need as many windows as a peak and a present have', () => {

@@ -86,12 +86,12 @@ function warningOf(
   const apart = runsBefore(windows, windows.startMs.length, runWindows).map(counted);
   const rate = shrunkenRate(fitRatePrior(...columnsOf(apart)), counted(peak).clicks, counted(peak).exposures);
   const others = pairs.filter(([now]) => now === current).map(([, before]) => before);
-  const high = ratioAt((1 - confidence) / pairs.length, (ratio) =>
+  const high = ratioAt((1 - confidence) / pairs.length, 'falls', (ratio) =>
     Math.min(...others.map((before) => fallFrom(current, before, ratio))),
   );
   // The peak is one of the others, so that the lowest of their bounds needs no correction for their number, only for the presents'.
   const presents = new Set(pairs.map(([now]) => now)).size;
-  const low = ratioAt((1 - confidence) / presents, (ratio) =>
+  const low = ratioAt((1 - confidence) / presents, 'rises', (ratio) =>
     Math.max(...others.map((before) => chanceOfMore(counted(current), counted(before), ratio))),
   );
   const cusum = cusumOfFall(windows, rate, share).map((value) => value / dispersion);

@@ -30,11 +30,19 @@ describe('the ratio of two rates', () => {
       { clicks: 60, exposures: 1500 },
       { clicks: 140, exposures: 2100 },
     ];
-    const [low, high] = [chanceOfMore, chanceOfFewer].map((chance) =>
-      ratioAt(0.05, (ratio) => chance(now, before, ratio)),
-    );
+    const low = ratioAt(0.05, 'rises', (ratio) => chanceOfMore(now, before, ratio));
+    const high = ratioAt(0.05, 'falls', (ratio) => chanceOfFewer(now, before, ratio));
     expect(chanceOfMore(now, before, low)).toBeCloseTo(0.05, 6);
     expect(chanceOfFewer(now, before, high)).toBeCloseTo(0.05, 6);
     expect([low, high].map((bound) => bound < 0.6)).toEqual([true, false]);
+  });
+
+  it('has no lower bound but 0 without clicks now, no upper one without clicks before', () => {
+    const [none, some] = [
+      { clicks: 0, exposures: 100 },
+      { clicks: 5, exposures: 100 },
+    ];
+    expect(ratioAt(0.05, 'rises', (ratio) => chanceOfMore(none, some, ratio))).toBeCloseTo(0, 6);
+    expect(ratioAt(0.05, 'falls', (ratio) => chanceOfFewer(some, none, ratio))).toBeGreaterThan(1e8);
   });
 });

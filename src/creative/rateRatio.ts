@@ -28,13 +28,12 @@ export function chanceOfMore(now: RateCounts, before: RateCounts, ratio: number)
   return betaCdf(weighted / (weighted + before.exposures), now.clicks, before.clicks + 1);
 }
 
-/** The ratio at which a function of it, which falls or rises all the way, crosses `level`; from e^−20 to e^20. */
-export function ratioAt(level: number, of: (ratio: number) => number): number {
+/** The ratio, from e^−20 to e^20, at which one of the chances above crosses `level`; that of more rises with it, that of fewer falls. */
+export function ratioAt(level: number, trend: 'rises' | 'falls', chance: (ratio: number) => number): number {
   let [low, high] = [-20, 20];
-  const rises = of(Math.exp(high)) > of(Math.exp(low));
   while (high - low > 1e-7) {
     const middle = (low + high) / 2;
-    if (of(Math.exp(middle)) > level === rises) high = middle;
+    if (chance(Math.exp(middle)) > level === (trend === 'rises')) high = middle;
     else low = middle;
   }
   return Math.exp((low + high) / 2);
