@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DayColumns } from './creativeDays.ts';
+import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import type { PolicyReplay } from './creativeReplay.ts';
 import type { TestColumns } from './creativeRows.ts';
 import type { TestsRead } from './creativeTests.ts';
@@ -26,6 +27,7 @@ export function addCreative(program: Command): void {
   )
     .option('--json', 'print one JSON object on standard output')
     .action(runReplay);
+  addCreativeEvaluate(command);
   addReplayOptions(
     command
       .command('report')

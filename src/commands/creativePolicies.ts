@@ -51,7 +51,7 @@ function readable(settings: unknown, source: string): Record<string, unknown> {
 
 function unknownPolicy(name: string): UserError {
   const meant = nearestName(name, replayedPolicies);
-  const there = `there are ${replayedPolicies.join(', ')}`;
+  const there = `there are ${replayedPolicies.join(', ')} (linucb chooses by a context, which tests do not have)`;
   return new UserError(
     `there is no policy '${name}' to replay; ${meant ? `did you mean '${meant}'? ` : ''}${there}`,
     'missing',

@@ -47,6 +47,11 @@ const publicLogs: readonly PublicLog[] = [
     load: async () => (await import('../../data/kuairand/importKuairand.ts')).importKuairand,
   },
   {
+    name: 'obd',
+    description: 'Open Bandit Dataset: every <policy>_<campaign>.csv.gz of a folder, joined with its item contexts',
+    load: async () => (await import('../../data/obd/importObd.ts')).importObd,
+  },
+  {
     name: 'upworthy',
     description: 'Upworthy Research Archive: every packages_*.csv.gz of a folder, a row an arm of a randomised test',
     load: async () => (await import('../../data/upworthy/importUpworthy.ts')).importUpworthy,

@@ -16,6 +16,7 @@ ${LIGHT.map(
 ).join('\n')}
 path.first{stroke-width:3.2}path.again{stroke-dasharray:7 4}.key.again{border-top-style:dashed}
 .first th{font-weight:650}
+figure .facts{margin:0 0 10px;font-size:13.5px}
 td small,h3 small{display:block}td small{font-size:12px}
 .swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
 ${LIGHT.map((_, i) => `.swatch.series${i}{background:var(--series${i})}`).join('')}
