@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { type Creatives, readCreatives } from '../src/catalog/creatives.ts';
 import { createRandom, type Random } from '../src/core/random.ts';
 import { createHistory } from '../src/history/createHistory.ts';
 import type { EventRows, History } from '../src/history/history.ts';
@@ -7,7 +8,14 @@ import { createHistoryPlan, type HistoryPlan } from '../src/history/historyPlan.
 import { loadHistory, saveHistory } from '../src/history/state.ts';
 import { decodeHistoryFile, encodeHistoryFile } from '../src/model/historyFile.ts';
 import { createRanker } from '../src/ranking/ranker.ts';
-import { remembering, type SampleMarket, sampleMarket } from '../src/ranking/sampleMarket.ts';
+import {
+  creativeSampleFields,
+  remembering,
+  type SampleMarket,
+  sampleBatch,
+  sampleCreatives,
+  sampleMarket,
+} from '../src/ranking/sampleMarket.ts';
 import { historyColumns } from '../src/schema/derivedFields.ts';
 import type { EncodedColumn } from '../src/schema/encoded.ts';
 import { createEncoder } from '../src/schema/encoder.ts';
@@ -16,6 +24,7 @@ import type { ColumnType } from '../src/schema/fitted.ts';
 import { columnFromJson } from '../src/schema/jsonColumns.ts';
 import { keysOf } from '../src/schema/keys.ts';
 import type { Field } from '../src/schema/schema.ts';
+import { rowsIn } from '../src/scoring/input.ts';
 import type { Scorer, ScoringInput } from '../src/scoring/scorer.ts';
 import { HeldHistory } from '../src/server/heldHistory.ts';
 import { buildServer } from '../src/server/server.ts';
@@ -28,6 +37,9 @@ import { replay } from '../training/history/replay.ts';
  */
 
 let market: SampleMarket;
+/** Three creatives of ads 1 and 4, one of ads 2 and 5, two of the others; what a log has of them beside its ad. */
+let creativeTable: Readonly<Record<string, unknown[]>>;
+let creatives: Creatives;
 let plan: HistoryPlan;
 let derived: readonly Field[];
 
@@ -38,6 +50,16 @@ beforeAll(async () => {
     adCount: 6,
     fields: [
       ...(remembering.fields ?? []),
+      ...creativeSampleFields.filter(({ name }) => /^(creativeId|format|terms)$/.test(name)),
+      { name: 'creativeStats', kind: 'counter', by: ['creativeId'], values: ['count', { rate: 'click' }] },
+      {
+        name: 'userFormat',
+        kind: 'counter',
+        by: ['userId', 'format'],
+        values: ['count', { rate: 'click', prior: { by: ['topic'] } }, 'sinceLast'],
+      },
+      { name: 'shownAs', kind: 'sequence', by: 'creativeId', length: 2, items: ['userId'], actions: ['click'] },
+      { name: 'formats', kind: 'sequence', by: 'userId', length: 3, items: ['format'] },
       { name: 'clicked', kind: 'sequence', by: 'userId', length: 2, items: ['adId'], where: 'click', gapSize: 4 },
       { name: 'shown', kind: 'sequence', by: 'adId', length: 3, items: ['userId'], actions: ['click'] },
       {
@@ -64,6 +86,8 @@ beforeAll(async () => {
     ],
     history: { ...remembering.history, expected: { by: ['placement'] }, session: '5m', lateness: '20m', maxPairs: 2 },
   });
+  creativeTable = sampleCreatives(market, 5, (ad) => [3, 1, 2][ad % 3]);
+  creatives = await readCreatives([sampleBatch(creativeTable, market.bundle)], market.catalog);
   plan = createHistoryPlan(market.bundle.typed.schema) as HistoryPlan;
   const names = historyColumns(market.bundle.typed.schema);
   derived = market.bundle.typed.schema.fields.filter(({ name }) => names.has(name));
@@ -79,6 +103,7 @@ interface LoggedEvent {
   readonly userId: number | null;
   readonly placement: number;
   readonly adId: number;
+  readonly creativeId: number;
   readonly values: Readonly<Record<string, number>>;
   /** What the server is told of it, and when; the same in one piece or several. */
   readonly told: readonly { readonly atMs: number; readonly type: string; readonly values?: Record<string, number> }[];
@@ -93,10 +118,12 @@ function drawLog(random: Random, count: number): LoggedEvent[] {
   for (let i = 0; i < count; i++) {
     // Some at the same time, some out of order.
     eventMs += random.below(3) * random.below(3 * minuteMs);
+    const shown = random.below(creatives.count);
     const who = {
       userId: random.next() < 0.1 ? null : random.below(4),
       placement: random.below(3),
-      adId: 1 + random.below(6),
+      adId: creativeTable.adId[shown] as number,
+      creativeId: creativeTable.creativeId[shown] as number,
     };
     if (drawn.has(JSON.stringify([eventMs, who]))) eventMs++;
     const keys = { eventMs, ...who };
@@ -139,9 +166,11 @@ function rowsOf(events: readonly LoggedEvent[]): EventRows {
     arrivedMs: Float64Array.from(events, ({ arrivedMs }) => arrivedMs),
     isOutcome: Uint8Array.from(events, ({ isOutcome }) => Number(isOutcome)),
     keys: plan.keyFields.map((field) => {
-      const values = events.map((event) =>
-        field.scope === 'request' ? event[field.name as 'userId' | 'placement'] : ads[columnOf(field)][event.adId - 1],
-      );
+      const values = events.map((event) => {
+        if (field.scope === 'request') return event[field.name as 'userId' | 'placement'];
+        const ofCreative = creativeTable[columnOf(field)]?.[creatives.rowOf(event.creativeId)];
+        return field.scope === 'creative' ? ofCreative : ads[columnOf(field)][event.adId - 1];
+      });
       return keysOf(columnFromJson(values, bundle.fitted.columnTypes.get(columnOf(field)) as ColumnType, 'log'), 'log');
     }),
     values: plan.values.map(({ name }) => Float64Array.from(events, ({ values }) => values[name] ?? Number.NaN)),
@@ -162,7 +191,7 @@ function rowOf(column: EncodedColumn | undefined, row: number): number[] {
   }
 }
 
-/** What the engine of a server is given of an impression's ad, by derived field. */
+/** What the engine of a server is given of an impression's ad and creative, by derived field. */
 async function serve(events: readonly LoggedEvent[], random: Random): Promise<Map<LoggedEvent, number[][]>> {
   // With the time of requests and events, or that of the server's clock.
   const replay = random.next() < 0.5;
@@ -178,7 +207,7 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
     dispose() {},
   };
   const start = (history: History) => {
-    const ranker = createRanker(market.bundle, scorer, { catalog: market.catalog, history });
+    const ranker = createRanker(market.bundle, scorer, { catalog: market.catalog, creatives, history });
     const host = { current: { ranker, reason: '', history: new HeldHistory(history, '') } };
     const app = buildServer({ host, nowUs: () => 0, nowMs: () => clock.nowMs, newId: () => 'id', replay });
     return { app, history };
@@ -197,13 +226,13 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
       ({ app, history } = start(loadHistory(plan, state, 'state')));
     }
     clock.nowMs = replay ? Number.NaN : atMs;
-    const { eventMs, userId, placement, adId } = event;
+    const { eventMs, userId, placement, adId, creativeId } = event;
     const context = { placement };
     let response: { statusCode: number; body: string };
     if (piece !== undefined) {
       const { atMs: _, ...told } = piece;
       const arrived = replay ? { arrivedMs: atMs } : {};
-      const body = { events: [{ ...told, ...arrived, eventMs, user: { userId }, context, ad: adId }] };
+      const body = { events: [{ ...told, ...arrived, eventMs, user: { userId }, context, ad: adId, creativeId }] };
       response = await app.inject({ method: 'POST', url: '/v1/events', payload: body });
     } else {
       // The ad is one of several, anywhere among them, and now and then brings its key along.
@@ -223,18 +252,19 @@ async function serve(events: readonly LoggedEvent[], random: Random): Promise<Ma
         candidates,
       };
       response = await app.inject({ method: 'POST', url: '/v1/rank', payload });
-      const { fields } = given as ScoringInput;
-      const alike = (column: EncodedColumn) =>
-        (column.kind === 'dense'
-          ? column.values.length / column.width
-          : column.kind === 'ids'
-            ? column.offsets.length - 1
-            : column.ids.length) === 1;
+      const { fields, candidates: expanded, rowCount } = given as ScoringInput;
+      const ofAd = [...creatives.rows.subarray(creatives.offsets[adId - 1], creatives.offsets[adId])];
+      const first = expanded === undefined ? at : expanded.of.indexOf(at);
+      const variant = first + ofAd.indexOf(creatives.rowOf(creativeId));
+      const placeIn = (column: EncodedColumn) => {
+        const rows = rowsIn(column);
+        return rows === 1 ? 0 : rows === rowCount ? variant : at;
+      };
       seen.set(
         event,
         derived.map(({ name }) => {
           const column = fields.get(name) as EncodedColumn;
-          return rowOf(column, alike(column) ? 0 : at);
+          return rowOf(column, placeIn(column));
         }),
       );
     }
