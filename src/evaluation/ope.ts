@@ -25,7 +25,7 @@ export interface OffPolicyOptions {
   /** All that the log allows, if absent. */
   readonly estimators?: readonly EstimatorName[];
   readonly random: Random;
-  /** 1,000 if absent; a draw costs some 25 ns a row and estimator. */
+  /** 1,000 if absent; a draw costs some 15 ns a row and estimator. */
   readonly resamples?: number;
   /** Switch-DR's τ; chosen from the log where absent. */
   readonly switchAbove?: number;
