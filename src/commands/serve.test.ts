@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -8,7 +8,17 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeBundle } from '../model/bundleFiles.ts';
 import type { RankAnswer } from '../ranking/answer.ts';
 import { createRanker } from '../ranking/ranker.ts';
-import { remembering, type SampleMarket, sampleBatch, sampleMarket, sampleRows } from '../ranking/sampleMarket.ts';
+import {
+  creativeSampleFields,
+  remembering,
+  type SampleMarket,
+  sampleBatch,
+  sampleCreatives,
+  sampleFields,
+  sampleMarket,
+  sampleRows,
+} from '../ranking/sampleMarket.ts';
+import type { ColumnBatch } from '../schema/columns.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import { openHistory } from '../server/heldHistory.ts';
 import { writeTypeOf } from '../tables/arrowBatches.ts';
@@ -25,10 +35,7 @@ beforeAll(async () => {
   market = await sampleMarket({ seed: 11 });
   await writeBundle(path.join(folder, 'model', '1'), market.bundle);
   const batch = sampleBatch({ ...market.ads, remark: market.ads.adId }, market.bundle);
-  const columns = [...batch.columns].map(([name, column]) => ({ name, type: writeTypeOf(column) }));
-  const writer = await createTableWriter(path.join(folder, 'ads.parquet'), { columns });
-  await writer.append(batch);
-  await writer.close();
+  await writeTable(path.join(folder, 'ads.parquet'), batch);
   request = { user: market.user, context: market.context, slots: 3, candidates: sampleRows(market, false) };
   await writeFile(path.join(folder, 'request.json'), JSON.stringify(request));
   const scorer = createReferenceScorer(market.bundle);
@@ -36,6 +43,13 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function writeTable(file: string, batch: ColumnBatch): Promise<void> {
+  const columns = [...batch.columns].map(([name, column]) => ({ name, type: writeTypeOf(column) }));
+  const writer = await createTableWriter(file, { columns });
+  await writer.append(batch);
+  await writer.close();
+}
 
 /** What the command prints. */
 async function rank(...args: string[]): Promise<string> {
@@ -171,14 +185,74 @@ describe('limelight serve', () => {
     expect((await openHistory(bundle, model, state))?.history.stats().events).toBe(2);
   });
 
+  it('chooses creatives by what a file knows of them, and writes there what it was told when it ends', async () => {
+    const fields = [...sampleFields, ...creativeSampleFields.filter(({ name }) => name !== 'likeness')];
+    const shown = await sampleMarket({ seed: 13, adCount: 4, fields });
+    const place = (name: string) => path.join(folder, 'shown', name);
+    await writeBundle(place('1'), shown.bundle);
+    await writeTable(place('ads.parquet'), sampleBatch(shown.ads, shown.bundle));
+    const table = sampleCreatives(shown, 3, () => 2);
+    await writeTable(place('creatives.parquet'), sampleBatch(table, shown.bundle));
+    const state = place('state.json');
+    const ofModel = [
+      '--model',
+      place('1'),
+      '--catalog',
+      place('ads.parquet'),
+      '--creatives',
+      place('creatives.parquet'),
+    ];
+    const asked = {
+      user: shown.user,
+      context: shown.context,
+      slots: 4,
+      candidates: shown.ads.adId.map((adId) => ({ adId, distance: 3 })),
+    };
+    const serveOnce = async (origin: RegExp) => {
+      const child = start(...ofModel, '--creative-state', state, '--port', '0', '--engine', 'reference');
+      const exited = once(child, 'exit');
+      const [line] = await once(child.stdout, 'data');
+      expect(String(line)).toMatch(origin);
+      const post = async (route: string, body: unknown) => {
+        const url = `${/http[^;]+/.exec(String(line))?.[0]}/v1/${route}`;
+        const headers = { 'content-type': 'application/json' };
+        return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+      };
+      const { slots } = (await post('rank', asked)) as RankAnswer;
+      const events = slots.map(({ adId, creativeId, pCtr, propensity }) => {
+        expect(table.adId[table.creativeId.indexOf(creativeId)]).toBe(adId);
+        return { type: 'impression', eventMs: Date.now(), ad: adId, creativeId, pCtr, propensity };
+      });
+      expect(await post('events', { events })).toEqual({ accepted: 4, creatives: 4 });
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([0, null]);
+    };
+    await serveOnce(/with 4 ads and 8 creatives on .*; creatives by policy default, empty\n$/);
+    await serveOnce(/; creatives by policy default, from .*state\.json\n$/);
+    const { ads } = JSON.parse(await readFile(state, 'utf8'));
+    const totals = ads.flatMap((ad: { creatives: { totals: number[] }[] }) => ad.creatives.map(({ totals: [n] }) => n));
+    expect(totals.reduce((sum: number, n: number) => sum + n, 0)).toBe(8);
+
+    await writeFile(place('request.json'), JSON.stringify(asked));
+    const once4: RankAnswer = JSON.parse(
+      await rank(...ofModel, '--request', place('request.json'), '--engine', 'reference', '--json'),
+    );
+    expect(once4.slots.map(({ propensity }) => propensity)).toEqual([1, 1, 1, 1]);
+    const printed = await rank(...ofModel, '--request', place('request.json'), '--engine', 'reference');
+    expect(printed.split('\n')[0]).toMatch(/^slot +ad +creative +campaign/);
+
+    await writeFile(state, '{"version": 99}');
+    const child = start(...ofModel, '--creative-state', state, '--port', '0', '--engine', 'reference');
+    const [error] = await once(child.stderr, 'data');
+    expect(String(error)).toMatch(/UserError: --creative-state '.+': a bandit of version 99/);
+    await once(child, 'exit');
+    expect(await readFile(state, 'utf8')).toBe('{"version": 99}');
+  });
+
   it('does not start with a catalog that lacks a field of the model', async () => {
     const { topic_code: _, ...rest } = market.ads;
-    const batch = sampleBatch(rest, market.bundle);
-    const columns = [...batch.columns].map(([name, column]) => ({ name, type: writeTypeOf(column) }));
     const poor = path.join(folder, 'poor.parquet');
-    const writer = await createTableWriter(poor, { columns });
-    await writer.append(batch);
-    await writer.close();
+    await writeTable(poor, sampleBatch(rest, market.bundle));
     await expect(rank(...files(), '--catalog', poor)).rejects.toThrow(
       /field 'topic' needs column 'topic_code', which the data lacks/,
     );

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Creatives, readCreatives } from '../catalog/creatives.ts';
+import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { calibrate } from '../evaluation/calibration.ts';
 import { createHistory } from '../history/createHistory.ts';
@@ -267,6 +268,29 @@ describe('a creative that a request cannot have', () => {
     const { market, ranker } = served;
     const candidates = [{ ...bareRow(market, 3), ...row }];
     expect(() => ranker.rank(ask(market, candidates))).toThrow(message);
+  });
+
+  it('is answered or refused with a sentence, whatever is sent in its place', () => {
+    const { market, ranker } = served;
+    const anything = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(0, -1, 1e300, 900, '903', null));
+    const place = fc.constantFrom('creativeId', 'format', 'format_code', 'terms', 'image', 'likeness', 'adId');
+    fc.assert(
+      fc.property(place, anything, fc.boolean(), (name, value, inColumns) => {
+        const rows = ads.map((ad) => bareRow(market, ad));
+        const columns = { adId: market.ads.adId, distance: [...market.distances], likeness: ads };
+        const values = name === 'adId' ? ads.map((ad) => (ad === 2 ? value : ad + 1)) : ads.map(() => value);
+        const candidates = inColumns
+          ? { ...columns, [name]: values }
+          : rows.map((row, ad) => (ad === 2 ? { ...row, [name]: value } : row));
+        try {
+          expect(ranker.rank(ask(market, candidates)).slots.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+          expect((error as UserError).message).toMatch(/^(request|candidates)\b/);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('is unknown where there is no table of creatives, unless the schema has it', async () => {

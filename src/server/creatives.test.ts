@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Creatives, readCreatives } from '../catalog/creatives.ts';
@@ -219,6 +220,29 @@ describe('POST /v1/events with creatives', () => {
     expect(response.json().error.message).toMatch(message);
     expect(response.json().error.message).toMatch(/none of them was taken in|correct its time/);
     expect(holds()).toEqual(before);
+  });
+
+  it('is answered or refused with a sentence, whatever is sent, and holds on to what it has', async () => {
+    const { app, held } = serve();
+    const place = fc.constantFrom('creativeId', 'position', 'pCtr', 'propensity', 'ad', 'values', 'type', 'eventMs');
+    const anything = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom(0, -1, 1e300, 0.5, '903', 904, { viewMs: 3 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(place, anything, async (name, value) => {
+        const before = JSON.stringify(held.bandit.save());
+        const response = await post(app, '/v1/events', {
+          events: [impression(902), { ...impression(900), [name]: value }],
+        });
+        const { error } = response.json();
+        expect([200, 422]).toContain(response.statusCode);
+        if (response.statusCode === 200) return;
+        expect(error.message).toMatch(/^(request|events?|history|field)/);
+        expect(JSON.stringify(held.bandit.save())).toBe(before);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('goes by the time of requests and events where these are replayed', async () => {
