@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
+import { creativeChoice } from './creativeChoice.bench.ts';
 import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
@@ -13,7 +14,19 @@ import { training } from './training.bench.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
 
-for (const topic of [quality, training, ingest, hotPath, against, scaling, roofline, call, history, positions]) {
+for (const topic of [
+  quality,
+  training,
+  ingest,
+  hotPath,
+  against,
+  scaling,
+  roofline,
+  call,
+  history,
+  positions,
+  creativeChoice,
+]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);
     expect(setting).not.toBe('');

@@ -4,6 +4,7 @@ import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
+import { creativeChoice } from './creativeChoice.bench.ts';
 import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
@@ -29,6 +30,7 @@ const topics: readonly Topic[] = [
   load,
   history,
   positions,
+  creativeChoice,
 ];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
