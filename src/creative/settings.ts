@@ -28,7 +28,7 @@ const numbers = {
   /** ε: the share of choices that is drawn from all arms, under every policy. 0 would leave choices that no evaluation can learn from. */
   epsilon: { value: 0.01, low: 0, high: 1, above: true },
   /** c of the default policy's bonus. */
-  confidence: { value: 0.8, low: 0, high: 100 },
+  confidence: { value: 0.9, low: 0, high: 100 },
   /** ε of `epsilon-greedy`, in place of the common one. */
   greedyEpsilon: { value: 0.1, low: 0, high: 1, above: true },
   /** ξ of `sw-ucb`. */
@@ -38,7 +38,7 @@ const numbers = {
   /** Length of a context, for `linucb`: the shares of a user's segments. */
   contextSize: { value: 0, low: 0, high: 64, whole: true },
   /** What is supposed of the CTR in the best position before anything is known: as many clicks in as many exposures. */
-  priorClicks: { value: 1.5, low: 0, high: most, above: true },
+  priorClicks: { value: 1.5, low: 0.5, high: most },
   priorExposures: { value: 100, low: 0, high: most, above: true },
   /** κ: how alike an ad's creatives are, as the clicks that the ad's own rate counts for in each; 1/κ is their CTRs' relative variance. */
   likenessClicks: { value: 12, low: 0, high: most, above: true },
@@ -59,7 +59,7 @@ const numbers = {
   longTailViews: { value: 150, low: 0, high: most },
   longTailScale: { value: 50, low: 0, high: most, above: true },
   /** An ad leaves exploration when this share of its clicks at most is expected to be lost by it… */
-  exitLoss: { value: 0.13, low: 0, high: 1 },
+  exitLoss: { value: 0.11, low: 0, high: 1 },
   /** …and its creatives' CTRs were within this share of what they are now at the ends of as many windows. */
   exitBand: { value: 0.2, low: 0, high: 1e6 },
   exitWindows: { value: 2, low: 0, high: 100, whole: true },

@@ -251,11 +251,11 @@ export function readBanditState(json: unknown, source = 'bandit state'): BanditS
   check(Number.isInteger(state.windowMs) && state.windowMs > 0, 'windowMs');
   check(isWindow(state.window), 'window');
   check(isCount(state.lambda), 'lambda');
-  check(state.lambdaWindow === -1 || isWindow(state.lambdaWindow), 'lambdaWindow');
+  check(state.lambdaWindow === -1 || isWindow(state.lambdaWindow, state.window), 'lambdaWindow');
   check(areWindows(state.viewTimes, state.window), 'viewTimes');
   check(Array.isArray(state.ads) && areDistinct(state.ads.map((ad) => ad?.ad)), 'ads');
   for (const { ad, since, creatives } of state.ads) {
-    check(typeof ad === 'string' && isWindow(since), `ad '${ad}'`);
+    check(typeof ad === 'string' && isWindow(since, state.window), `ad '${ad}'`);
     check(Array.isArray(creatives) && areDistinct(creatives.map((creative) => creative?.creative)), `ad '${ad}'`);
     for (const creative of creatives)
       check(isCreative(creative, state.window), `creative '${creative.creative}' of ad '${ad}'`);
@@ -274,7 +274,8 @@ function isCreative({ creative, totals, learned, windows, contexts }: CreativeSt
   return typeof creative === 'string' && areTotals && areLearned && areContexts && areWindows(windows, window);
 }
 
-const isWindow = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isWindow = (value: unknown, latest = Number.MAX_SAFE_INTEGER) =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= latest;
 const isCount = (value: unknown) => typeof value === 'number' && value >= 0 && Number.isFinite(value);
 const areDistinct = (keys: readonly unknown[]) =>
   keys.every((key) => typeof key === 'string') && new Set(keys).size === keys.length;

@@ -72,6 +72,7 @@ export const testSupport: readonly string[] = [
   'src/history/randomLog.ts',
   'src/evaluation/opeSimulation.ts',
   'src/scoring/conformance',
+  'src/creative/banditRuns.ts',
   'src/ranking/sampleMarket.ts',
   'training/tinyLog.ts',
 ];

@@ -1,115 +1,167 @@
 import { sigmoid } from '../../core/numerics.ts';
 
-const NODES = 64;
-/** Densities this much below their peak, as a logarithm, are left out. */
-const DEPTH = 25;
+const NODES = 40;
+/** Densities this much below their peak, as a logarithm, are left out; so are rates below σ(LOWEST). */
+const DEPTH = 18;
+const LOWEST = -30;
+/** Of the two points of Gauss's rule in an interval of length 1. */
+const GAUSS = [0.5 - Math.sqrt(1 / 12), 0.5 + Math.sqrt(1 / 12)];
 
 /**
  * How likely each of several rewards s_i·θ_i + t_i, θ_i ~ Beta(a_i, b_i), is the highest:
  *
- *   P_i = ∫ f_i(θ) Π_{j≠i} F_j((s_i·θ + t_i − t_j)/s_j) dθ
+ *   P_i = ∫ f_i(v) Π_{j≠i} F_j(v) dv
  *
- * by the trapezoid rule over x = logit θ, where the density a·x − (a+b)·ln(1+eˣ) is smooth and falls off to both sides, so that the rule is
- * good to about 1e-6; F between nodes is the cubic of its values and densities there.
+ * f and F are tabulated over x = logit θ, where the density a·x − (a+b)·ln(1+eˣ) is smooth, and are cubics between nodes. The integral takes
+ * the steps of the narrowest density at each v, two points in each, which is good to 1e-4.
  */
 export class BestOfBetas {
   #count = 0;
-  #sameScale = true;
   #slopes = new Float64Array(0);
   #intercepts = new Float64Array(0);
-  /** [arms]: x of the first node, and between nodes. */
+  /** [arms]: x of the first node, and between nodes; the rewards at both ends. */
   #firsts = new Float64Array(0);
   #steps = new Float64Array(0);
-  /** [arms · NODES] of x. */
+  #lows = new Float64Array(0);
+  #highs = new Float64Array(0);
+  /** [arms · NODES] of x; the density's slope as well. */
   #densities = new Float64Array(0);
+  #densitySlopes = new Float64Array(0);
   #cumulated = new Float64Array(0);
+  /** [arms], at one reward. */
+  #density = new Float64Array(0);
+  #below = new Float64Array(0);
+  #product = new Float64Array(0);
 
   begin(count: number): void {
     this.#count = count;
-    this.#sameScale = true;
     if (this.#slopes.length >= count) return;
-    [this.#slopes, this.#intercepts] = [new Float64Array(count), new Float64Array(count)];
-    [this.#firsts, this.#steps] = [new Float64Array(count), new Float64Array(count)];
-    [this.#densities, this.#cumulated] = [new Float64Array(count * NODES), new Float64Array(count * NODES)];
+    const column = () => new Float64Array(count);
+    [this.#slopes, this.#intercepts, this.#firsts, this.#steps] = [column(), column(), column(), column()];
+    [this.#lows, this.#highs, this.#density, this.#below, this.#product] = [
+      column(),
+      column(),
+      column(),
+      column(),
+      column(),
+    ];
+    const table = () => new Float64Array(count * NODES);
+    [this.#densities, this.#densitySlopes, this.#cumulated] = [table(), table(), table()];
   }
 
   /** @param slope above 0 */
   set(i: number, a: number, b: number, slope: number, intercept: number): void {
-    this.#slopes[i] = slope;
-    this.#intercepts[i] = intercept;
-    if (slope !== this.#slopes[0] || intercept !== this.#intercepts[0]) this.#sameScale = false;
     const peak = Math.log(a / b);
     const top = logDensity(a, b, peak);
     const deviation = Math.sqrt(1 / a + 1 / b);
     let [left, right] = [6 * deviation, 6 * deviation];
-    while (top - logDensity(a, b, peak - left) < DEPTH) left *= 1.2;
-    while (top - logDensity(a, b, peak + right) < DEPTH) right *= 1.2;
-    const first = peak - left;
-    const step = (left + right) / (NODES - 1);
+    while (peak - left > LOWEST && top - logDensity(a, b, peak - left) < DEPTH) left *= 1.2;
+    while (peak + right < -LOWEST && top - logDensity(a, b, peak + right) < DEPTH) right *= 1.2;
+    const first = Math.max(peak - left, LOWEST);
+    const last = Math.min(peak + right, -LOWEST);
     this.#firsts[i] = first;
-    this.#steps[i] = step;
-    const [densities, cumulated] = [this.#densities, this.#cumulated];
-    const at = i * NODES;
-    let [sum, density, slopeHere] = [0, 0, 0];
-    for (let k = 0; k < NODES; k++) {
-      const x = first + k * step;
-      const next = Math.exp(logDensity(a, b, x) - top);
-      const nextSlope = next * (a - (a + b) * sigmoid(x));
-      // The corrected trapezoid rule: exact for cubics, which Simpson's is only for every other node.
-      if (k > 0) sum += (step / 2) * (density + next) + ((step * step) / 12) * (slopeHere - nextSlope);
-      [density, slopeHere] = [next, nextSlope];
-      densities[at + k] = density;
-      cumulated[at + k] = sum;
+    this.#steps[i] = (last - first) / (NODES - 1);
+    this.#slopes[i] = slope;
+    this.#intercepts[i] = intercept;
+    this.#lows[i] = slope * sigmoid(first) + intercept;
+    this.#highs[i] = slope * sigmoid(last) + intercept;
+    this.#tabulate(i, a, b, top);
+  }
+
+  #tabulate(i: number, a: number, b: number, top: number): void {
+    const [densities, slopes, cumulated] = [this.#densities, this.#densitySlopes, this.#cumulated];
+    const [first, step] = [this.#firsts[i], this.#steps[i]];
+    const [from, to] = [i * NODES, (i + 1) * NODES];
+    let sum = 0;
+    for (let k = from; k < to; k++) {
+      const x = first + (k - from) * step;
+      densities[k] = Math.exp(logDensity(a, b, x) - top);
+      slopes[k] = densities[k] * (a - (a + b) * sigmoid(x));
+      // The trapezoid rule with its correction, exact for cubics.
+      if (k > from)
+        sum += (step / 2) * (densities[k - 1] + densities[k]) + ((step * step) / 12) * (slopes[k - 1] - slopes[k]);
+      cumulated[k] = sum;
     }
-    for (let k = at; k < at + NODES; k++) {
+    for (let k = from; k < to; k++) {
       densities[k] /= sum;
+      slopes[k] /= sum;
       cumulated[k] /= sum;
     }
   }
 
   write(shares: Float64Array): void {
+    const count = this.#count;
+    // Below the highest of the lows some F is 0.
+    let [v, end] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let i = 0; i < count; i++) {
+      v = Math.max(v, this.#lows[i]);
+      end = Math.max(end, this.#highs[i]);
+    }
+    // Steps below what v can tell apart would never end.
+    const least = 1e-14 * Math.max(Math.abs(v), Math.abs(end), end - v);
+    shares.fill(0, 0, count);
+    while (v < end) {
+      const step = Math.max(this.#stepAt(v), least);
+      for (const place of GAUSS) this.#add(v + place * step, step / 2, shares);
+      v += step;
+    }
     let sum = 0;
+    for (let i = 0; i < count; i++) sum += shares[i];
+    for (let i = 0; i < count; i++) shares[i] /= sum;
+  }
+
+  /** The shortest step of the densities at this reward, which is above all lows. */
+  #stepAt(v: number): number {
+    let step = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#count; i++) {
-      shares[i] = this.#best(i);
-      sum += shares[i];
+      if (v >= this.#highs[i]) continue;
+      const reward = v - this.#intercepts[i];
+      step = Math.min(step, this.#steps[i] * reward * (1 - reward / this.#slopes[i]));
     }
-    for (let i = 0; i < this.#count; i++) shares[i] /= sum;
+    return step;
   }
 
-  #best(i: number): number {
-    let best = 0;
-    for (let k = 0; k < NODES; k++) {
-      const x = this.#firsts[i] + k * this.#steps[i];
-      let highest = this.#densities[i * NODES + k];
-      for (let j = 0; j < this.#count && highest > 0; j++)
-        if (j !== i) highest *= this.#below(j, this.#onScaleOf(j, i, x));
-      best += highest;
+  /** Adds weight·f_i·Π_{j≠i} F_j at this reward to each share. */
+  #add(v: number, weight: number, shares: Float64Array): void {
+    const [density, below, product] = [this.#density, this.#below, this.#product];
+    let all = weight;
+    for (let i = 0; i < this.#count; i++) {
+      this.#look(i, v);
+      product[i] = all;
+      all *= below[i];
     }
-    return best * this.#steps[i];
+    all = 1;
+    for (let i = this.#count - 1; i >= 0; i--) {
+      shares[i] += density[i] * product[i] * all;
+      all *= below[i];
+    }
   }
 
-  /** The x at which arm j's reward is arm i's at this one; infinite beyond its ends. */
-  #onScaleOf(j: number, i: number, x: number): number {
-    if (this.#sameScale) return x;
-    const reward = this.#slopes[i] * sigmoid(x) + this.#intercepts[i];
-    const rate = (reward - this.#intercepts[j]) / this.#slopes[j];
-    return rate <= 0 ? Number.NEGATIVE_INFINITY : rate >= 1 ? Number.POSITIVE_INFINITY : Math.log(rate / (1 - rate));
-  }
-
-  /** F_j at x. */
-  #below(j: number, x: number): number {
-    const step = this.#steps[j];
-    const place = (x - this.#firsts[j]) / step;
-    if (!(place > 0)) return 0;
-    if (place >= NODES - 1) return 1;
-    const node = Math.floor(place);
+  /** Writes f_i and F_i at this reward. */
+  #look(i: number, v: number): void {
+    if (v <= this.#lows[i] || v >= this.#highs[i]) {
+      this.#density[i] = 0;
+      this.#below[i] = v <= this.#lows[i] ? 0 : 1;
+      return;
+    }
+    const rate = (v - this.#intercepts[i]) / this.#slopes[i];
+    const step = this.#steps[i];
+    const place = (Math.log(rate / (1 - rate)) - this.#firsts[i]) / step;
+    const node = Math.min(NODES - 2, Math.max(0, Math.floor(place)));
+    const k = i * NODES + node;
+    const [f, F] = [this.#densities, this.#cumulated];
     const u = place - node;
-    const k = j * NODES + node;
-    const [from, to] = [this.#cumulated[k], this.#cumulated[k + 1]];
-    const [rise, nextRise] = [step * this.#densities[k], step * this.#densities[k + 1]];
-    const gain = to - from;
-    return from + u * (rise + u * (3 * gain - 2 * rise - nextRise + u * (rise + nextRise - 2 * gain)));
+    this.#below[i] = cubic(F[k], F[k + 1], step * f[k], step * f[k + 1], u);
+    const slopes = this.#densitySlopes;
+    const ofX = cubic(f[k], f[k + 1], step * slopes[k], step * slopes[k + 1], u);
+    this.#density[i] = ofX / (this.#slopes[i] * rate * (1 - rate));
   }
+}
+
+/** The cubic through two values with these slopes, u from 0 to 1 between them. */
+function cubic(from: number, to: number, rise: number, nextRise: number, u: number): number {
+  const gain = to - from;
+  return from + u * (rise + u * (3 * gain - 2 * rise - nextRise + u * (rise + nextRise - 2 * gain)));
 }
 
 /** ln of the density of logit θ, less a constant. */

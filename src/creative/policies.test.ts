@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createBandit } from './bandit.ts';
+import { armsOf, chosenShares } from './banditRuns.ts';
+import { Contexts } from './contexts.ts';
+import { findLeader, normalCdf } from './exit.ts';
+import { BestOfBetas } from './policies/bestOfBetas.ts';
+import { klUpperBound } from './policies/klUcb.ts';
+import { policies } from './policies.ts';
+import { createStatistics, fitPosterior } from './posterior.ts';
+import { readBanditSettings } from './settings.ts';
+
+interface Golden {
+  klBounds: { p: number; most: number; bound: number }[];
+  bestOfBetas: { arms: [a: number, b: number, slope: number, intercept: number][]; shares: number[] }[];
+  ads: { exposures: number[]; clicks: number[]; rate: number; means: number[]; deviations: number[]; loss: number }[];
+  contexts: {
+    mean: number;
+    weight: number;
+    seen: { context: number[]; exposures: number; clicks: number }[];
+    asked: number[];
+    rate: number;
+    variance: number;
+  };
+}
+
+const golden: Golden = JSON.parse(readFileSync(new URL('golden/policies.json', import.meta.url), 'utf8'));
+const settings = readBanditSettings();
+
+function statisticsOf(exposures: readonly number[], clicks: readonly number[]) {
+  const statistics = createStatistics(exposures.length);
+  statistics.count = exposures.length;
+  statistics.shown = exposures.reduce((sum, n) => sum + n, 0);
+  statistics.exposures.set(exposures);
+  statistics.clicks.set(clicks);
+  statistics.recentExposures.set(exposures);
+  statistics.recentClicks.set(clicks);
+  statistics.slopes.fill(1);
+  fitPosterior(statistics, settings);
+  return statistics;
+}
+
+/** Indices: posterior means and what the policy adds. */
+function indices(policy: keyof typeof policies, exposures: readonly number[], clicks: readonly number[]) {
+  const statistics = statisticsOf(exposures, clicks);
+  const bonuses = new Float64Array(exposures.length);
+  policies[policy](settings).bonuses?.(statistics, bonuses);
+  return bonuses.map((bonus, i) => bonus + statistics.means[i]);
+}
+
+describe('policies', () => {
+  it('find the highest rate that clicks do not speak against', () => {
+    for (const { p, most, bound } of golden.klBounds) expect(klUpperBound(p, most)).toBeCloseTo(bound, 11);
+  });
+
+  it.each(golden.bestOfBetas)('compute the probability of the highest reward of $arms', ({ arms, shares }) => {
+    const best = new BestOfBetas();
+    const computed = new Float64Array(arms.length);
+    best.begin(arms.length);
+    for (const [i, [a, b, slope, intercept]] of arms.entries()) best.set(i, a, b, slope, intercept);
+    best.write(computed);
+    for (const [i, share] of shares.entries()) expect(Math.abs(computed[i] - share)).toBeLessThan(1e-4);
+  });
+
+  it.each(golden.ads)(
+    'draw the rates of an ad’s creatives to what they have in common: $clicks of $exposures',
+    (ad) => {
+      const statistics = statisticsOf(ad.exposures, ad.clicks);
+      expect(statistics.rate).toBeCloseTo(ad.rate, 13);
+      for (const [i, mean] of ad.means.entries()) {
+        expect(statistics.means[i]).toBeCloseTo(mean, 13);
+        expect(statistics.deviations[i]).toBeCloseTo(ad.deviations[i], 13);
+      }
+      const leader = { arm: 0, loss: 0 };
+      findLeader(statistics, leader);
+      expect(leader.arm).toBe(ad.means.indexOf(Math.max(...ad.means)));
+      expect(Math.abs(leader.loss - ad.loss)).toBeLessThan(1e-6);
+    },
+  );
+
+  it('learn linear rates by context', () => {
+    const { mean, weight, seen, asked, rate, variance } = golden.contexts;
+    const contexts = new Contexts(2, asked.length);
+    for (const { context, exposures, clicks } of seen) contexts.add(1, Float64Array.from(context), exposures, clicks);
+    contexts.settle(1, mean, weight);
+    // Sums are kept in steps of 2⁻²⁰.
+    expect(contexts.rate(1, Float64Array.from(asked))).toBeCloseTo(rate, 8);
+    expect(contexts.variance(1, Float64Array.from(asked))).toBeCloseTo(variance, 10);
+  });
+
+  it('have their books’ indices', () => {
+    const [exposures, clicks] = [
+      [400, 100],
+      [8, 3],
+    ];
+    const ucb1 = indices('ucb1', exposures, clicks);
+    expect(ucb1[0]).toBeCloseTo(0.02 + Math.sqrt((2 * Math.log(500)) / 400), 12);
+    expect(ucb1[1]).toBeCloseTo(0.03 + Math.sqrt((2 * Math.log(500)) / 100), 12);
+    const sliding = indices('sw-ucb', exposures, clicks);
+    expect(sliding[0]).toBeCloseTo(0.02 + Math.sqrt((0.6 * Math.log(501)) / 400), 12);
+    const { means, deviations } = statisticsOf(exposures, clicks);
+    const ours = indices('default', exposures, clicks);
+    const width = settings.confidence * Math.sqrt(2 * Math.log(501));
+    expect(ours[1]).toBeCloseTo(means[1] + width * deviations[1], 12);
+    expect([...indices('epsilon-greedy', exposures, clicks)]).toEqual([...means.subarray(0, 2)]);
+  });
+
+  it.each(['ucb1', 'kl-ucb', 'sw-ucb'] as const)('%s plays what was never shown before anything else', (policy) => {
+    const index = indices(policy, [10, 0, 5], [10, 0, 0]);
+    expect(Math.max(...index)).toBe(index[1]);
+  });
+
+  it('prefer, by context, what each segment clicks on', () => {
+    const bandit = createBandit(armsOf(2), readBanditSettings({ policy: 'linucb', contextSize: 2 }));
+    const segments = [Float64Array.of(1, 0), Float64Array.of(0, 1)];
+    bandit.settle(1e12);
+    for (const [segment, context] of segments.entries())
+      for (const arm of [0, 1])
+        bandit.add({ arm, timeMs: 1e12, impressions: 5000, clicks: arm === segment ? 200 : 50, context });
+    bandit.settle(1e12);
+    for (const [segment, context] of segments.entries()) {
+      const { shares } = chosenShares(bandit, 0, undefined, context);
+      expect(shares[segment]).toBeGreaterThan(0.98);
+    }
+  });
+});
+
+it('the normal distribution is right to seven digits', () => {
+  for (const [z, below] of [
+    [0, 0.5],
+    [1, 0.841344746],
+    [-2.5, 0.00620966533],
+  ])
+    expect(Math.abs(normalCdf(z) - below)).toBeLessThan(1e-7);
+});

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../core/errors.ts';
+import { createRandom } from '../core/random.ts';
+import { createBandit } from './bandit.ts';
+import { armsOf, chosenShares, randomCounts } from './banditRuns.ts';
+import type { ArmCounts, Arms } from './creative.ts';
+import { readBanditSettings } from './settings.ts';
+import { type BanditState, mergeBanditStates, readBanditState } from './state.ts';
+
+const nowMs = 1_700_000_000_000;
+const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+const settings = readBanditSettings({ viewMsTarget: 4000, examination: [1, 0.3, 0.17], windows: 6 });
+
+function fed(arms: Arms, counts: readonly ArmCounts[], untilMs = nowMs, state?: unknown) {
+  const bandit = createBandit(arms, settings, state);
+  bandit.settle(nowMs - 10_000_000);
+  for (const one of counts.slice(0, counts.length / 2)) bandit.add(one);
+  bandit.settle(nowMs);
+  for (const one of counts.slice(counts.length / 2)) bandit.add(one);
+  bandit.settle(untilMs);
+  return bandit;
+}
+
+/** A state of random counts, some of which have been forgotten. */
+function randomState(seed: number): BanditState {
+  const random = createRandom(seed);
+  const arms = armsOf(3, 1, 5);
+  const bandit = fed(arms, randomCounts(random, arms, nowMs, random.below(30)), nowMs + random.below(8_000_000));
+  for (let ad = 0; ad < 3; ad++)
+    if (random.next() < 0.4) bandit.record.forgetBefore(ad, bandit.record.window - random.below(6));
+  return bandit.save();
+}
+
+describe('a saved bandit', () => {
+  it('goes on where it was, through JSON', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const arms = armsOf(3, 1, 5);
+        const [before, after] = [randomCounts(random, arms, nowMs, 20), randomCounts(random, arms, nowMs, 10)];
+        const one = fed(arms, before);
+        const other = createBandit(arms, settings, JSON.parse(JSON.stringify(one.save())));
+        expect(other.save()).toEqual(one.save());
+        expect(chosenShares(other, 2)).toEqual(chosenShares(one, 2));
+        for (const bandit of [one, other]) {
+          for (const counts of after) bandit.add(counts);
+          bandit.settle(nowMs + 2_000_000);
+        }
+        expect(other.save()).toEqual(one.save());
+        expect(chosenShares(other, 2)).toEqual(chosenShares(one, 2));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('keeps aside what is of other arms, and gives it back to them', () => {
+    const all = armsOf(3, 2);
+    const state = fed(all, randomCounts(createRandom(7), all, nowMs, 40)).save();
+    // Ad b and one creative of a are gone, another is new.
+    const fewer: Arms = { offsets: Int32Array.of(0, 3), adKeys: ['a'], creativeKeys: ['a2', 'new', 'a0'] };
+    const between = createBandit(fewer, settings, state);
+    expect(between.record.totals.impressions[1]).toBe(0);
+    expect(between.record.totals.impressions[0]).toBe(state.ads[0].creatives[2].totals[0]);
+    between.add({ arm: 2, timeMs: nowMs, impressions: 100, clicks: 3 });
+    between.settle(nowMs);
+    const again = createBandit(all, settings, between.save());
+    const expected = createBandit(all, settings, state);
+    expected.add({ arm: 0, timeMs: nowMs, impressions: 100, clicks: 3 });
+    expected.settle(nowMs);
+    expect(again.save()).toEqual(expected.save());
+  });
+
+  it('keeps contexts that its policy has no use for', () => {
+    const arms = armsOf(2);
+    const linear = readBanditSettings({ policy: 'linucb', contextSize: 2 });
+    const bandit = createBandit(arms, linear);
+    bandit.add({ arm: 1, timeMs: nowMs, impressions: 10, clicks: 1, context: Float64Array.of(0.5, 0.5) });
+    const plain = createBandit(arms, readBanditSettings(), bandit.save());
+    expect(createBandit(arms, linear, plain.save()).save()).toEqual(bandit.save());
+    const other = readBanditSettings({ policy: 'linucb', contextSize: 3 });
+    expect(() => createBandit(arms, other, bandit.save())).toThrow("creative 'a1' has 6 numbers of contexts");
+  });
+
+  it('may be given windows of another length: nothing that was counted is lost', () => {
+    const arms = armsOf(3, 1, 5);
+    const one = fed(arms, randomCounts(createRandom(3), arms, nowMs, 30));
+    const other = createBandit(arms, readBanditSettings({ windowMs: 3_600_000 }), one.save());
+    expect(other.record.totals).toEqual(one.record.totals);
+    expect(other.record.exposures).toEqual(one.record.exposures);
+    expect(other.record.window).toBe(Math.floor(one.record.window / 2));
+  });
+});
+
+describe('merging', () => {
+  it('adds up what two replicas have counted, as if one had', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = createRandom(seed);
+        const arms = armsOf(3, 1, 5);
+        const [left, right] = [randomCounts(random, arms, nowMs, 20), randomCounts(random, arms, nowMs, 20)];
+        const feed = (counts: readonly ArmCounts[]) => {
+          const bandit = createBandit(arms, readBanditSettings({ examination: [1, 0.3] }));
+          bandit.settle(nowMs);
+          for (const one of counts) bandit.add(one);
+          return bandit.save();
+        };
+        const whole = createBandit(arms, settings, feed([...left, ...right])).save();
+        const merged = createBandit(arms, settings, mergeBanditStates(feed(left), feed(right))).save();
+        expect(merged).toEqual(whole);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is associative and commutative to the bit', () => {
+    fc.assert(
+      fc.property(seeds, seeds, seeds, (x, y, z) => {
+        const [a, b, c] = [randomState(x), randomState(y), randomState(z)];
+        expect(mergeBanditStates(a, b)).toEqual(mergeBanditStates(b, a));
+        expect(mergeBanditStates(mergeBanditStates(a, b), c)).toEqual(mergeBanditStates(a, mergeBanditStates(b, c)));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('forgets in both what one has found to have changed', () => {
+    const arms = armsOf(2);
+    const [one, other] = [0, 1].map(() => {
+      const bandit = createBandit(arms, settings);
+      bandit.settle(nowMs);
+      for (const timeMs of [nowMs - 3_600_000, nowMs])
+        for (const arm of [0, 1]) bandit.add({ arm, timeMs, impressions: 100, clicks: 2 });
+      return bandit;
+    });
+    one.record.forgetBefore(0, one.record.window);
+    const merged = createBandit(arms, settings, mergeBanditStates(one.save(), other.save()));
+    expect([...merged.record.exposures]).toEqual([200, 200]);
+    expect([...merged.record.totals.impressions]).toEqual([400, 400]);
+  });
+
+  it('refuses windows and contexts of different length', () => {
+    const state = randomState(1);
+    expect(() => mergeBanditStates(state, { ...state, windowMs: 1000 })).toThrow('do not add up');
+    const withContexts = (length: number) => ({
+      ...state,
+      ads: [
+        {
+          ad: 'a',
+          since: 0,
+          creatives: [
+            {
+              creative: 'a0',
+              totals: [0, 0, 0, 0, 0, 0, 0],
+              learned: [0, 0],
+              windows: [],
+              contexts: new Array(length).fill(0),
+            },
+          ],
+        },
+      ],
+    });
+    expect(() => mergeBanditStates(withContexts(2), withContexts(6))).toThrow('contexts of creative');
+  });
+});
+
+describe('a state from outside', () => {
+  it('of another version is refused', () => {
+    const state = { ...randomState(2), version: 2 };
+    expect(() => readBanditState(state, 'bandit.json')).toThrow('bandit.json: a bandit of version 2, where 1 is read');
+    expect(() => createBandit(armsOf(3), settings, state)).toThrow(UserError);
+    expect(() => mergeBanditStates(randomState(3), state)).toThrow(UserError);
+  });
+
+  it.each([null, 7, 'state', [], {}])('is refused where it is %j', (json) => {
+    expect(() => readBanditState(json)).toThrow('expected a saved bandit with its version');
+  });
+
+  it('that is damaged anywhere is refused or read as it stands, never half of it', () => {
+    const state = randomState(11);
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(null, -1, Number.NaN, 'x', [], {}, 0.5), (place, value) => {
+        const copy = JSON.parse(JSON.stringify(state));
+        const [parent, key] = placesOf(copy)[place % placesOf(copy).length];
+        parent[key] = value;
+        try {
+          const { ads } = readBanditState(copy);
+          // What is read makes a bandit that chooses.
+          const bandit = createBandit(armsOf(3, 1, 5), settings, copy);
+          expect(bandit.save().ads.length).toBeLessThanOrEqual(ads.length);
+          expect(chosenShares(bandit, 0).propensities.every((share) => share > 0)).toBe(true);
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('names where it is damaged', () => {
+    const state = JSON.parse(JSON.stringify(randomState(11)));
+    const [{ ad, creatives }] = state.ads;
+    const wrong = (change: (creative: Record<string, unknown>) => void) => {
+      const copy = structuredClone(state);
+      change(copy.ads[0].creatives[0]);
+      return () => readBanditState(copy);
+    };
+    const where = `damaged at creative '${creatives[0].creative}' of ad '${ad}'`;
+    const [impressions] = creatives[0].totals;
+    expect(wrong((creative) => Object.assign(creative, { learned: [1] }))).toThrow(where);
+    const tooMany = [impressions, impressions + 1, 0, 0, 0, 0, 0];
+    expect(wrong((creative) => Object.assign(creative, { totals: tooMany }))).toThrow(where);
+    expect(wrong((creative) => Object.assign(creative, { windows: [[state.window + 1, 1, 0]] }))).toThrow(where);
+    expect(() => readBanditState({ ...state, ads: [state.ads[0], state.ads[0]] })).toThrow('damaged at ads');
+  });
+});
+
+/** Every place of a JSON value. */
+function placesOf(json: object): [parent: Record<string, unknown>, key: string][] {
+  return Object.entries(json).flatMap(([key, value]) => [
+    [json as Record<string, unknown>, key],
+    ...(typeof value === 'object' && value !== null ? placesOf(value) : []),
+  ]);
+}
