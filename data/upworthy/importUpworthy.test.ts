@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
 import { openTable } from '../../src/tables/parquetReader.ts';
-import { realData } from '../../test/realData.ts';
 import { importUpworthy } from './importUpworthy.ts';
+
+const REAL = new URL('../../../shared/data/upworthy', import.meta.url).pathname;
 
 let folder: string;
 let out: string;
@@ -140,11 +142,9 @@ describe('importing Upworthy', () => {
   });
 });
 
-const real = realData('upworthy');
-
-describe.skipIf('missing' in real)(`the Upworthy files${'missing' in real ? ` (${real.missing})` : ''}`, () => {
+describe.skipIf(!existsSync(REAL))('the Upworthy files (skipped without ../shared/data/upworthy)', () => {
   it('have 13,615 arms in 2,927 tests', async () => {
-    const { rowCount, warnings } = await importUpworthy((real as { folder: string }).folder, out);
+    const { rowCount, warnings } = await importUpworthy(REAL, out);
     expect([rowCount, warnings]).toEqual([13_615, []]);
     const rows = await rowsOf(out);
     expect(new Set(rows.map(({ test }) => test)).size).toBe(2_927);

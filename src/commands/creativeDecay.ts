@@ -88,7 +88,7 @@ function warningReport({ ads, creatives }: CreativeDays, warning: DecayWarning):
       const [exposures, clicks] = [windows.exposures[i], windows.clicks[i]];
       const value = clicks / exposures;
       const [low, high] = wilsonInterval(Math.min(1, value), exposures);
-      return { day: dayOf(startMs), impressions: exposures, ctr: { value, low, high } };
+      return { day: dayOf(startMs), exposures, ctr: { value, low, high } };
     }),
   };
 }

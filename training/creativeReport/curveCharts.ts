@@ -68,7 +68,7 @@ function curveChart(about: CurveChart, policies: readonly PolicyReport[]): Marku
   });
   // Room for half of the label of the last share.
   const plot = { ...plotOf(540, 340), right: 514 };
-  const most = about.most ?? Math.max(1e-9, ...lines.flatMap(({ ys }) => ys.filter(Number.isFinite))) * 1.04;
+  const most = about.most ?? Math.max(1, ...lines.flatMap(({ ys }) => ys.filter(Number.isFinite))) * 1.04;
   const x = linearScale(0, 1, plot.left, plot.right, 5);
   const y = linearScale(0, most, plot.bottom, plot.top, 6);
   const last = (ys: readonly number[]) => about.number(ys[ys.length - 1]);

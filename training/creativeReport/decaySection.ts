@@ -26,9 +26,9 @@ function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarn
   const scale = { at: x.at, ticks: days.map((_, i) => i).filter((i) => i % step === 0) };
   const level = (value: number, kind: string) =>
     html`<line class="${kind}" x1="${plot.left}" x2="${plot.right}" y1="${round(y.at(value))}" y2="${round(y.at(value))}"/>`;
-  const points = days.map(({ day, ctr, impressions }, i) => {
+  const points = days.map(({ day, ctr, exposures }, i) => {
     const at = round(x.at(i));
-    return html`<line class="range" x1="${at}" x2="${at}" y1="${round(y.at(ctr.low))}" y2="${round(y.at(ctr.high))}"/><circle class="ctr" cx="${at}" cy="${round(y.at(ctr.value))}" r="3"><title>${day}: ${percent(ctr.value)} of ${count(impressions)} impressions</title></circle>`;
+    return html`<line class="range" x1="${at}" x2="${at}" y1="${round(y.at(ctr.low))}" y2="${round(y.at(ctr.high))}"/><circle class="ctr" cx="${at}" cy="${round(y.at(ctr.value))}" r="3"><title>${day}: ${percent(ctr.value)} of ${count(exposures)} exposures</title></circle>`;
   });
   const first = days[0];
   const last = days[days.length - 1];
@@ -55,10 +55,10 @@ function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarn
     )}"/>${points}`,
   )}${numbersTable(
     'Click rate by day',
-    ['day', 'impressions', 'click rate', '95 %'],
-    days.map(({ day, impressions, ctr }) => [
+    ['day', 'exposures', 'click rate', '95 %'],
+    days.map(({ day, exposures, ctr }) => [
       day,
-      count(impressions),
+      count(exposures),
       percent(ctr.value),
       `${percent(ctr.low)} – ${percent(ctr.high)}`,
     ]),

@@ -61,7 +61,7 @@ export interface DecayWarningReport {
   readonly creative: string;
   /** In words: what fell, from what to what. */
   readonly facts: readonly { readonly name: string; readonly value: string }[];
-  readonly days: readonly { readonly day: string; readonly impressions: number; readonly ctr: Estimate }[];
+  readonly days: readonly { readonly day: string; readonly exposures: number; readonly ctr: Estimate }[];
   readonly peak: number;
   /** Below which share of the peak it is warned of. */
   readonly threshold: number;
