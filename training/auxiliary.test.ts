@@ -121,6 +121,12 @@ describe('auxiliary tasks', () => {
     expect(typed.model.tables.length).toBeGreaterThan(served.model.tables.length);
   });
 
+  it('are left out of both towers', () => {
+    const typed = buildModel('dual-tower', withAuxiliary(schema, [heavy]), { hidden: [8] });
+    expect(typed.model.tasks.map(({ name }) => name)).toEqual(['click', 'heavy', 'click.ad', 'heavy.ad']);
+    expect(servedModel(typed, schema).model).toEqual(buildModel('dual-tower', schema, { hidden: [8] }).model);
+  });
+
   it('of a threshold are 1 at or above it, 0 below and where there is no number', async () => {
     const prices = rows.columns.get('price');
     const table = withThresholds(await openTable(log), [{ name: 'dear', column: 'price', atLeast: 20 }]);

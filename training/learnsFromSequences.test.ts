@@ -4,6 +4,7 @@ import { buildModel } from '../src/model/architectures.ts';
 import { createEncoder } from '../src/schema/encoder.ts';
 import { Fitter } from '../src/schema/fit.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
+import type { Schema } from '../src/schema/schema.ts';
 import { columnTypes } from '../src/scoring/conformance/randomBundle.ts';
 import { createTfjsLearner } from '../src/scoring/engines/tfjs/learner.ts';
 import { loadBackend } from '../src/scoring/engines/tfjs/load.ts';
@@ -13,20 +14,21 @@ import { trainingDefaults } from './config.ts';
 import { Trainer } from './trainer.ts';
 
 const backend = await loadBackend('wasm');
-const schema = parseSchema({
-  name: 'past',
-  labels: [{ name: 'click', column: 'click' }],
-  user: 'userId',
-  time: 'time',
-  fields: [
-    { name: 'userId', kind: 'id', scope: 'request', size: 4 },
-    { name: 'adId', kind: 'id', scope: 'ad', size: 8 },
-    { name: 'past', kind: 'sequence', by: 'userId', length: 4, items: ['adId'] },
-  ],
-});
+const schemaOf = (scope: string) =>
+  parseSchema({
+    name: 'past',
+    labels: [{ name: 'click', column: 'click' }],
+    user: 'userId',
+    time: 'time',
+    fields: [
+      { name: 'userId', kind: 'id', scope: 'request', size: 4 },
+      { name: 'adId', kind: 'id', scope, size: 8 },
+      { name: 'past', kind: 'sequence', by: 'userId', length: 4, items: ['adId'] },
+    ],
+  });
 
 /** Rows of one user, an ad and 0 to 4 past ones: clicked where it is among those, which neither side tells by itself. */
-function chunkOf(rowCount: number) {
+function chunkOf(schema: Schema, rowCount: number) {
   const random = createRandom(1);
   const adId = Array.from({ length: rowCount }, () => random.below(10));
   const past = adId.map((ad) => {
@@ -48,8 +50,11 @@ function chunkOf(rowCount: number) {
 it.each([
   ['senet-dnn', { hidden: [16] }],
   ['din', { hidden: [16], attention: { units: 8, weights: 'sigmoid' } }],
-])('%s learns from a sequence what no other field tells', (architecture, model) => {
-  const { fitted, chunk } = chunkOf(512);
+  // Which asks by the creative.
+  ['dual-tower', { hidden: [16], right: { hidden: [16] } }, 'creative'],
+])('%s learns from a sequence what no other field tells', (architecture, model, scope = 'ad') => {
+  const schema = schemaOf(scope);
+  const { fitted, chunk } = chunkOf(schema, 512);
   const typed = buildModel(architecture, schema, model);
   const options = { ...trainingDefaults, learningRate: 0.02, embeddingLearningRate: 0.05, embeddingScale: 0.1 };
   const createLearner = (given: LearnerOptions) => createTfjsLearner(typed, backend, given);
