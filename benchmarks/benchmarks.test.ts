@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
 import { creativeChoice } from './creativeChoice.bench.ts';
+import { creativeReplay } from './creativeReplay.bench.ts';
 import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
@@ -26,6 +27,7 @@ for (const topic of [
   history,
   positions,
   creativeChoice,
+  creativeReplay,
 ]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);

@@ -5,6 +5,7 @@ import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
 import { creativeChoice } from './creativeChoice.bench.ts';
+import { creativeReplay } from './creativeReplay.bench.ts';
 import { history } from './history.bench.ts';
 import { hotPath } from './hotPath.bench.ts';
 import { ingest } from './ingest.bench.ts';
@@ -31,6 +32,7 @@ const topics: readonly Topic[] = [
   history,
   positions,
   creativeChoice,
+  creativeReplay,
 ];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
