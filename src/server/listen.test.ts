@@ -6,7 +6,7 @@ import { type SampleMarket, sampleMarket, sampleRows } from '../ranking/sampleMa
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import { listen, untilStopped } from './listen.ts';
 import { buildServer } from './server.ts';
-import { warmUp, warmUpRequest } from './warmUp.ts';
+import { catalogRequest, warmUp, warmUpRequest } from './warmUp.ts';
 
 let market: SampleMarket;
 let ranker: Ranker;
@@ -111,6 +111,8 @@ describe('warming up', () => {
     expect(warmUp(ranker, () => (now += 100), 500)).toBe(5);
     const answer = ranker.rank(warmUpRequest(ranker, 200));
     expect([answer.candidateCount, answer.slots.length]).toEqual([200, 3]);
+    const known = ranker.rank({ ...catalogRequest(ranker, 200), explain: true });
+    expect(known.slots.map(({ explain }) => explain?.inCatalog)).toEqual([true, true, true]);
     expect(warmUp(createRanker(market.bundle, ranker.scorer), () => 0)).toBe(50);
   });
 });
