@@ -21,15 +21,19 @@ std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
   tag |= tag == 0;
   Set& set = sets_[setOf(hash)];
   const auto recordOf = [&](int way) { return records_ + set.records[way] * recordBytes_; };
+  // Without a branch a way, since which way it is cannot be foreseen.
+  unsigned same = 0;
+  for (int way = 0; way < ways; way++) same |= unsigned(set.tags[way] == tag) << way;
+  if (same != 0) {
+    const int way = __builtin_ctz(same);
+    set.usedAt[way] = now_;
+    stats_.hits++;
+    isNew = false;
+    return recordOf(way);
+  }
   int oldest = -1;
   uint32_t oldestAge = 0;
   for (int way = 0; way < ways; way++) {
-    if (set.tags[way] == tag) {
-      set.usedAt[way] = now_;
-      stats_.hits++;
-      isNew = false;
-      return recordOf(way);
-    }
     const uint32_t age = set.tags[way] == 0 ? UINT32_MAX : now_ - set.usedAt[way];
     if (age > oldestAge) {
       oldestAge = age;

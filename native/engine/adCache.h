@@ -29,11 +29,8 @@ class AdCache {
   /// Begins a batch: what it looks up stays until the next begins.
   void beginBatch() { now_++; }
 
-  void prefetch(uint64_t hash) const {
-    const char* set = reinterpret_cast<const char*>(&sets_[setOf(hash)]);
-    __builtin_prefetch(set);
-    __builtin_prefetch(set + 64);
-  }
+  /// Where what `find` reads first of a key lies, `setBytes` in whole cache lines.
+  const std::byte* placeOf(uint64_t hash) const { return reinterpret_cast<const std::byte*>(&sets_[setOf(hash)]); }
 
   /// The record of a key: found or, with `isNew` set, to be written by the caller; nullptr if its set is all in use.
   std::byte* find(uint64_t hash, uint64_t tag, bool& isNew);
@@ -46,6 +43,11 @@ class AdCache {
     uint32_t usedAt[ways];  // the batch that used it last
     uint32_t records[ways];  // in the order they were first used, so that few ads take few pages
   };
+
+ public:
+  static constexpr size_t setBytes = sizeof(Set);
+
+ private:
   /// Any number of sets, without a division.
   size_t setOf(uint64_t hash) const { return ((hash >> 32) * setCount_) >> 32; }
 

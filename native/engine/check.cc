@@ -73,7 +73,7 @@ class Checker {
            static_cast<uint64_t>(from + count) <= spec_.weights[weight].length;
   }
 
-  /// A value whose record holds bf16 can only be gated.
+  /// A value whose record holds bf16 can only be gated, or added to a matrix product.
   bool isNarrow(const Slice& slice) const {
     const auto& value = spec_.values[slice.value];
     return value.keptAsBf16 && value.stage != stage_;
@@ -191,7 +191,8 @@ class Checker {
     if (step.matrix && stage_ == Stage::request) return "a matrix of one row";
     int matrices = 0, quantised = 0;
     for (const auto& term : step.terms) {
-      if (!readable(term.input, stage_) || isNarrow(term.input)) return "an input that is not there";
+      const bool mayBeNarrow = term.kind == TermSpec::Kind::value && step.matrix;
+      if (!readable(term.input, stage_) || (isNarrow(term.input) && !mayBeNarrow)) return "an input that is not there";
       if (!kernels_.matrix.supports(term.format)) return "a format these kernels lack";
       const bool product = term.kind == TermSpec::Kind::product;
       if (product && !weightRows(term.weight, term.firstRow, term.input.width, step.units)) return "weights";

@@ -199,6 +199,7 @@ const float* Program::biasOf(const StepSpec& step, int columns, Stage stage, con
 /// @param columns that must be readable and hold numbers, beyond `units` any finite
 const float* const* Program::addedOf(const StepSpec& step, int columns, Stage stage) {
   const RowKernels& k = kernels_.rows;
+  const int units = step.units;
   std::vector<const TermSpec*> terms;
   for (const TermSpec& term : step.terms) {
     const bool isVector = term.kind == TermSpec::Kind::value;
@@ -208,28 +209,41 @@ const float* const* Program::addedOf(const StepSpec& step, int columns, Stage st
       terms.push_back(&term);
   }
   if (terms.empty()) return nullptr;
-  const bool isAlone = terms.size() == 1 && terms[0]->kind == TermSpec::Kind::value;
-  if (isAlone && columns == step.units) return view(terms[0]->input, stage).floats();
+  const auto isNarrow = [&](const TermSpec* term) {
+    const ValueSpec& value = spec_.values[term->input.value];
+    return term->kind == TermSpec::Kind::value && value.keptAsBf16 && value.stage != stage;
+  };
+  const auto order = [&](const TermSpec* term) { return term->kind == TermSpec::Kind::gatedSum ? 0 : isNarrow(term) ? 2 : 1; };
+  std::stable_sort(terms.begin(), terms.end(), [&](auto a, auto b) { return order(a) < order(b); });
   const int rowCount = stagedRows(stage, spec_.blockRows);
   float* sums = buffer(size_t(rowCount) * columns).get();
   rowTables_.emplace_back(rowCount);
   float** rowsOfSums = rowTables_.back().get();
   for (int row = 0; row < rowCount; row++) rowsOfSums[row] = sums + size_t(row) * columns;
-  for (size_t i = 0; i < terms.size(); i++) {
-    const TermSpec& term = *terms[i];
-    const float* const* x = view(term.input, stage).floats();
-    const int units = step.units;
-    if (term.kind == TermSpec::Kind::gatedSum) {
-      const float* const* fields = view({term.fields, 0, spec_.values[term.fields].width}, stage).floats();
-      stepsOf(stage).push_back([&k, x, fields, count = term.input.width, units, more = i > 0, rowsOfSums](int rows) {
+  auto& steps = stepsOf(stage);
+  const float* const* sum = nullptr;  // of the terms so far
+  for (const TermSpec* term : terms) {
+    const View& x = view(term->input, stage);
+    if (term->kind == TermSpec::Kind::gatedSum) {
+      const float* const* fields = view({term->fields, 0, spec_.values[term->fields].width}, stage).floats();
+      steps.push_back([&k, x = x.floats(), fields, count = term->input.width, units, more = sum != nullptr, rowsOfSums](int rows) {
         k.gatedSum(rows, x, fields, count, units, more, rowsOfSums);
       });
-    } else if (i == 0) {
-      stepsOf(stage).push_back([&k, x, units, rowsOfSums](int rows) { k.copy(rows, x, units, rowsOfSums); });
+    } else if (isNarrow(term)) {
+      const auto halves = reinterpret_cast<const uint16_t* const*>(x.rows.get());
+      steps.push_back([&k, sum, halves, units, rowsOfSums](int rows) {
+        sum ? k.addWidened(rows, sum, halves, units, rowsOfSums) : k.widen(rows, halves, units, rowsOfSums);
+      });
+    } else if (sum == nullptr) {
+      sum = x.floats();
+      continue;
     } else {
-      stepsOf(stage).push_back([&k, x, units, rowsOfSums](int rows) { k.add(rows, rowsOfSums, x, units, rowsOfSums); });
+      steps.push_back([&k, sum, x = x.floats(), units, rowsOfSums](int rows) { k.add(rows, sum, x, units, rowsOfSums); });
     }
+    sum = rowsOfSums;
   }
+  if (sum == rowsOfSums || columns == units) return sum;
+  steps.push_back([&k, sum, units, rowsOfSums](int rows) { k.copy(rows, sum, units, rowsOfSums); });
   return rowsOfSums;
 }
 

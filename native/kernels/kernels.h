@@ -143,6 +143,8 @@ struct RowKernels {
   void (*poolMean)(int rows, const float* const* x, int length, int size, float* const* y);
   // --- numbers by numbers
   void (*add)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
+  /// The same of b in bf16.
+  void (*addWidened)(int rows, const float* const* a, const uint16_t* const* b, int n, float* const* y);
   void (*multiply)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
   /// y = a ∘ b + c
   void (*multiplyAdd)(int rows, const float* const* a, const float* const* b, const float* const* c, int n, float* const* y);

@@ -49,8 +49,13 @@ void testBf16(const RowKernels& kernels, int n, Random& random) {
   }
   const Rows<float> wide(rowCount, n);
   kernels.widen(rowCount, narrow.in(), n, wide.out());
+  const Rows a(rowCount, n, random), sums(rowCount, n);
+  kernels.addWidened(rowCount, a.in(), narrow.in(), n, sums.out());
   for (int i = 0; i < rowCount; i++) {
-    for (int j = 0; j < n; j++) checkSame("a bf16 number as a float", wide[i][j], fromBf16(narrow[i][j]));
+    for (int j = 0; j < n; j++) {
+      checkSame("a bf16 number as a float", wide[i][j], fromBf16(narrow[i][j]));
+      checkSame("a number plus a bf16 number", sums[i][j], a[i][j] + fromBf16(narrow[i][j]));
+    }
   }
 }
 

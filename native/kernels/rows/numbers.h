@@ -24,6 +24,12 @@ inline void add(int rows, const float* const* a, const float* const* b, int n, f
   }
 }
 
+inline void addWidened(int rows, const float* const* a, const uint16_t* const* b, int n, float* const* y) {
+  for (int i = 0; i < rows; i++) {
+    forEachVector(n, [&](int j, int m) { (Vec::load(a[i] + j, m) + Vec::loadBf16(b[i] + j, m)).store(y[i] + j, m); });
+  }
+}
+
 inline void multiply(int rows, const float* const* a, const float* const* b, int n, float* const* y) {
   for (int i = 0; i < rows; i++) {
     forEachVector(n, [&](int j, int m) { (Vec::load(a[i] + j, m) * Vec::load(b[i] + j, m)).store(y[i] + j, m); });

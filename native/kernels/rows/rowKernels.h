@@ -35,6 +35,7 @@ constexpr RowKernels rowKernels = {
     .attend = attend,
     .poolMean = poolMean,
     .add = add,
+    .addWidened = addWidened,
     .multiply = multiply,
     .multiplyAdd = multiplyAdd,
     .sum = sum,

@@ -92,18 +92,25 @@ class Lowering {
     this.values = [...plan.values].map(([name, { width, scope }]) => {
       const stage = stageOf(scope, options);
       const readers = stage === 'ad' || stage === 'creative' ? this.readersElsewhere(name, stage) : [];
-      const keptAsBf16 = isNarrow && readers.length > 0 && readers.every((reader) => reader === 'gated');
+      const keptAsBf16 = isNarrow && readers.length > 0 && !readers.includes('whole');
       return { width, stage, kept: readers.length > 0, keptAsBf16 };
     });
   }
 
-  /** How steps of other stages, and tasks, read a value. */
-  private readersElsewhere(name: string, stage: Stage): ('gated' | 'whole')[] {
-    const readers: ('gated' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name)) ? ['whole'] : [];
+  /** How steps of other stages, and tasks, read a value: gated, added to a product, or in a way that asks for all its digits. */
+  private readersElsewhere(name: string, stage: Stage): ('gated' | 'added' | 'whole')[] {
+    const readers: ('gated' | 'added' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name))
+      ? ['whole']
+      : [];
     for (const step of this.plan.steps) {
       if (this.stageOf(step.output) === stage) continue;
       for (const slice of slicesOf(step)) {
-        if (slice.value === name) readers.push(step.op === 'gate' && slice === step.input ? 'gated' : 'whole');
+        if (slice.value !== name) continue;
+        const isAdded =
+          step.op === 'affine' &&
+          this.isMatrix(step) &&
+          step.terms.some((term) => term.kind === 'value' && term.input === slice);
+        readers.push(step.op === 'gate' && slice === step.input ? 'gated' : isAdded ? 'added' : 'whole');
       }
     }
     return readers;
@@ -202,7 +209,7 @@ class Lowering {
       case 'multiplyAdd':
         return { op: step.op, output, inputs: step.inputs.map((slice) => this.slice(slice)) };
       case 'affine':
-        return this.affine(step, stage);
+        return this.affine(step);
     }
   }
 
@@ -250,21 +257,27 @@ class Lowering {
     return name === null ? -1 : this.weight(name);
   }
 
-  private affine(step: PlanStep & { op: 'affine' }, stage: Stage): StepSpec {
+  /** Whether a layer is for the matrix kernels. */
+  private isMatrix(step: Affine): boolean {
     const products = step.terms.filter((term) => term.kind !== 'value');
     const inputs = products.reduce(
       (sum, term) => sum + (term.kind === 'product' ? term.input.width : term.gates.width),
       0,
     );
     // On tiles 16 columns cost less than one of float32, and the layer before need not be written twice.
-    const isWide = step.units >= leastUnits;
-    const matrix =
-      stage !== 'request' &&
-      (isWide || this.formats.other !== 'f32') &&
+    return (
+      this.stageOf(step.output) !== 'request' &&
+      (step.units >= leastUnits || this.formats.other !== 'f32') &&
       inputs >= leastInputs &&
-      products.length <= mostTerms;
+      products.length <= mostTerms
+    );
+  }
+
+  private affine(step: Affine): StepSpec {
+    const matrix = this.isMatrix(step);
+    const isWide = step.units >= leastUnits;
     // The kernels scale one sum of integers, so one product is quantised: the widest of those whose range is known.
-    const known = products.filter((term) => term.kind === 'product' && this.rangeOf(term) !== undefined);
+    const known = step.terms.filter((term) => term.kind === 'product' && this.rangeOf(term) !== undefined);
     const widest = known.sort((a, b) => widthOfTerm(b) - widthOfTerm(a))[0];
     const quantised = matrix && isWide && this.formats.quantised === 'u8' ? widest : undefined;
     return {
@@ -303,6 +316,7 @@ class Lowering {
 }
 
 type Attend = PlanStep & { op: 'attend' };
+type Affine = PlanStep & { op: 'affine' };
 
 interface Quantisation {
   /** x ≈ (q − zero) / inverseScale. */
