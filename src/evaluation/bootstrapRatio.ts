@@ -5,7 +5,7 @@ import { percentile } from './bootstrap.ts';
 /** A ratio of two sums over groups (tests, users, ads), each group's share of both. */
 export interface RatioOfSums {
   readonly above: Float64Array;
-  /** 1 / groups each where absent, so that the ratio is the plain sum of `above`. */
+  /** Where absent, the sum of `above` alone is meant. */
   readonly below?: Float64Array;
 }
 
@@ -17,7 +17,7 @@ export interface Interval {
 }
 
 /**
- * Bootstrap intervals of Σ above / Σ below: as many groups as there are, drawn with replacement. All ratios are measured on the
+ * Bootstrap intervals of Σ above / Σ below, or Σ above: as many groups as there are, drawn with replacement. All ratios are measured on the
  * same draws. A ratio whose lower sum is 0 has no interval: null.
  *
  * @see Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval)
@@ -49,10 +49,12 @@ export function bootstrapRatios(ratios: readonly RatioOfSums[], random: Random, 
 }
 
 function ratioOfSums({ above, below }: RatioOfSums, timesDrawn: Float64Array): number {
-  let [top, bottom] = [0, 0];
-  for (let group = 0; group < timesDrawn.length; group++) {
-    top += timesDrawn[group] * above[group];
-    bottom += below ? timesDrawn[group] * below[group] : timesDrawn[group] / timesDrawn.length;
-  }
-  return top / bottom;
+  const top = weightedSum(above, timesDrawn);
+  return below ? top / weightedSum(below, timesDrawn) : top;
+}
+
+function weightedSum(values: Float64Array, weights: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += weights[i] * values[i];
+  return sum;
 }
