@@ -6,15 +6,17 @@ import type { DecayReport, DecayWarningReport } from './reportData.ts';
 /** As many are drawn. */
 const FIGURES_MOST = 12;
 
-/** Creatives that wear out, each with the days it is read from. */
+/** Creatives that wear out, the furthest fallen first, each with the days it is read from. */
 export function decaySection(decay: DecayReport): Markup {
   if ('why' in decay) return html`<section><h2>Decay</h2><p>${decay.why}</p></section>`;
   const { warnings, creatives, note } = decay;
+  const drawn = warnings.slice(0, FIGURES_MOST);
+  const which = warnings.length > drawn.length ? `, of which the ${drawn.length} furthest are drawn` : '';
   const said =
     warnings.length === 0
       ? `None of ${count(creatives)} creatives has fallen from its peak with confidence.`
-      : `${count(warnings.length)} of ${count(creatives)} creatives ${warnings.length === 1 ? 'has' : 'have'} fallen from their peak with confidence, the furthest first.`;
-  return html`<section><h2>Decay</h2><p>${said} ${note}</p><div class="pair">${warnings.slice(0, FIGURES_MOST).map(warningFigure)}</div></section>`;
+      : `${count(warnings.length)} of ${count(creatives)} creatives ${warnings.length === 1 ? 'has fallen from its' : 'have fallen from their'} peak with confidence${which}.`;
+  return html`<section><h2>Decay</h2><p>${said} ${note}</p><div class="pair">${drawn.map(warningFigure)}</div></section>`;
 }
 
 function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarningReport, index: number): Markup {

@@ -106,6 +106,15 @@ describe('the page about creatives', () => {
     expect(renderCreativeReport({ ...none, decay })).toContain('None of 3 creatives has fallen');
   });
 
+  it('draws the creatives that have fallen the furthest, and says how many there are', () => {
+    const data = dataWith('plain');
+    if ('why' in data.decay) throw new Error('has warnings');
+    const [warning] = data.decay.warnings;
+    const page = renderCreativeReport({ ...data, decay: { ...data.decay, warnings: Array(20).fill(warning) } });
+    expect(page).toContain('20 of 40 creatives have fallen from their peak with confidence, of which the 12 furthest');
+    expect(page.match(/Click rate of creative/g)).toHaveLength(12);
+  });
+
   it('gives more policies than there are colours a dashed line', () => {
     const policies = Array.from({ length: 9 }, (_, i) => policyOf(`p${i}`, 10 + i, false));
     const page = withoutStyle(renderCreativeReport({ ...dataWith('plain'), policies }));
