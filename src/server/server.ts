@@ -149,7 +149,8 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
     const { creativeCounts } = rows;
     creatives?.check(creativeCounts);
     history?.add(rows);
-    creatives?.add(creativeCounts, arrivedMs ?? Math.max(...rows.arrivedMs));
+    // Events that say when they arrived are in that order.
+    creatives?.add(creativeCounts, arrivedMs ?? rows.arrivedMs[rows.rowCount - 1]);
     return { accepted: rows.rowCount, ...(creatives && { creatives: creativeCounts.length }) };
   });
 
