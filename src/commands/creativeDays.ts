@@ -23,13 +23,15 @@ export interface CreativeDays {
   readonly cells: PositionCounts;
   /** [cells] days since 1970. */
   readonly days: Int32Array;
-  /** [cells] Σ over impressions of how often their users had seen the creative before; absent where users are not known. */
+  /** [cells] Σ over impressions of how often their users had seen the creative before; absent where users are not known, or too many. */
   readonly seenBefore?: Float64Array;
 }
 
 const TIMES = ['time_ms', 'time', 'date', 'day'];
 const POSITIONS_MOST = 1000;
 const DAY_MS = 86_400_000;
+/** Users and creatives that met; with more, how often is not counted any more: it would take gigabytes. */
+const PAIRS_MOST = 10_000_000;
 
 /**
  * Reads impressions by creative, day and position. How often users had seen a creative counts from the first row on, so that rows have to be in
@@ -111,13 +113,13 @@ class DayCounter {
     positions?: Int32Array,
     users?: Column,
   ): void {
-    this.#knowsUsers &&= users !== undefined;
+    this.#knowsUsers &&= users !== undefined && this.#seen.size < PAIRS_MOST;
     for (let row = 0; row < tests.length; row++) {
       const item = this.#itemOf(tests[row], arms[row]);
       const cell = this.#cellOf(item, days[row], positions ? positions[row] : 1);
       this.#columns.impressions[cell] += impressions[row];
       this.#columns.clicks[cell] += clicks[row];
-      if (users)
+      if (users && this.#knowsUsers)
         this.#columns.seenBefore[cell] += impressions[row] * this.#seenBefore(item, users, row, impressions[row]);
     }
   }
