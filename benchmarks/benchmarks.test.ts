@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
+import { creative } from './creative.bench.ts';
 import { creativeChoice } from './creativeChoice.bench.ts';
 import { creativeReplay } from './creativeReplay.bench.ts';
 import { history } from './history.bench.ts';
@@ -26,6 +27,7 @@ for (const topic of [
   call,
   history,
   positions,
+  creative,
   creativeChoice,
   creativeReplay,
 ]) {

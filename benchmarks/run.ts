@@ -4,6 +4,7 @@ import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
 import { against } from './against.bench.ts';
 import { call } from './call.bench.ts';
+import { creative } from './creative.bench.ts';
 import { creativeChoice } from './creativeChoice.bench.ts';
 import { creativeReplay } from './creativeReplay.bench.ts';
 import { history } from './history.bench.ts';
@@ -31,6 +32,7 @@ const topics: readonly Topic[] = [
   load,
   history,
   positions,
+  creative,
   creativeChoice,
   creativeReplay,
 ];

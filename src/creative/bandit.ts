@@ -1,12 +1,12 @@
 import { clamp, logit, sigmoid } from '../core/numerics.ts';
 import { findChange } from './change.ts';
-import { Choosing } from './choosing.ts';
+import { Choosing, EXPLORES, HAS_EXITED, HAS_SHARES } from './choosing.ts';
 import { Contexts } from './contexts.ts';
 import type { ArmCounts, Arms, Bandit, CreativeChoices, CreativeQuestion } from './creative.ts';
 import { findLeader, isStable, type Leader } from './exit.ts';
 import { policies } from './policies.ts';
 import type { AdStatistics, Policy } from './policy.ts';
-import { createStatistics, fitPosterior, readCounts } from './posterior.ts';
+import { createStatistics, fitPosterior, readCounts, readRecentCounts } from './posterior.ts';
 import { CreativeRecord } from './record.ts';
 import { ViewTime, writeRewards } from './reward.ts';
 import type { BanditSettings } from './settings.ts';
@@ -61,7 +61,6 @@ class PlayingBandit implements CreativeBandit {
   readonly #contexts: Contexts | undefined;
   readonly #viewTime = new ViewTime();
   readonly #keptAside: KeptAside;
-  readonly #exited: Uint8Array;
   #reopened = 0;
   readonly #statistics: AdStatistics;
   readonly #leader: Leader = { arm: 0, loss: 0 };
@@ -77,13 +76,17 @@ class PlayingBandit implements CreativeBandit {
     this.record = new CreativeRecord(arms, settings);
     const { adCount, armCount } = this.record;
     this.#policy = policies[settings.policy](settings);
-    if (settings.contextSize > 0) this.#contexts = new Contexts(armCount, settings.contextSize);
-    this.#choosing = new Choosing(arms, this.#policy.epsilon, this.#contexts);
     let most = 0;
     for (let ad = 0; ad < adCount; ad++) most = Math.max(most, arms.offsets[ad + 1] - arms.offsets[ad]);
+    const width = this.#policy.linearConfidence;
+    const epsilon = { exploring: this.#policy.epsilon, exited: settings.epsilon };
+    if (width === undefined) this.#choosing = new Choosing(arms, most, epsilon);
+    else {
+      this.#contexts = new Contexts(armCount, settings.contextSize);
+      this.#choosing = new Choosing(arms, most, epsilon, { learned: this.#contexts, width });
+    }
     this.#statistics = createStatistics(most);
     this.#scratch = new Float64Array(most);
-    this.#exited = new Uint8Array(adCount);
     this.#isChanged = new Uint8Array(adCount);
     this.#changed = new Int32Array(adCount);
     this.#keptAside = restoreState(state, this.record, this.#viewTime, this.#contexts);
@@ -128,7 +131,7 @@ class PlayingBandit implements CreativeBandit {
   /** Forgets what was before a change in one of the creatives of an ad that has exited. */
   #reopenIfChanged(ad: number): void {
     const { record, settings } = this;
-    if (this.#exited[ad] === 0) return;
+    if (!this.hasExited(ad)) return;
     readCounts(record, ad, this.#statistics);
     fitPosterior(this.#statistics, settings);
     let since = -1;
@@ -143,57 +146,43 @@ class PlayingBandit implements CreativeBandit {
     const { record, settings } = this;
     const statistics = this.#statistics;
     readCounts(record, ad, statistics);
+    if (this.#policy.recent) readRecentCounts(record, ad, statistics);
     fitPosterior(statistics, settings);
     writeRewards(record, ad, statistics, this.#viewTime, settings);
     findLeader(statistics, this.#leader);
     const hasExited =
       settings.exit && this.#leader.loss < settings.exitLoss && isStable(record, ad, statistics, settings);
-    this.#exited[ad] = hasExited ? 1 : 0;
-    this.#writeArms(ad);
     this.#writePolicy(ad, hasExited);
     this.#writeExplore(ad);
-  }
-
-  #writeArms(ad: number): void {
-    const { record, settings } = this;
-    const choosing = this.#choosing;
-    const { count, means, slopes, intercepts, rate } = this.#statistics;
-    const { impressions, logits, logitImpressions } = record.totals;
-    const first = this.arms.offsets[ad];
-    for (let i = 0; i < count; i++) {
-      const arm = first + i;
-      choosing.means[arm] = means[i];
-      choosing.slopes[arm] = slopes[i];
-      choosing.intercepts[arm] = intercepts[i];
-      choosing.odds[arm] = 1;
-      this.#contexts?.settle(arm, means[i], settings.likenessClicks / rate);
-      if (logitImpressions[arm] === 0) continue;
-      const proven = sigmoid((impressions[arm] - settings.longTailViews) / settings.longTailScale);
-      const gap = logit(Math.min(means[i], 1 - 1e-9)) - logits[arm] / logitImpressions[arm];
-      choosing.odds[arm] = Math.exp(proven * clamp(gap, -CORRECTION_MOST, CORRECTION_MOST));
-    }
   }
 
   #writePolicy(ad: number, hasExited: boolean): void {
     const policy = this.#policy;
     const choosing = this.#choosing;
     const statistics = this.#statistics;
-    const { count } = statistics;
+    const { count, means, slopes, intercepts } = statistics;
     const first = this.arms.offsets[ad];
-    const scratch = this.#scratch.fill(0);
-    const hasShares = policy.shares !== undefined && !hasExited;
-    choosing.hasShares[ad] = hasShares ? 1 : 0;
-    choosing.epsilons[ad] = hasExited ? this.settings.epsilon : policy.epsilon;
-    choosing.contextWidths[ad] = hasExited ? 0 : (policy.linearConfidence ?? 0);
-    if (hasShares) {
-      policy.shares?.(statistics, scratch);
+    const bonuses = this.#scratch.fill(0);
+    choosing.modes[ad] = hasExited ? HAS_EXITED : policy.shares ? HAS_SHARES : EXPLORES;
+    if (!hasExited && policy.shares) {
+      policy.shares(statistics, choosing.shares.subarray(first, first + count));
       choosing.sharpness[ad] = sharpnessOf(statistics);
-    } else if (!hasExited) policy.bonuses?.(statistics, scratch);
-    const into = hasShares ? choosing.shares : choosing.bonuses;
+    } else if (!hasExited) policy.bonuses?.(statistics, bonuses);
     for (let i = 0; i < count; i++) {
-      choosing.bonuses[first + i] = 0;
-      into[first + i] = scratch[i];
+      const arm = first + i;
+      choosing.setReward(arm, this.#oddsOf(arm, means[i]), slopes[i], intercepts[i], means[i], bonuses[i]);
+      this.#contexts?.settle(arm, means[i], this.settings.likenessClicks / statistics.rate);
     }
+  }
+
+  /** e^(α·(logit of the record − mean logit of the model)), α rising with views. */
+  #oddsOf(arm: number, mean: number): number {
+    const { longTailViews, longTailScale } = this.settings;
+    const { impressions, logits, logitImpressions } = this.record.totals;
+    if (logitImpressions[arm] === 0) return 1;
+    const proven = sigmoid((impressions[arm] - longTailViews) / longTailScale);
+    const gap = logit(Math.min(mean, 1 - 1e-9)) - logits[arm] / logitImpressions[arm];
+    return Math.exp(proven * clamp(gap, -CORRECTION_MOST, CORRECTION_MOST));
   }
 
   /** Half of ε goes to all arms alike, so that every choice can be evaluated; half to what they lack of the window's floor. */
@@ -209,11 +198,11 @@ class PlayingBandit implements CreativeBandit {
       lacking += scratch[i];
     }
     for (let i = 0; i < count; i++)
-      this.#choosing.explore[first + i] = lacking > 0 ? (1 / count + scratch[i] / lacking) / 2 : 1 / count;
+      this.#choosing.setExplore(first + i, lacking > 0 ? (1 / count + scratch[i] / lacking) / 2 : 1 / count);
   }
 
   hasExited(ad: number): boolean {
-    return this.#exited[ad] === 1;
+    return this.#choosing.modes[ad] === HAS_EXITED;
   }
 
   standing(ad: number): AdStanding {
@@ -234,7 +223,7 @@ class PlayingBandit implements CreativeBandit {
 
   stats() {
     let exited = 0;
-    for (const one of this.#exited) exited += one;
+    for (const mode of this.#choosing.modes) if (mode === HAS_EXITED) exited++;
     return { exploring: this.record.adCount - exited, exited, reopened: this.#reopened, lambda: this.#viewTime.lambda };
   }
 

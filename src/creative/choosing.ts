@@ -4,83 +4,110 @@ import type { Arms, CreativeChoices, CreativeQuestion } from './creative.ts';
 /** How far a user's reward of an arm may be from the record's in a policy of shares, as a ratio. */
 const TILT_MOST = 1e4;
 
+/** An arm's numbers lie side by side, since the ads of a request are far apart: four floats and the double EXPLORE. */
+const ODDS = 0;
+const SLOPE = 1;
+const ADDEND = 2;
+const INDEX = 3;
+const STRIDE = 6;
+const EXPLORE = 2;
+const EXPLORE_STRIDE = 3;
+
+/** What `settle` made of an ad. */
+export const EXPLORES = 0;
+export const HAS_SHARES = 1;
+export const HAS_EXITED = 2;
+
 /**
- * What `settle` makes of the record, by arm and ad, and the choice that reads it. An arm's reward for a user is
+ * What `settle` makes of the record, and the choice that reads it. An arm's reward for a user is
  *
- *   slope·(p′ + bonus) + intercept,   p′/(1 − p′) = odds·p/(1 − p)
+ *   slope·p′ + addend,   p′/(1 − p′) = odds·p/(1 − p)
  *
- * p the model's, p′ what the creative's own record makes of it; without a model the posterior mean.
+ * p the model's, p′ what the creative's own record makes of it, the policy's bonus in the addend; without a model it is the index, which is
+ * the same of the posterior mean.
  *
- * An ad of *bonuses* shows the highest reward with probability 1 − ε; one of *shares* draws an arm: by its shares, which a user's own rewards
- * u tilt where there is a model, w_a ∝ share_a·(u_a/v_a)^(2^sharpness), v the record's. ε of both is drawn by `explore`.
+ * An ad shows its highest reward with probability 1 − ε. One of *shares* draws an arm with it instead: by its shares, which a user's own
+ * rewards u tilt where there is a model, w_a ∝ share_a·(u_a/v_a)^(2^sharpness), v the record's. ε is drawn by `explore`.
  */
 export class Choosing {
   readonly #arms: Arms;
-  /** [arms] */
-  readonly slopes: Float64Array;
-  readonly intercepts: Float64Array;
-  readonly means: Float64Array;
-  readonly bonuses: Float64Array;
-  readonly odds: Float64Array;
-  readonly explore: Float64Array;
+  /** [arms · STRIDE], and the same memory as [arms · EXPLORE_STRIDE]. */
+  readonly #rewards: Float32Array;
+  readonly #explore: Float64Array;
+  /** [arms], each ad's sum to 1. */
   readonly shares: Float64Array;
   /** [ads] */
-  readonly epsilons: Float64Array;
-  readonly hasShares: Uint8Array;
+  readonly modes: Uint8Array;
   readonly sharpness: Uint8Array;
-  /** Of an ad that the bandit does not know. */
-  readonly #epsilon: number;
+  /** ε by mode. */
+  readonly #epsilons: Float64Array;
   readonly #contexts: Contexts | undefined;
-  /** [ads] α of what a context's variance adds, where contexts are learned. */
-  readonly contextWidths: Float64Array;
-  #weights = new Float64Array(16);
+  /** α of what a context's variance adds. */
+  readonly #contextWidth: number;
+  /** [candidates] one draw each; numbers handed on as arguments may be put on the heap. */
+  #draws = new Float64Array(512);
+  /** [arms of an ad] */
+  readonly #weights: Float64Array;
 
-  constructor(arms: Arms, epsilon: number, contexts?: Contexts) {
+  /**
+   * @param most    the arms of the ad that has most
+   * @param epsilon of ads that explore, and of those that have exited
+   */
+  constructor(
+    arms: Arms,
+    most: number,
+    epsilon: { readonly exploring: number; readonly exited: number },
+    contexts?: { readonly learned: Contexts; readonly width: number },
+  ) {
     const [adCount, armCount] = [arms.adKeys.length, arms.creativeKeys.length];
-    const column = () => new Float64Array(armCount);
     this.#arms = arms;
-    this.slopes = column();
-    this.intercepts = column();
-    this.means = column();
-    this.bonuses = column();
-    this.odds = column();
-    this.explore = column();
-    this.shares = column();
-    this.epsilons = new Float64Array(adCount);
-    this.hasShares = new Uint8Array(adCount);
+    this.#rewards = new Float32Array(armCount * STRIDE);
+    this.#explore = new Float64Array(this.#rewards.buffer);
+    this.shares = new Float64Array(armCount);
+    this.modes = new Uint8Array(adCount);
     this.sharpness = new Uint8Array(adCount);
-    this.contextWidths = new Float64Array(adCount);
-    this.#epsilon = epsilon;
-    this.#contexts = contexts;
+    this.#epsilons = Float64Array.of(epsilon.exploring, epsilon.exploring, epsilon.exited);
+    this.#contexts = contexts?.learned;
+    this.#contextWidth = contexts?.width ?? 0;
+    this.#weights = new Float64Array(most);
+  }
+
+  /** @param mean of the posterior; @param bonus of the policy, which is added to it */
+  setReward(arm: number, odds: number, slope: number, intercept: number, mean: number, bonus: number): void {
+    const rewards = this.#rewards;
+    rewards[arm * STRIDE + ODDS] = odds;
+    rewards[arm * STRIDE + SLOPE] = slope;
+    rewards[arm * STRIDE + ADDEND] = slope * bonus + intercept;
+    rewards[arm * STRIDE + INDEX] = slope * (mean + bonus) + intercept;
+  }
+
+  /** @param share of ε that is the arm's; those of an ad sum to 1 */
+  setExplore(arm: number, share: number): void {
+    this.#explore[arm * EXPLORE_STRIDE + EXPLORE] = share;
   }
 
   choose(question: CreativeQuestion, choices: CreativeChoices): void {
     const { count, ads, variantOffsets, p, random } = question;
-    const { offsets, adKeys } = this.#arms;
     this.#check(question, choices);
+    if (this.#draws.length < count) this.#draws = new Float64Array(2 * count);
+    const draws = this.#draws;
+    for (let i = 0; i < count; i++) draws[i] = random.next();
+    const { offsets } = this.#arms;
+    const adCount = this.modes.length;
     for (let i = 0; i < count; i++) {
       const ad = ads[i];
       const variant = variantOffsets[i];
       const variants = variantOffsets[i + 1] - variant;
-      if (ad >= adKeys.length || variants < 1 || (ad >= 0 && variants !== offsets[ad + 1] - offsets[ad]))
+      if (ad >= adCount || variants < 1 || (ad >= 0 && variants !== offsets[ad + 1] - offsets[ad]))
         throw new RangeError(`choose: candidate ${i} of ad ${ad} has ${variants} variants`);
-      const u = random.next();
-      if (ad < 0) this.#chooseUnknown(i, variant, variants, p, u, choices);
-      else if (this.hasShares[ad] === 1) this.#chooseByShares(i, ad, variant, variants, p, u, choices);
-      else {
-        const best =
-          this.#contexts === undefined
-            ? this.#best(offsets[ad], variant, variants, p)
-            : this.#bestInContext(ad, variant, variants, question, this.#contexts);
-        this.#mix(i, ad, variant, variants, best, u, choices);
-      }
+      if (ad < 0) this.#chooseUnknown(i, variant, variants, p, choices);
+      else if (this.modes[ad] === HAS_SHARES) this.#chooseByShares(i, ad, variant, variants, p, choices);
+      else this.#chooseBest(i, ad, variant, variants, question, choices);
     }
   }
 
-  #check(
-    { count, ads, variantOffsets, p, context }: CreativeQuestion,
-    { variants, propensities }: CreativeChoices,
-  ): void {
+  #check({ count, ads, variantOffsets, p, context }: CreativeQuestion, choices: CreativeChoices): void {
+    const { variants, propensities } = choices;
     const isShort = Math.min(ads.length, variantOffsets.length - 1, variants.length, propensities.length) < count;
     if (isShort || (p !== undefined && p.length < variantOffsets[count]))
       throw new RangeError(`choose: arrays are shorter than ${count} candidates`);
@@ -88,17 +115,59 @@ export class Choosing {
       throw new RangeError(`choose: a context of ${context?.length}, expected ${this.#contexts.size}`);
   }
 
-  #best(firstArm: number, variant: number, variants: number, p: CreativeQuestion['p']): number {
-    const { slopes, intercepts, means, bonuses, odds } = this;
-    let [best, highest] = [0, Number.NEGATIVE_INFINITY];
-    for (let k = 0; k < variants; k++) {
-      const arm = firstArm + k;
-      let rate = means[arm];
-      if (p !== undefined) {
-        const raised = p[variant + k] * odds[arm];
-        rate = raised / (raised + 1 - p[variant + k]);
+  /** The best with 1 − ε, else by `explore`: one draw decides both. */
+  #chooseBest(
+    i: number,
+    ad: number,
+    variant: number,
+    variants: number,
+    question: CreativeQuestion,
+    choices: CreativeChoices,
+  ): void {
+    const explore = this.#explore;
+    const firstArm = this.#arms.offsets[ad];
+    let best: number;
+    if (this.#contexts !== undefined) best = this.#bestInContext(ad, variant, variants, question, this.#contexts);
+    else if (question.p !== undefined) best = this.#bestByModel(firstArm, variant, variants, question.p);
+    else best = this.#bestByRecord(firstArm, variants);
+    const epsilon = this.#epsilons[this.modes[ad]];
+    let chosen = best;
+    let left = this.#draws[i] - (1 - epsilon);
+    if (left >= 0) {
+      for (let k = 0; k < variants; k++) {
+        chosen = k;
+        left -= epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
+        if (left < 0) break;
       }
-      const reward = slopes[arm] * (rate + bonuses[arm]) + intercepts[arm];
+    }
+    choices.variants[i] = variant + chosen;
+    choices.propensities[i] =
+      epsilon * explore[(firstArm + chosen) * EXPLORE_STRIDE + EXPLORE] + (chosen === best ? 1 - epsilon : 0);
+  }
+
+  #bestByRecord(firstArm: number, variants: number): number {
+    const rewards = this.#rewards;
+    let best = 0;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < variants; k++) {
+      const reward = rewards[(firstArm + k) * STRIDE + INDEX];
+      if (reward > highest) {
+        highest = reward;
+        best = k;
+      }
+    }
+    return best;
+  }
+
+  #bestByModel(firstArm: number, variant: number, variants: number, p: Float32Array | Float64Array): number {
+    const rewards = this.#rewards;
+    let best = 0;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < variants; k++) {
+      const at = (firstArm + k) * STRIDE;
+      const raised = p[variant + k] * rewards[at + ODDS];
+      const rate = raised / (raised + 1 - p[variant + k]);
+      const reward = rewards[at + SLOPE] * rate + rewards[at + ADDEND];
       if (reward > highest) {
         highest = reward;
         best = k;
@@ -111,21 +180,24 @@ export class Choosing {
     ad: number,
     variant: number,
     variants: number,
-    question: CreativeQuestion,
+    { p, context = none }: CreativeQuestion,
     contexts: Contexts,
   ): number {
-    const { slopes, intercepts, means, odds } = this;
-    const { p, context = none } = question;
-    let [best, highest] = [0, Number.NEGATIVE_INFINITY];
+    const rewards = this.#rewards;
+    const width = this.modes[ad] === HAS_EXITED ? 0 : this.#contextWidth;
+    let best = 0;
+    let highest = Number.NEGATIVE_INFINITY;
     for (let k = 0; k < variants; k++) {
       const arm = this.#arms.offsets[ad] + k;
-      let rate = contexts.rate(arm, context);
-      if (p !== undefined) {
-        const raised = p[variant + k] * odds[arm];
+      const at = arm * STRIDE;
+      let rate: number;
+      if (p === undefined) rate = contexts.rate(arm, context);
+      else {
+        const raised = p[variant + k] * rewards[at + ODDS];
         rate = raised / (raised + 1 - p[variant + k]);
       }
-      const bonus = this.contextWidths[ad] * Math.sqrt(means[arm] * contexts.variance(arm, context));
-      const reward = slopes[arm] * (rate + bonus) + intercepts[arm];
+      const bonus = width === 0 ? 0 : width * Math.sqrt(contexts.variance(arm, context));
+      const reward = rewards[at + SLOPE] * (rate + bonus) + rewards[at + ADDEND];
       if (reward > highest) {
         highest = reward;
         best = k;
@@ -134,54 +206,28 @@ export class Choosing {
     return best;
   }
 
-  /** The best with 1 − ε, else by `explore`: one number decides both. */
-  #mix(
-    i: number,
-    ad: number,
-    variant: number,
-    variants: number,
-    best: number,
-    u: number,
-    choices: CreativeChoices,
-  ): void {
-    const { explore } = this;
-    const epsilon = this.epsilons[ad];
-    const firstArm = this.#arms.offsets[ad];
-    let chosen = best;
-    let left = u - (1 - epsilon);
-    if (left >= 0) {
-      for (let k = 0; k < variants; k++) {
-        if (explore[firstArm + k] > 0) chosen = k;
-        left -= epsilon * explore[firstArm + k];
-        if (left < 0) break;
-      }
-    }
-    choices.variants[i] = variant + chosen;
-    choices.propensities[i] = epsilon * explore[firstArm + chosen] + (chosen === best ? 1 - epsilon : 0);
-  }
-
   #chooseByShares(
     i: number,
     ad: number,
     variant: number,
     variants: number,
     p: CreativeQuestion['p'],
-    u: number,
     choices: CreativeChoices,
   ): void {
-    const { shares, explore } = this;
-    const epsilon = this.epsilons[ad];
+    const { shares } = this;
+    const explore = this.#explore;
+    const epsilon = this.#epsilons[HAS_SHARES];
     const firstArm = this.#arms.offsets[ad];
-    if (this.#weights.length < variants) this.#weights = new Float64Array(2 * variants);
     const weights = this.#weights;
-    let sum = 1;
     if (p === undefined) for (let k = 0; k < variants; k++) weights[k] = shares[firstArm + k];
-    else sum = this.#tilt(ad, variant, variants, p);
-    let left = u;
-    let [chosen, propensity] = [0, 0];
+    else this.#tilt(ad, variant, variants, p);
+    let left = this.#draws[i];
+    let chosen = 0;
+    let propensity = 0;
     for (let k = 0; k < variants; k++) {
-      const share = ((1 - epsilon) * weights[k]) / sum + epsilon * explore[firstArm + k];
-      if (share > 0) [chosen, propensity] = [k, share];
+      const share = (1 - epsilon) * weights[k] + epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
+      chosen = k;
+      propensity = share;
       left -= share;
       if (left < 0) break;
     }
@@ -189,32 +235,33 @@ export class Choosing {
     choices.propensities[i] = propensity;
   }
 
-  /** Writes the tilted shares into the weights. @returns their sum */
-  #tilt(ad: number, variant: number, variants: number, p: Float32Array | Float64Array): number {
-    const { slopes, intercepts, means, odds, shares } = this;
+  /** Writes the tilted shares into the weights. */
+  #tilt(ad: number, variant: number, variants: number, p: Float32Array | Float64Array): void {
+    const { shares } = this;
+    const rewards = this.#rewards;
     const firstArm = this.#arms.offsets[ad];
     const weights = this.#weights;
+    const sharpness = this.sharpness[ad];
     // As a user clicks more or less than others on all creatives, rewards are compared after dividing by their sum.
-    let [ofUser, ofRecord] = [0, 0];
+    let ofUser = 0;
+    let ofRecord = 0;
     for (let k = 0; k < variants; k++) {
-      const arm = firstArm + k;
-      const raised = p[variant + k] * odds[arm];
-      weights[k] = (slopes[arm] * raised) / (raised + 1 - p[variant + k]) + intercepts[arm];
+      const at = (firstArm + k) * STRIDE;
+      const raised = p[variant + k] * rewards[at + ODDS];
+      weights[k] = (rewards[at + SLOPE] * raised) / (raised + 1 - p[variant + k]) + rewards[at + ADDEND];
       ofUser += weights[k];
-      ofRecord += slopes[arm] * means[arm] + intercepts[arm];
+      ofRecord += rewards[at + INDEX];
     }
     let sum = 0;
     for (let k = 0; k < variants; k++) {
-      const arm = firstArm + k;
-      const ratio = (weights[k] * ofRecord) / (ofUser * (slopes[arm] * means[arm] + intercepts[arm]));
+      const ratio = (weights[k] * ofRecord) / (ofUser * rewards[(firstArm + k) * STRIDE + INDEX]);
       let tilt = ratio > TILT_MOST ? TILT_MOST : ratio > 1 / TILT_MOST ? ratio : 1 / TILT_MOST;
-      for (let s = this.sharpness[ad]; s > 0; s--) tilt *= tilt;
+      for (let s = sharpness; s > 0; s--) tilt *= tilt;
       weights[k] = shares[firstArm + k] * tilt;
       sum += weights[k];
     }
-    if (sum > 0) return sum;
-    for (let k = 0; k < variants; k++) weights[k] = shares[firstArm + k];
-    return 1;
+    // Where every product is too small for a number, the record alone decides.
+    for (let k = 0; k < variants; k++) weights[k] = sum > 0 ? weights[k] / sum : shares[firstArm + k];
   }
 
   /** The model's best with 1 − ε, else any; without a model any. */
@@ -223,14 +270,13 @@ export class Choosing {
     variant: number,
     variants: number,
     p: CreativeQuestion['p'],
-    u: number,
     choices: CreativeChoices,
   ): void {
-    const epsilon = p === undefined ? 1 : this.#epsilon;
+    const epsilon = p === undefined ? 1 : this.#epsilons[EXPLORES];
     let best = 0;
     if (p !== undefined) for (let k = 1; k < variants; k++) if (p[variant + k] > p[variant + best]) best = k;
-    const isBest = u < 1 - epsilon;
-    const chosen = isBest ? best : Math.min(variants - 1, Math.floor(((u - (1 - epsilon)) / epsilon) * variants));
+    const beyond = this.#draws[i] - (1 - epsilon);
+    const chosen = beyond < 0 ? best : Math.min(variants - 1, Math.floor((beyond / epsilon) * variants));
     choices.variants[i] = variant + chosen;
     choices.propensities[i] = epsilon / variants + (chosen === best ? 1 - epsilon : 0);
   }

@@ -9,8 +9,8 @@ export class Contexts {
   /** [arms · size²] Σ n·xxᵀ, [arms · size] Σ c·x. */
   readonly moments: Float64Array;
   readonly clicks: Float64Array;
-  /** [arms · size²] A⁻¹, [arms · size] θ. */
-  readonly #inverses: Float64Array;
+  /** [arms · size²] m·A⁻¹, [arms · size] θ. */
+  readonly #variances: Float64Array;
   readonly #rates: Float64Array;
   readonly #work: Float64Array;
 
@@ -18,7 +18,7 @@ export class Contexts {
     this.size = size;
     this.moments = new Float64Array(arms * size * size);
     this.clicks = new Float64Array(arms * size);
-    this.#inverses = new Float64Array(arms * size * size);
+    this.#variances = new Float64Array(arms * size * size);
     this.#rates = new Float64Array(arms * size);
     this.#work = new Float64Array(size * size);
   }
@@ -58,13 +58,14 @@ export class Contexts {
   settle(arm: number, mean: number, weight: number): void {
     const { size, moments } = this;
     const own = moments.subarray(arm * size * size, (arm + 1) * size * size);
-    const inverse = this.#inverses.subarray(arm * size * size, (arm + 1) * size * size);
+    const inverse = this.#variances.subarray(arm * size * size, (arm + 1) * size * size);
     invert(own, weight, size, this.#work, inverse);
     for (let i = 0; i < size; i++) {
       let rate = 0;
       for (let j = 0; j < size; j++) rate += inverse[i * size + j] * (weight * mean + this.clicks[arm * size + j]);
       this.#rates[arm * size + i] = rate;
     }
+    for (let k = 0; k < size * size; k++) inverse[k] *= mean;
   }
 
   /** θ·x. */
@@ -74,13 +75,15 @@ export class Contexts {
     return rate;
   }
 
-  /** xᵀA⁻¹x. */
+  /** m·xᵀA⁻¹x, m the mean that was settled with. */
   variance(arm: number, context: Float64Array): number {
     const { size } = this;
     let sum = 0;
     for (let i = 0; i < size; i++) {
+      // Most users are in few segments.
+      if (context[i] === 0) continue;
       let row = 0;
-      for (let j = 0; j < size; j++) row += this.#inverses[(arm * size + i) * size + j] * context[j];
+      for (let j = 0; j < size; j++) row += this.#variances[(arm * size + i) * size + j] * context[j];
       sum += row * context[i];
     }
     return sum;

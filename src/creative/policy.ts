@@ -9,7 +9,7 @@ export interface AdStatistics {
   /** [count] what is learned from: exposures, and their clicks. */
   readonly exposures: Float64Array;
   readonly clicks: Float64Array;
-  /** [count] likewise of the last windows only. */
+  /** [count] likewise of the last windows only, for a policy that is `recent`. */
   readonly recentExposures: Float64Array;
   readonly recentClicks: Float64Array;
   /** Σ exposures. */
@@ -31,6 +31,8 @@ export interface Policy {
   bonuses?(ad: AdStatistics, bonuses: Float64Array): void;
   /** Writes how likely each arm is chosen; they sum to 1. */
   shares?(ad: AdStatistics, shares: Float64Array): void;
+  /** Looks at the last windows' counts too. */
+  readonly recent?: true;
   /** α of a policy that adds what it knows of the question's context. */
   readonly linearConfidence?: number;
 }

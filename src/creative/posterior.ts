@@ -21,7 +21,7 @@ export function createStatistics(arms: number): AdStatistics {
 
 /** Takes an ad's counts out of the record. */
 export function readCounts(record: CreativeRecord, ad: number, statistics: AdStatistics): void {
-  const { arms, windows, armCount, windowExposures, windowClicks } = record;
+  const { arms } = record;
   const first = arms.offsets[ad];
   const count = arms.offsets[ad + 1] - first;
   statistics.count = count;
@@ -31,8 +31,17 @@ export function readCounts(record: CreativeRecord, ad: number, statistics: AdSta
     statistics.exposures[i] = record.exposures[arm];
     statistics.clicks[i] = record.clicks[arm];
     statistics.shown += record.exposures[arm];
-    let [exposures, clicks] = [0, 0];
-    for (let at = arm; at < windows * armCount; at += armCount) {
+  }
+}
+
+/** Takes the counts of an ad's last windows out of the record: they lie far apart. */
+export function readRecentCounts(record: CreativeRecord, ad: number, statistics: AdStatistics): void {
+  const { arms, windows, armCount, windowExposures, windowClicks } = record;
+  const first = arms.offsets[ad];
+  for (let i = 0; i < statistics.count; i++) {
+    let exposures = 0;
+    let clicks = 0;
+    for (let at = first + i; at < windows * armCount; at += armCount) {
       exposures += windowExposures[at];
       clicks += windowClicks[at];
     }

@@ -11,6 +11,7 @@ import { type CreatePolicy, FIRST } from '../policy.ts';
  */
 export const swUcb: CreatePolicy = ({ epsilon, slidingXi }) => ({
   epsilon,
+  recent: true,
   bonuses({ count, recentExposures, recentClicks, means }, bonuses) {
     let shown = 1;
     for (let i = 0; i < count; i++) shown += recentExposures[i];
