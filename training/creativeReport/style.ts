@@ -18,7 +18,7 @@ path.first{stroke-width:3.2}path.again{stroke-dasharray:7 4}.key.again{border-to
 .first th{font-weight:650}
 figure .facts{margin:0 0 10px;font-size:13.5px}
 td small,h3 small{display:block}td small{font-size:12px}
-.swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
+.swatch+bdi{white-space:nowrap}.swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
 ${LIGHT.map((_, i) => `.swatch.series${i}{background:var(--series${i})}`).join('')}
 path.ctr{stroke:var(--accent);stroke-width:2.2}circle.ctr{fill:var(--accent)}line.range{stroke:var(--accent);stroke-width:1.4;opacity:.55}
 line.peak{stroke:var(--grey);stroke-dasharray:5 4}line.limit{stroke:var(--warm);stroke-width:1.5;stroke-dasharray:6 4}
