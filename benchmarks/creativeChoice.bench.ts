@@ -53,7 +53,9 @@ function modelsOf(small: boolean): Model[] {
   const { right, ...left } = small ? { hidden: [8], right: { hidden: [8] } } : shipped.model;
   const { idDropout, ...training } = shipped.training;
   const towers = { architecture: 'dual-tower', schema, config: { ...shipped, model: { ...left, right } } };
-  const oneTower = { architecture: 'senet-dnn', config: { model: left, training } };
+  // Which a server would have to run once a creative.
+  const large = small ? left : { ...left, hidden: [256, 128, 64], crossLayers: 3, crossRank: 64 };
+  const oneTower = { architecture: 'senet-dnn', config: { model: large, training } };
   const plain = { ...towers.config, training };
   return [
     { name: 'senet-dnn, blind to creatives', ...oneTower, schema: withoutCreatives(schema) },

@@ -198,6 +198,11 @@ const cases: Case[] = [
     'negativeSampling needs the first label to be the one all others come after, got click and conversion beside each other; remove it, or set "after"',
   ],
   [
+    'dropout of the ids of a field that has none',
+    { config: parseConfig({ training: { idDropout: { max: 0.5, scale: 5, fields: ['adId', 'price'] } } }) },
+    /^configuration: idDropout names 'price', which is no field with ids; name some of userId, placement, tags, adId, placementAd$/,
+  ],
+  [
     'an output that exists',
     { out: good },
     /^output folder '.*good' exists; name another, such as the next version, or remove it$/,

@@ -49,6 +49,9 @@ export const TrainingOptions = Type.Object(
         {
           max: Type.Number({ minimum: 0, maximum: 1, description: 'The probability for an id never seen.' }),
           scale: Type.Number({ exclusiveMinimum: 0, description: 'Sightings by which it falls to a third.' }),
+          fields: optional(
+            Type.Array(Type.String(), { description: 'Of these fields alone; of all with ids where absent.' }),
+          ),
         },
         { ...strict, description: 'Replaces an id by the unknown one with probability max·e^(−count/scale).' },
       ),

@@ -6,7 +6,7 @@ import type { Bundle } from '../src/model/bundle.ts';
 import { readBundle } from '../src/model/bundleFiles.ts';
 import type { TypedModel } from '../src/model/checkModel.ts';
 import type { ColumnBatch } from '../src/schema/columns.ts';
-import { columnOf, isMade } from '../src/schema/fields.ts';
+import { columnOf, isMade, tableOf } from '../src/schema/fields.ts';
 import type { Fitted } from '../src/schema/fitted.ts';
 import { columnToJson } from '../src/schema/jsonColumns.ts';
 import type { Schema } from '../src/schema/schema.ts';
@@ -53,6 +53,7 @@ export async function prepareData(inputs: TrainInputs): Promise<Prepared> {
   const typed = buildModel(architecture, schema, config.model, config.source);
   const served = servedModel(typed, inputs.schema);
   checkSampling(inputs.schema, config);
+  checkIdDropout(inputs.schema, config);
   if (teacher !== undefined) checkTeacher(teacher, inputs.schema, config.training.negativeSampling);
   const listTeacher = inputs.distil === undefined ? undefined : await loadListTeacher(inputs.distil, schema, config);
   const from = inputs.from === undefined ? undefined : await readBundle(inputs.from);
@@ -119,6 +120,16 @@ async function prepareValid(table: Table, schema: Schema, given: TrainInputs['va
     );
   }
   return { valid, golden, sliceNames };
+}
+
+function checkIdDropout({ fields }: Schema, { training }: Config): void {
+  const embedded = fields.filter((field) => tableOf(field) !== undefined && field.kind !== 'number');
+  const names = embedded.map(({ name }) => name);
+  const wrong = training.idDropout?.fields?.find((name) => !names.includes(name));
+  if (wrong !== undefined)
+    throw new UserError(
+      `configuration: idDropout names '${wrong}', which is no field with ids; name some of ${names.join(', ')}`,
+    );
 }
 
 /** The correction of sampled negatives is exact for one label that all others come after. */

@@ -98,6 +98,21 @@ describe('a trainer', () => {
     expect([...changed]).toEqual([unknownId]);
   });
 
+  it('drops ids of the fields named alone', () => {
+    const dropping = (fields: string[]) => {
+      const trainer = trainerOf({ idDropout: { max: 1, scale: 1e9, fields } });
+      trainer.step(chunk, 1);
+      return trainer.weights();
+    };
+    const [none, ofAds] = [dropping([]), dropping(['adId'])];
+    const plain = trainerOf({});
+    plain.step(chunk, 1);
+    expect(none).toEqual(plain.weights());
+    const rowsOf = (name: string) => [none, ofAds].map((weights) => weights.get(tableWeight(name))?.values.slice(4, 8));
+    expect(rowsOf('adId')[1]).not.toEqual(rowsOf('adId')[0]);
+    expect(rowsOf('placement')[1]).toEqual(rowsOf('placement')[0]);
+  });
+
   it('puts back weights and state as they were', () => {
     const one = trainerOf({});
     for (let i = 0; i < 3; i++) one.step(chunk, 1);

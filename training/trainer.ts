@@ -66,6 +66,7 @@ export class Trainer {
     const { idDropout } = options;
     if (idDropout === undefined || idDropout.max === 0) return;
     for (const field of typed.schema.fields) {
+      if (idDropout.fields?.includes(field.name) === false) continue;
       const counts = fitted.vocabularies.get(tableOf(field) ?? '')?.counts;
       if (counts !== undefined && field.kind !== 'number')
         this.dropout.set(field.name, dropProbabilities(counts, idDropout));
