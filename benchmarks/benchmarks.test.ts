@@ -10,6 +10,7 @@ import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
 import { positions } from './positions.bench.ts';
 import { quality } from './quality.bench.ts';
+import { rankCreatives } from './rankCreatives.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
 import { training } from './training.bench.ts';
@@ -30,6 +31,7 @@ for (const topic of [
   creative,
   creativeChoice,
   creativeReplay,
+  rankCreatives,
 ]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);

@@ -14,6 +14,7 @@ import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
 import { positions } from './positions.bench.ts';
 import { quality } from './quality.bench.ts';
+import { rankCreatives } from './rankCreatives.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
@@ -35,6 +36,7 @@ const topics: readonly Topic[] = [
   creative,
   creativeChoice,
   creativeReplay,
+  rankCreatives,
 ];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
