@@ -181,7 +181,7 @@ const cases: Case[] = [
   [
     'an unknown architecture',
     { architecture: 'senet' },
-    /^unknown architecture 'senet'; use one of senet-dnn, lr, fm, deep-fm, dcn-v2, din$/,
+    /^unknown architecture 'senet'; use one of senet-dnn, lr, fm, deep-fm, dcn-v2, din, dual-tower$/,
   ],
   [
     'an option the architecture lacks',
