@@ -59,13 +59,14 @@ export class CreativeEvents {
    * What an event adds to its creative's record.
    *
    * @param context what the event says of the request: its position, where the event itself does not
-   * @throws UserError for a number below 0
+   * @throws UserError for a number that a record does not take
    */
   countsOf(event: EventRequest, row: number, context: Record<string, unknown>, where: string): ArmCounts {
     const { type, eventMs, pCtr, values = {} } = event;
     const [viewMs, revenueMicros] = creativeValues.map((name) => {
       const value = Number(values[name] ?? 0);
-      if (value < 0) throw new UserError(`${where}: ${name} is ${value}; expected 0 or more`);
+      if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER))
+        throw new UserError(`${where}: ${name} is ${value}; expected a number from 0 to 2^53`);
       return value;
     });
     const said = this.position === undefined ? undefined : context[this.position];

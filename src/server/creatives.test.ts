@@ -201,7 +201,8 @@ describe('POST /v1/events with creatives', () => {
     ['with a certain click', { pCtr: 1 }, /pCtr must be < 1, got 1/],
     ['with a choice that could not be', { propensity: 0 }, /propensity must be > 0, got 0/],
     ['in position 0', { position: 0 }, /position must be >= 1, got 0/],
-    ['of less than no view', { values: { viewMs: -1 } }, /events, item 1: viewMs is -1; expected 0 or more/],
+    ['of less than no view', { values: { viewMs: -1 } }, /events, item 1: viewMs is -1; expected a number from 0/],
+    ['of a view without end', { values: { viewMs: 1e300 } }, /viewMs is 1e\+300; expected a number from 0 to 2\^53/],
     [
       'with a second click',
       { type: 'click' },
@@ -227,7 +228,7 @@ describe('POST /v1/events with creatives', () => {
     const place = fc.constantFrom('creativeId', 'position', 'pCtr', 'propensity', 'ad', 'values', 'type', 'eventMs');
     const anything = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
-      fc.constantFrom(0, -1, 1e300, 0.5, '903', 904, { viewMs: 3 }),
+      fc.constantFrom(0, -1, 1e300, 0.5, '903', 904, { viewMs: 3 }, { revenueMicros: 1e12 }),
     );
     await fc.assert(
       fc.asyncProperty(place, anything, async (name, value) => {
