@@ -291,6 +291,20 @@ describe('windows', () => {
     expect(chosenShares(bandit, 0).shares[1]).toBeGreaterThan(0.9);
   });
 
+  it('of very many ads end over several settlings, each ad once', () => {
+    const ads = 10_000;
+    const arms = armsOf(...range(ads).map(() => 2));
+    const counts = range(2 * ads).map((arm) => shown(arm, 200, arm % 2 === 0 ? 4 : 40));
+    const bandit = banditOf({ exitWindows: 1 }, counts, arms);
+    expect(bandit.stats().exited).toBe(0);
+    const later = nowMs + 2 * 1_800_000;
+    const exited = range(4).map(() => {
+      bandit.settle(later);
+      return bandit.stats().exited;
+    });
+    expect(exited).toEqual([4096, 8192, ads, ads]);
+  });
+
   it('are not thrown out by a clock that is ahead', () => {
     const bandit = banditOf();
     bandit.add({ ...shown(0, 10, 1), timeMs: nowMs * 2 });

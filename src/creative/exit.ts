@@ -49,6 +49,7 @@ export function isStable(
   const { exitBand, exitWindows, likenessClicks: kappa } = settings;
   const { count, exposures, clicks, means, rate } = statistics;
   const first = record.arms.offsets[ad];
+  if (count <= 1) return true;
   if (record.window - exitWindows < record.since[ad]) return false;
   for (let i = 0; i < count; i++) {
     let [exposuresThen, clicksThen] = [exposures[i], clicks[i]];
