@@ -81,8 +81,7 @@ function checkKind(field: Field, { fitted: { vocabularies } }: Bundle['manifest'
 function fixedRows(field: Field): { kind: VocabularyKind; rows: number } | undefined {
   if ((field.kind === 'id' || field.kind === 'ids') && field.identity !== undefined)
     return { kind: 'identity', rows: field.identity };
-  if ('buckets' in field && field.buckets !== undefined)
-    return { kind: 'hashed', rows: field.buckets };
+  if ('buckets' in field && field.buckets !== undefined) return { kind: 'hashed', rows: field.buckets };
   return undefined;
 }
 

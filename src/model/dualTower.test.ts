@@ -93,6 +93,13 @@ describe('dual-tower', () => {
     expect(attends(dualTower({}, schemaOf(apart)))).toEqual([['sequence.shown', 'query']]);
   });
 
+  it('reads sequences of the creative itself, such as who was shown it, as one value', () => {
+    const seenBy = { name: 'seenBy', kind: 'sequence', by: 'imageId', length: 3, items: ['userId'], gapSize: 0 };
+    const { model, values } = dualTower({}, schemaOf([...sampleFields, seenBy]));
+    expect(values.get('sequence.seenBy.mean')?.scope).toBe('variant');
+    expect(model.steps.find(({ output }) => output === 'right.0')?.inputs).toContain('sequence.seenBy.mean');
+  });
+
   it('has layers and a product of the widths asked for', () => {
     const { model, values } = dualTower({ right: { hidden: [9], productUnits: 5, dropout: 0.1 } });
     expect(values.get('right.0')?.type).toEqual({ kind: 'vector', width: 9 });

@@ -22,7 +22,7 @@ const defaultRight = [64, 32];
  * layer are the creative's alone, which an engine keeps; what is left to do for each creative of a candidate is small. Both logits are
  * learned together, the ad's against the same labels.
  *
- * @see Wang et al. 2022, "CACS: A Cascade Architecture of Creative Selection" (SIGIR); Huang et al. 2019, "FiBiNET" (gates)
+ * @see Lin et al. 2022, "Joint Optimization of Ad Ranking and Creative Selection" (CACS); Huang et al. 2019, "FiBiNET" (gates)
  */
 export const dualTower = architecture({
   name: 'dual-tower',
@@ -63,7 +63,8 @@ export const dualTower = architecture({
     const list = new StepList('dual-tower', schema);
     const left = list.within(['request', 'ad', 'candidate']);
     const right = list.within(['creative', 'variant']);
-    const { adWeight = 0.5 } = options;
+    const { adWeight = 0.5, pooling = 'attend' } = options;
+    const pooled = (view: StepList) => view.pool(view.sequences('sequence'), pooling === 'last' ? 'last' : 'mean');
     const { hidden: rightHidden = defaultRight, dropout = 0, productUnits = 16 } = options.right ?? {};
     if (right.fields.length === 0) fail(schema, "of scope 'creative'", ', or use senet-dnn');
     if (left.fields.length === 0) fail(schema, "of scopes 'request' and 'ad' beside the creative’s", '');
@@ -72,14 +73,16 @@ export const dualTower = architecture({
     const adLogits = new Map(schema.labels.map(({ name }) => [name, list.dense(top, 1, `${name}${adSuffix}.logit`)]));
 
     const creative = list.within(['creative']);
-    const ofCreative = creative.inputs();
+    const alike = pooling === 'attend' ? creative.alikeSequences() : [];
+    const ofCreative = [...creative.inputs(), ...pooled(creative)];
     const embeddings = creative.embedAll('right');
     if (embeddings !== undefined) ofCreative.unshift(gate(creative, embeddings, options, 'right.'));
     const variant = list.within(['variant']);
     const crosses = variant.embedAll('crosses');
-    const parts = [...hidden, ...ofCreative, ...variant.inputs(), ...(crosses === undefined ? [] : [crosses])];
-    if ((options.pooling ?? 'attend') === 'attend')
-      parts.push(...creative.attend(creative.alikeSequences(), 'right', options, 'ofCreative'));
+    const parts = [...hidden, ...ofCreative, ...variant.inputs(), ...pooled(variant)];
+    if (crosses !== undefined) parts.push(crosses);
+    const query = creative.query('right');
+    if (query !== undefined) parts.push(...creative.attend(alike, query, options, 'ofCreative'));
     if (productUnits > 0 && ofCreative.length > 0) {
       const user = list.dense([...hidden, ...x], productUnits, 'product.user', 'linear', false);
       const offer = list.dense(ofCreative, productUnits, 'product.creative', 'linear', false);

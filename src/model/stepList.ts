@@ -129,44 +129,36 @@ export class StepList {
   readSequences(embeddings: string, options: SequenceOptions): string[] {
     const { pooling = 'attend' } = options;
     const sequences = this.sequences('sequence');
-    if (pooling !== 'attend' || sequences.length === 0 || this.queriesOf(embeddings).length === 0)
-      return this.pool(sequences, pooling === 'last' ? 'last' : 'mean');
-    return this.attend(sequences, embeddings, options, 'attended');
+    const query = pooling === 'attend' && sequences.length > 0 ? this.query(embeddings) : undefined;
+    return query === undefined
+      ? this.pool(sequences, pooling === 'last' ? 'last' : 'mean')
+      : this.attend(sequences, query, options, 'attended');
   }
 
-  /**
-   * Each sequence's events, weighed by how they fit this view's fields that share their tables; none without such fields.
-   *
-   * @param suffix of the outputs' names
-   */
-  attend(sequences: readonly string[], embeddings: string, options: SequenceOptions, suffix: string): string[] {
-    const parts = this.queriesOf(embeddings);
-    if (sequences.length === 0 || parts.length === 0) return [];
-    const query =
-      parts.length === 1
-        ? parts[0]
-        : this.push({
-            op: 'concat',
-            inputs: parts,
-            output: `${embeddings === 'embeddings' ? '' : `${embeddings}.`}query`,
-          });
-    const { units = 32, weights = 'softmax' } = options.attention ?? {};
+  /** Each sequence's events, weighed by how they fit a query. @param suffix of the outputs' names */
+  attend(sequences: readonly string[], query: string, { attention = {} }: SequenceOptions, suffix: string): string[] {
+    const { units = 32, weights = 'softmax' } = attention;
     return sequences.map((name) =>
       this.push({ op: 'attend', inputs: [name, query], units, weights, output: `${name}.${suffix}` }),
     );
   }
 
-  /** The sequences looked up so far that share a table with this view's fields. */
-  alikeSequences(): string[] {
-    const tables = new Set(this.fields.map(tableOf));
-    const alike = (step: Step) => step.op === 'embedSequence' && step.tables.some((table) => tables.has(table));
-    return this.steps.filter(alike).map(({ output }) => output);
+  /**
+   * What events are compared with, as one value; undefined where there is nothing of the ad.
+   *
+   * @param embeddings the output `embedAll` was given
+   */
+  query(embeddings: string): string | undefined {
+    const groups = [...this.embedGroups().keys()].filter((group) => group.endsWith('.query'));
+    const parts = groups.map((group) => `${embeddings}.${group}`);
+    return parts.length < 2 ? parts[0] : this.push({ op: 'concat', inputs: parts, output: 'query' });
   }
 
-  /** The values that `embedAll` made of the fields events are compared with. */
-  private queriesOf(embeddings: string): string[] {
-    const queries = [...this.embedGroups().keys()].filter((group) => group.endsWith('.query'));
-    return queries.map((group) => `${embeddings}.${group}`);
+  /** The sequences looked up so far that share a table with this view's fields. */
+  alikeSequences(): string[] {
+    const tables = new Set(this.fields.filter((field) => !isSequence(field)).map(tableOf));
+    const alike = (step: Step) => step.op === 'embedSequence' && step.tables.some((table) => tables.has(table));
+    return this.steps.filter(alike).map(({ output }) => output);
   }
 
   /** The dense fields, one value a scope. */
