@@ -9,8 +9,9 @@ import type { AdStatistics, Policy } from './policy.ts';
 import { createStatistics, fitPosterior, readCounts, readRecentCounts } from './posterior.ts';
 import { CreativeRecord } from './record.ts';
 import { ViewTime, writeRewards } from './reward.ts';
+import { type KeptAside, restoreState, saveState } from './savedState.ts';
 import type { BanditSettings } from './settings.ts';
-import { type BanditState, type KeptAside, restoreState, saveState } from './state.ts';
+import type { BanditState } from './state.ts';
 
 /** What a bandit knows of an ad, as of the last `settle`. */
 export interface AdStanding {

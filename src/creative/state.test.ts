@@ -5,8 +5,9 @@ import { createRandom } from '../core/random.ts';
 import { createBandit } from './bandit.ts';
 import { armsOf, chosenShares, randomCounts } from './banditRuns.ts';
 import type { ArmCounts, Arms } from './creative.ts';
+import { mergeBanditStates } from './mergeStates.ts';
 import { readBanditSettings } from './settings.ts';
-import { type BanditState, mergeBanditStates, readBanditState } from './state.ts';
+import { type BanditState, readBanditState } from './state.ts';
 
 const nowMs = 1_700_000_000_000;
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
