@@ -63,6 +63,7 @@ function modelsOf(small: boolean): Model[] {
     { name: 'dual-tower', ...towers, config: plain },
     { name: 'dual-tower, id dropout', ...towers },
     { name: 'dual-tower, distilled', ...towers, config: plain, distil: 'senet-dnn' },
+    { name: 'dual-tower, id dropout, distilled', ...towers, distil: 'senet-dnn' },
   ];
 }
 
