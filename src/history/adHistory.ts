@@ -2,18 +2,19 @@ import { assert } from '../core/errors.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { VectorScale } from '../schema/numbers.ts';
 import { type AdPlan, type Part, planAds } from './adPlan.ts';
-import { AdValues, type RequestState, setKey, writeColumn } from './adValues.ts';
+import { AdValues, block, setKey, writeColumn } from './adValues.ts';
 import { type KeyNumbers, numberKeys } from './catalogKeys.ts';
-import { computePrior, counterValue, encodedValue } from './counterValues.ts';
+import { computePrior, writeValues } from './counterValues.ts';
 import { Reducer } from './createHistory.ts';
 import type { AdHistory, History, HistoryRows } from './history.ts';
 import { UserPairs } from './userPairs.ts';
+import { ViewRows } from './viewRows.ts';
 
 /** Those of the placements asked for last are kept. */
 const defaultKeptBytes = 128 * 2 ** 20;
 
-/** Ads are read so many at a time, so that what they need stays in cache. */
-const block = 128;
+/** Of those whose values have to be computed, so many are together. */
+const computedTogether = 16;
 
 /**
  * @param adKeys one a key field of the plan: its keys by row of the catalog, or undefined where the request has it
@@ -42,13 +43,15 @@ class AdReader implements AdHistory {
   private readonly adKeys: readonly (Keys | undefined)[];
   private readonly scales: readonly (VectorScale | undefined)[];
   private readonly plan: AdPlan;
-  private readonly request: RequestState;
+  /** The request's keys and priors, and those of one ad beside them; views of it and of ads. */
+  private readonly view: ViewRows;
   private readonly kept: readonly AdValues[];
   /** How many sets of the request's keys each may keep. */
   private readonly mostSets: number;
   private readonly pairs: readonly UserPairs[];
   private readonly rows = new Int32Array(block);
   private readonly stale = new Int32Array(block);
+  private readonly places = new Int32Array(1);
 
   constructor(
     history: Reducer,
@@ -56,18 +59,18 @@ class AdReader implements AdHistory {
     scales: readonly (VectorScale | undefined)[],
     keptBytes: number,
   ) {
-    const { keyFields, ops } = history.plan;
     const plan = planAds(history.plan, (key) => adKeys[key] !== undefined);
-    const request = {
-      words: new Int32Array(2 * keyFields.length),
-      valid: new Uint8Array(keyFields.length),
-      priors: new Float64Array(ops.priorN.length),
-    };
+    const view = new ViewRows(history.plan, computedTogether);
+    for (const { families, priors } of [...plan.kept, plan.ofAd]) {
+      for (const family of families) view.viewSteps[family] = view.width;
+      for (const prior of priors) view.priorSteps[prior] = history.plan.ops.priorN.length;
+    }
+    for (const { family } of plan.pairs) view.viewSteps[family] = view.width;
     this.history = history;
     this.adKeys = adKeys;
     this.scales = scales;
     this.plan = plan;
-    this.request = request;
+    this.view = view;
     this.counterIsOfAd = plan.counterIsOfAd;
     this.sequenceIsOfAd = plan.sequenceIsOfAd;
     const rowCount = adKeys.find((keys) => keys !== undefined)?.rowCount ?? 0;
@@ -82,21 +85,22 @@ class AdReader implements AdHistory {
           rowCount,
         );
       numbered.set(name, numbers);
-      return new AdValues(history, part, request, adKeys, numbers, scales);
+      return new AdValues(history, part, view, adKeys, numbers, scales);
     });
     const ofRequests = this.kept.filter(({ part }) => part.requestKeys.length > 0);
     this.mostSets = Math.floor(keptBytes / ofRequests.reduce((sum, { setBytes }) => sum + setBytes, 1));
-    this.pairs = plan.pairs.map(({ family, ops: own }) => new UserPairs(family, own, scales));
+    this.pairs = plan.pairs.map(({ family, ops: own }) => new UserPairs(family, own, scales, computedTogether));
   }
 
   read(keys: readonly Keys[], row: number, nowMs: number, ads: Int32Array, count: number, out: HistoryRows): void {
-    const { history, adKeys, request, kept, pairs, plan } = this;
+    const { history, adKeys, view, kept, pairs, plan } = this;
     assert(nowMs <= history.watermarkMs, 'history is read where it was advanced to');
     for (let k = 0; k < adKeys.length; k++)
-      if (adKeys[k] === undefined) setKey(k, keys[k], row, request.words, request.valid);
+      if (adKeys[k] === undefined) setKey(k, keys[k], row, view.words, view.valid);
+    for (let f = 0; f < view.times.length; f++) view.times[f] = history.readMs(f);
     this.compute(plan.ofRequest);
     this.writeRequest(count, out);
-    for (let p = 0; p < pairs.length; p++) pairs[p].gather(history, request);
+    for (let p = 0; p < pairs.length; p++) pairs[p].gather(history, view);
     for (let k = 0; k < kept.length; k++) kept[k].select(this.mostSets);
     for (let from = 0; from < count; from += block) this.readBlock(ads, from, Math.min(block, count - from), out);
     if (plan.ofAd.families.length + plan.ofAd.ops.length > 0)
@@ -117,6 +121,10 @@ class AdReader implements AdHistory {
     const { families, ops } = this.history.plan;
     const { words, valid } = this.adKeys[families[pairs.family].keys[1]] as Keys;
     const size = pairs.ops.length;
+    // All keys are asked for first: what follows depends on them.
+    let touched = 0;
+    for (let i = 0; i < count; i++) touched += words[2 * ads[from + i]];
+    this.history.families.touched = touched;
     for (let i = 0; i < count; i++) {
       const ad = ads[from + i];
       rows[i] = valid !== undefined && valid[ad] === 0 ? 0 : size * pairs.find(words[2 * ad], words[2 * ad + 1]);
@@ -130,49 +138,47 @@ class AdReader implements AdHistory {
 
   /** Views of a part's families, and its priors. */
   private compute(part: Part): void {
-    const { history, request } = this;
+    const { history, view } = this;
     const { families, plan } = history;
-    for (let i = 0; i < part.families.length; i++)
-      families.view(part.families[i], request.words, request.valid, history.readMs(part.families[i]));
-    for (let i = 0; i < part.priors.length; i++) computePrior(plan.ops, part.priors[i], families.views, request.priors);
+    for (let i = 0; i < part.families.length; i++) families.view(part.families[i], view);
+    for (let i = 0; i < part.priors.length; i++) computePrior(plan.ops, part.priors[i], view, 1);
   }
 
-  private valueOf(op: number): number {
-    const { history, scales } = this;
-    const { ops } = history.plan;
-    const { words, valid, priors } = this.request;
-    const value = counterValue(ops, op, history.families.views, priors, history.readMs(ops.families[op]), words, valid);
-    return encodedValue(value, ops.columns[op], scales[ops.counters[op]]);
+  /** Writes values of a part to row `to`. */
+  private writeOne({ ops: chosen }: Part, out: HistoryRows, to: number): void {
+    const { ops } = this.history.plan;
+    const { scales, view, places } = this;
+    for (let i = 0; i < chosen.length; i++) {
+      const op = chosen[i];
+      const counter = out.counters[ops.counters[op]];
+      places[0] = to * (counter.length / out.rowCount);
+      writeValues(ops, op, view, 1, scales[ops.counters[op]], counter, places, ops.columns[op]);
+    }
   }
 
   private writeRequest(count: number, out: HistoryRows): void {
     const { ops } = this.history.plan;
     const { ofRequest } = this.plan;
+    this.writeOne(ofRequest, out, 0);
     for (let i = 0; i < ofRequest.ops.length; i++) {
       const op = ofRequest.ops[i];
-      const value = this.valueOf(op);
+      if (!this.counterIsOfAd[ops.counters[op]]) continue;
       const counter = out.counters[ops.counters[op]];
       const width = counter.length / out.rowCount;
-      const rows = this.counterIsOfAd[ops.counters[op]] ? count : 1;
-      for (let to = 0; to < rows; to++) counter[to * width + ops.columns[op]] = value;
+      const column = ops.columns[op];
+      for (let at = column; at < count * width; at += width) counter[at] = counter[column];
     }
     this.readSequences(false, out, 0);
   }
 
   private readAd(ad: number, to: number, out: HistoryRows): void {
-    const { adKeys, request } = this;
-    const { ops } = this.history.plan;
-    const { ofAd } = this.plan;
+    const { adKeys, view, plan } = this;
     for (let k = 0; k < adKeys.length; k++) {
       const keys = adKeys[k];
-      if (keys !== undefined) setKey(k, keys, ad, request.words, request.valid);
+      if (keys !== undefined) setKey(k, keys, ad, view.words, view.valid);
     }
-    this.compute(ofAd);
-    for (let i = 0; i < ofAd.ops.length; i++) {
-      const op = ofAd.ops[i];
-      const counter = out.counters[ops.counters[op]];
-      counter[to * (counter.length / out.rowCount) + ops.columns[op]] = this.valueOf(op);
-    }
+    this.compute(plan.ofAd);
+    this.writeOne(plan.ofAd, out, to);
     this.readSequences(true, out, to);
   }
 
@@ -181,7 +187,7 @@ class AdReader implements AdHistory {
     for (let s = 0; s < plan.sequencePlans.length; s++) {
       const { family } = plan.sequencePlans[s];
       if (this.sequenceIsOfAd[s] !== ofAds) continue;
-      families.sequences[s].read(families.seen[family], this.history.readMs(family), out.sequences[s], to);
+      families.sequences[s].read(families.seen[family], this.view.times[family], out.sequences[s], to);
     }
   }
 }

@@ -3,17 +3,12 @@ import { standardised, type VectorScale } from '../schema/numbers.ts';
 import type { KeptPart } from './adPlan.ts';
 import type { KeyNumbers } from './catalogKeys.ts';
 import { SAME } from './counterPlan.ts';
-import { computePrior, counterValue, encodedValue, smoothed } from './counterValues.ts';
+import { computePrior, smoothed, writeValues } from './counterValues.ts';
 import type { Reducer } from './createHistory.ts';
 import type { HistoryRows } from './history.ts';
-import { viewRecord } from './viewRecord.ts';
-
-/** A request's keys [key fields, 2] and whether it has them, beside them one ad's; and the priors of both. */
-export interface RequestState {
-  readonly words: Int32Array;
-  readonly valid: Uint8Array;
-  readonly priors: Float64Array;
-}
+import { hashOf } from './records.ts';
+import { viewRecords } from './viewRecord.ts';
+import type { ViewRows } from './viewRows.ts';
 
 /** Values for one set of the request's keys (a placement, say), a row a value of the catalog's keys; see `AdValues.rowWords`. */
 interface KeptSet {
@@ -24,6 +19,9 @@ interface KeptSet {
   readonly doubles: Float64Array;
   usedAt: number;
 }
+
+/** Ads are read so many at a time, so that what they need stays in cache. */
+export const block = 128;
 
 const noSums = new Float64Array(0);
 
@@ -37,7 +35,7 @@ export class AdValues {
   /** Bytes of one set. */
   readonly setBytes: number;
   private readonly history: Reducer;
-  private readonly request: RequestState;
+  private readonly view: ViewRows;
   private readonly numbers: Int32Array;
   private readonly scales: readonly (VectorScale | undefined)[];
   private readonly adKeys: readonly (Keys | undefined)[];
@@ -48,9 +46,17 @@ export class AdValues {
   private readonly firstValue: number;
   private readonly firstSum: number;
   /** Places in the views of the sums that open rates need, each once; and of every open rate its n's and Σy's among them. */
-  private readonly places: Int32Array;
+  private readonly sums: Int32Array;
   private readonly openN: Int32Array;
   private readonly openY: Int32Array;
+  /** Of rows that are looked up together: slots of their owner's record, and keys with their hashes. */
+  private readonly owners: Int32Array;
+  private readonly los: Int32Array;
+  private readonly his: Int32Array;
+  private readonly hashes: Int32Array;
+  /** Of rows that are computed together: slots of a family's records, and their places. */
+  private readonly slots: Int32Array;
+  private readonly places: Int32Array;
   private readonly sets: KeptSet[] = [];
   private set: KeptSet;
   private requests = 0;
@@ -62,7 +68,7 @@ export class AdValues {
   constructor(
     history: Reducer,
     part: KeptPart,
-    request: RequestState,
+    view: ViewRows,
     adKeys: readonly (Keys | undefined)[],
     { numbers, count }: KeyNumbers,
     scales: readonly (VectorScale | undefined)[],
@@ -73,12 +79,18 @@ export class AdValues {
     this.history = history;
     this.part = part;
     this.needsKeys = part.ops.some((op) => ops.kinds[op] === SAME);
-    this.request = request;
+    this.view = view;
+    this.slots = new Int32Array(view.rowCount);
+    this.owners = new Int32Array(block);
+    this.los = new Int32Array(block);
+    this.his = new Int32Array(block);
+    this.hashes = new Int32Array(block);
+    this.places = new Int32Array(view.rowCount);
     this.adKeys = adKeys;
     this.numbers = numbers;
     this.scales = scales;
     this.rowCount = count;
-    this.places = Int32Array.from(places);
+    this.sums = Int32Array.from(places);
     this.openN = open(ops.a);
     this.openY = open(ops.b);
     this.firstValue = 1 + part.families.length;
@@ -92,7 +104,7 @@ export class AdValues {
   /** Makes the values of the request's keys those at hand; of as many sets as there may be, the one used longest ago makes room. */
   select(mostSets: number): void {
     if (!this.isOfRequest(this.set)) {
-      const { words, valid } = this.request;
+      const { words, valid } = this.view;
       this.set = this.sets.find(this.isOfRequest) ?? this.freeSet(mostSets);
       this.set.words.set(words);
       this.set.valid.set(valid);
@@ -120,69 +132,80 @@ export class AdValues {
     }
     if (staleCount === 0) return;
     for (let f = 0; f < part.families.length; f++) this.locate(f, ads, from, rows, stale, staleCount);
-    for (let s = 0; s < staleCount; s++) this.compute(ads[from + stale[s]], rows[stale[s]]);
+    // Where values look at an ad's keys, there is room for one ad's.
+    const most = this.needsKeys ? 1 : this.view.rowCount;
+    for (let s = 0; s < staleCount; s += most) {
+      if (this.needsKeys) this.setKeys(ads[from + stale[s]]);
+      this.compute(rows, stale, s, Math.min(most, staleCount - s));
+    }
   }
 
   /** Where a family's records of the stale rows are: asks for where each is sought, then seeks. */
   private locate(f: number, ads: Int32Array, from: number, rows: Int32Array, stale: Int32Array, count: number): void {
-    const { history, part } = this;
+    const { history, part, owners, los, his, hashes } = this;
     const { families, plan } = history;
     const { ints } = this.set;
     const records = families.records[part.families[f]];
     const { owner, keys } = records.plan;
     const key = keys[keys.length - 1];
     const ofAds = this.adKeys[key];
-    const { words, valid } = ofAds ?? this.request;
+    const { words, valid } = ofAds ?? this.view;
     const ownerAt = owner < 0 ? -1 : part.families.indexOf(owner);
     const anyOwner = owner < 0 ? 0 : families.seen[owner];
     const oldestMs = history.sharedMs() - plan.limits.timeToLiveMs;
+    // A record stays where it is until it is taken out.
+    const isSure = records.removed === 0;
     let touched = 0;
     for (let s = 0; s < count; s++) {
       const row = rows[stale[s]] + 1;
+      const slot = ints[row + f] - 1;
+      if (slot >= 0) touched += records.touch(slot);
+      if (slot >= 0 && isSure) continue;
       const at = ofAds === undefined ? key : ads[from + stale[s]];
       const ownerSlot = ownerAt < 0 ? anyOwner : ints[row + ownerAt] - 1;
-      if (ints[row + f] !== 0) touched += records.touch(ints[row + f] - 1);
-      else touched += records.touchKey(ownerSlot, words[2 * at], words[2 * at + 1]);
+      owners[s] = valid === undefined || valid[at] !== 0 ? ownerSlot : -1;
+      los[s] = words[2 * at];
+      his[s] = words[2 * at + 1];
+      hashes[s] = hashOf(ownerSlot, los[s], his[s]);
+      touched += records.touchHash(hashes[s]);
     }
     families.touched = touched;
     for (let s = 0; s < count; s++) {
-      const row = rows[stale[s]] + 1;
-      const at = ofAds === undefined ? key : ads[from + stale[s]];
-      const ownerSlot = ownerAt < 0 ? anyOwner : ints[row + ownerAt] - 1;
-      let slot = -1;
-      if (ownerSlot >= 0 && (valid === undefined || valid[at] !== 0)) {
-        const lo = words[2 * at];
-        const hi = words[2 * at + 1];
-        slot = ints[row + f] - 1;
-        if (!records.isAt(slot, ownerSlot, lo, hi)) slot = records.find(ownerSlot, lo, hi);
+      const place = rows[stale[s]] + 1 + f;
+      let slot = ints[place] - 1;
+      if (slot < 0 || !isSure) {
+        if (owners[s] < 0) slot = -1;
+        else if (!records.isAt(slot, owners[s], los[s], his[s]))
+          slot = records.findHashed(hashes[s], owners[s], los[s], his[s]);
       }
-      ints[row + f] = slot < 0 || records.lastMs(slot) < oldestMs ? 0 : slot + 1;
+      ints[place] = slot < 0 || records.lastMs(slot) < oldestMs ? 0 : slot + 1;
     }
   }
 
-  private compute(ad: number, row: number): void {
-    const { words, valid, priors } = this.request;
-    const { history, part, scales, places, firstSum, rowWords } = this;
+  /** Computes some of the stale rows, value by value. */
+  private compute(rows: Int32Array, stale: Int32Array, from: number, count: number): void {
+    const { history, part, scales, firstSum, firstValue, slots, places, view } = this;
     const { families, plan } = history;
     const { ops, limits } = plan;
     const { ints, floats, doubles } = this.set;
-    const nowMs = history.sharedMs();
-    if (this.needsKeys) this.setKeys(ad);
+    for (let i = 0; i < count; i++) places[i] = rows[stale[from + i]];
     for (let f = 0, v = 0; f < part.families.length; f++) {
       const family = part.families[f];
       if (part.viewed[v] !== family) continue;
       v++;
-      viewRecord(families.records[family], ints[row + 1 + f] - 1, nowMs, limits, families.views);
+      for (let i = 0; i < count; i++) slots[i] = ints[places[i] + 1 + f] - 1;
+      viewRecords(families.records[family], slots, count, limits, view, family);
     }
-    for (let i = 0; i < part.priors.length; i++) computePrior(ops, part.priors[i], families.views, priors);
+    for (let i = 0; i < part.priors.length; i++) computePrior(ops, part.priors[i], view, count);
     for (let i = 0; i < part.ops.length; i++) {
       const op = part.ops[i];
-      const value = counterValue(ops, op, families.views, priors, nowMs, words, valid);
-      floats[row + this.firstValue + i] = encodedValue(value, ops.columns[op], scales[ops.counters[op]]);
+      writeValues(ops, op, view, count, scales[ops.counters[op]], floats, places, firstValue + i);
     }
-    if (places.length === 0) return;
-    const sums = (row / rowWords) * (rowWords / 2) + firstSum;
-    for (let i = 0; i < places.length; i++) doubles[sums + i] = families.views[places[i]];
+    for (let i = 0; i < this.sums.length; i++) {
+      const place = this.sums[i];
+      for (let row = 0; row < count; row++)
+        doubles[(places[row] >> 1) + firstSum + i] = view.views[row * view.width + place];
+    }
   }
 
   /** Writes all values of rows that were brought up to date, from row `to` of `out` on. */
@@ -217,7 +240,7 @@ export class AdValues {
     const counter = out.counters[ops.counters[op]];
     const width = counter.length / out.rowCount;
     const strength = ops.strengths[op];
-    const prior = this.request.priors[ops.priors[op]];
+    const prior = this.view.priors[ops.priors[op]];
     const mean = scale?.means[column] ?? 0;
     const factor = scale?.scales[column] ?? 1;
     const clip = scale?.clip ?? Number.POSITIVE_INFINITY;
@@ -239,7 +262,7 @@ export class AdValues {
   private addSet(): KeptSet {
     const { keyFields } = this.history.plan;
     const ints = new Int32Array(this.rowWords * this.rowCount);
-    const doubles = this.places.length === 0 ? noSums : new Float64Array(ints.buffer);
+    const doubles = this.sums.length === 0 ? noSums : new Float64Array(ints.buffer);
     const words = new Int32Array(2 * keyFields.length);
     const valid = new Uint8Array(keyFields.length);
     const set = { words, valid, ints, floats: new Float32Array(ints.buffer), doubles, usedAt: 0 };
@@ -249,7 +272,7 @@ export class AdValues {
 
   private isOfRequest = (set: KeptSet): boolean => {
     const { requestKeys } = this.part;
-    const { words, valid } = this.request;
+    const { words, valid } = this.view;
     if (set.usedAt === 0) return false;
     for (let i = 0; i < requestKeys.length; i++) {
       const k = requestKeys[i];
@@ -261,7 +284,7 @@ export class AdValues {
   };
 
   private setKeys(ad: number): void {
-    const { words, valid } = this.request;
+    const { words, valid } = this.view;
     const { adKeys } = this.part;
     for (let i = 0; i < adKeys.length; i++) setKey(adKeys[i], this.adKeys[adKeys[i]] as Keys, ad, words, valid);
   }

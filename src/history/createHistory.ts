@@ -1,7 +1,7 @@
 import { assert, UserError } from '../core/errors.ts';
 import type { Keys } from '../schema/keys.ts';
 import { EventApplier } from './applyEvent.ts';
-import { computePrior, counterValue } from './counterValues.ts';
+import { computePrior, writeValue } from './counterValues.ts';
 import { DueQueue, TickQueue } from './dueQueue.ts';
 import { batch, Families } from './families.ts';
 import type { EventRows, History, HistoryRows, HistoryStats } from './history.ts';
@@ -10,6 +10,7 @@ import { listEvent } from './listEvent.ts';
 import { mergeReducers } from './mergeHistory.ts';
 import { PendingEvents } from './pendingEvents.ts';
 import { RowsAhead } from './rowsAhead.ts';
+import { ViewRows } from './viewRows.ts';
 
 export function createHistory(plan: HistoryPlan): History {
   return new Reducer(plan);
@@ -39,11 +40,8 @@ export class Reducer implements History {
   private readonly applier: EventApplier;
   private readonly userFamilies: Int32Array;
   private readonly tickFamilies: Int32Array;
-  private readonly words: Int32Array;
-  private readonly valid: Uint8Array;
-  private readonly priors: Float64Array;
-  /** By family: when it is read. */
-  private readonly times: Float64Array;
+  /** One, of what is read. */
+  private readonly rows: ViewRows;
 
   /** @param base whose records without a user's key are read in place of own ones, which it then has none of */
   constructor(plan: HistoryPlan, base?: Reducer) {
@@ -57,10 +55,7 @@ export class Reducer implements History {
     const indices = plan.families.map((_, f) => f);
     this.userFamilies = Int32Array.from(indices.filter((f) => plan.families[f].isUser));
     this.tickFamilies = Int32Array.from(indices.filter((f) => !plan.families[f].isUser && base === undefined));
-    this.words = new Int32Array(plan.keyFields.length * 2);
-    this.valid = new Uint8Array(plan.keyFields.length);
-    this.priors = new Float64Array(plan.ops.priorN.length);
-    this.times = new Float64Array(plan.families.length);
+    this.rows = new ViewRows(plan, 1);
   }
 
   add(rows: EventRows, row: number): void {
@@ -129,45 +124,32 @@ export class Reducer implements History {
   }
 
   readRow(keys: readonly Keys[], row: number, nowMs: number, out: HistoryRows, to: number): void {
+    assert(nowMs <= this.watermarkMs, 'history is read where it was advanced to');
+    const { plan, families, rows } = this;
+    const { ops, sequencePlans } = plan;
+    const { times } = rows;
     this.setKeys(keys, row);
-    this.readKeys(this.words, this.valid, nowMs, out, to, this.ahead.next(keys, row));
+    for (let f = 0; f < times.length; f++) times[f] = this.readMs(f);
+    families.viewAll(rows, this.ahead.slots, this.ahead.next(keys, row));
+    for (let p = 0; p < ops.priorN.length; p++) computePrior(ops, p, rows, 1);
+    for (let op = 0; op < ops.count; op++) {
+      const counter = out.counters[ops.counters[op]];
+      const width = counter.length / out.rowCount;
+      writeValue(ops, op, rows, 0, counter, to * width + ops.columns[op]);
+    }
+    for (let s = 0; s < sequencePlans.length; s++) {
+      const { family } = sequencePlans[s];
+      families.sequences[s].read(families.seen[family], times[family], out.sequences[s], to);
+    }
   }
 
   private setKeys(keys: readonly Keys[], row: number): void {
-    const { words, valid } = this;
+    const { words, valid } = this.rows;
     for (let k = 0; k < valid.length; k++) {
       const { words: from, valid: has } = keys[k];
       valid[k] = has === undefined || has[row] !== 0 ? 1 : 0;
       words[2 * k] = from[2 * row];
       words[2 * k + 1] = from[2 * row + 1];
-    }
-  }
-
-  /** The same of one set of keys: [key fields, 2] and whether each has a value. */
-  private readKeys(
-    words: Int32Array,
-    valid: Uint8Array,
-    nowMs: number,
-    out: HistoryRows,
-    to: number,
-    ahead: number,
-  ): void {
-    assert(nowMs <= this.watermarkMs, 'history is read where it was advanced to');
-    const { plan, families, priors } = this;
-    const { ops, sequencePlans } = plan;
-    const { times } = this;
-    for (let f = 0; f < times.length; f++) times[f] = this.readMs(f);
-    families.viewAll(words, valid, times, this.ahead.slots, ahead);
-    for (let p = 0; p < priors.length; p++) computePrior(ops, p, families.views, priors);
-    for (let op = 0; op < ops.count; op++) {
-      const counter = out.counters[ops.counters[op]];
-      const width = counter.length / out.rowCount;
-      const readMs = times[ops.families[op]];
-      counter[to * width + ops.columns[op]] = counterValue(ops, op, families.views, priors, readMs, words, valid);
-    }
-    for (let s = 0; s < sequencePlans.length; s++) {
-      const { family } = sequencePlans[s];
-      families.sequences[s].read(families.seen[family], times[family], out.sequences[s], to);
     }
   }
 
@@ -277,22 +259,23 @@ export class Reducer implements History {
   }
 
   private expect(at: number, ms: number): void {
-    const { pending, families, priors, plan, words, valid } = this;
+    const { pending, families, plan, rows } = this;
     const { expectedFamilies, expectedPriors, expectations } = plan.ops;
     if (expectedPriors.length === 0) return;
     const { keyCount, valueCount } = pending;
     for (let k = 0; k < keyCount; k++) {
-      valid[k] = pending.valid[at * keyCount + k];
-      words[2 * k] = pending.words[2 * (at * keyCount + k)];
-      words[2 * k + 1] = pending.words[2 * (at * keyCount + k) + 1];
+      rows.valid[k] = pending.valid[at * keyCount + k];
+      rows.words[2 * k] = pending.words[2 * (at * keyCount + k)];
+      rows.words[2 * k + 1] = pending.words[2 * (at * keyCount + k) + 1];
     }
     for (let i = 0; i < expectedFamilies.length; i++) {
       const f = expectedFamilies[i];
-      families.view(f, words, valid, plan.families[f].isUser ? ms : this.sharedMs());
+      rows.times[f] = plan.families[f].isUser ? ms : this.sharedMs();
+      families.view(f, rows);
     }
-    for (let i = 0; i < expectedPriors.length; i++) computePrior(plan.ops, expectedPriors[i], families.views, priors);
+    for (let i = 0; i < expectedPriors.length; i++) computePrior(plan.ops, expectedPriors[i], rows, 1);
     for (let v = 0; v < valueCount; v++)
-      if (expectations[v] >= 0) pending.expected[at * valueCount + v] = priors[expectations[v]];
+      if (expectations[v] >= 0) pending.expected[at * valueCount + v] = rows.priors[expectations[v]];
   }
 }
 

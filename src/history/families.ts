@@ -4,6 +4,7 @@ import type { PendingEvents } from './pendingEvents.ts';
 import { Records } from './records.ts';
 import { SequenceStore } from './sequenceStore.ts';
 import { viewRecord } from './viewRecord.ts';
+import type { ViewRows } from './viewRows.ts';
 
 /** Records of so many events are asked for together. */
 export const batch = 8;
@@ -15,8 +16,7 @@ export class Families {
   readonly sequences: readonly SequenceStore[];
   /** By family: its sequences. */
   readonly sequencesOf: readonly Int32Array[];
-  /** What was last read of each family, side by side, and where its record is, -1 for none. */
-  readonly views: Float64Array;
+  /** By family: where the record is that was last read, -1 for none. */
   readonly seen: Int32Array;
   /** Of no meaning; what was only asked for goes here, so that it is. */
   touched = 0;
@@ -33,16 +33,15 @@ export class Families {
     this.sequencesOf = plan.families.map((_, f) =>
       Int32Array.from(plan.sequencePlans.map((_, s) => s).filter((s) => plan.sequencePlans[s].family === f)),
     );
-    this.views = new Float64Array(plan.families.reduce((sum, { viewSize }) => sum + viewSize, 0));
     this.seen = new Int32Array(plan.families.length).fill(-1);
     // The record of all events.
     if (shared === undefined) this.records[0].create(0, 0, 0);
   }
 
-  /** Reads what a family holds of these keys; that of a pair after its owner's. */
-  view(f: number, words: Int32Array, valid: Uint8Array, nowMs: number): void {
-    this.seen[f] = this.locate(f, words, valid, -1);
-    this.viewSeen(f, nowMs);
+  /** Reads what a family holds of a row's keys into row 0; that of a pair after its owner's. */
+  view(f: number, rows: ViewRows): void {
+    this.seen[f] = this.locate(f, rows.words, rows.valid, -1);
+    this.viewSeen(f, rows);
   }
 
   /**
@@ -50,14 +49,15 @@ export class Families {
    *
    * @param ahead where the records may be, from `at` on, if `at` is not -1: they have been asked for then
    */
-  viewAll(words: Int32Array, valid: Uint8Array, readMs: Float64Array, ahead: Int32Array, at: number): void {
+  viewAll(rows: ViewRows, ahead: Int32Array, at: number): void {
     const { seen } = this;
+    const { words, valid } = rows;
     if (at >= 0) for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, ahead[at + f]);
     else {
       for (let f = 0; f < seen.length; f++) seen[f] = this.locate(f, words, valid, -1);
       this.touchSeen();
     }
-    for (let f = 0; f < seen.length; f++) this.viewSeen(f, readMs[f]);
+    for (let f = 0; f < seen.length; f++) this.viewSeen(f, rows);
   }
 
   private touchSeen(): void {
@@ -85,11 +85,11 @@ export class Families {
   }
 
   /** Reads the record that was located, if it is not beyond its time to live. */
-  private viewSeen(f: number, nowMs: number): void {
+  private viewSeen(f: number, rows: ViewRows): void {
     const records = this.records[f];
     const slot = this.seen[f];
-    if (slot >= 0 && nowMs - records.lastMs(slot) > this.limits.timeToLiveMs) this.seen[f] = -1;
-    viewRecord(records, this.seen[f], nowMs, this.limits, this.views);
+    if (slot >= 0 && rows.times[f] - records.lastMs(slot) > this.limits.timeToLiveMs) this.seen[f] = -1;
+    viewRecord(records, this.seen[f], this.limits, rows, f, 0);
   }
 
   /** Asks for the records of an event that is soon to be applied. */

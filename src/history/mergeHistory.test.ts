@@ -6,6 +6,7 @@ import { createHistory, type Reducer } from './createHistory.ts';
 import { DECAY, EXPECTED, SESSION, SUM } from './familyPlan.ts';
 import { createHistoryPlan, type HistoryPlan } from './historyPlan.ts';
 import { eventsOfLog, keysOfLog, type LogRow, randomLog, randomSchema } from './randomLog.ts';
+import { ViewRows } from './viewRows.ts';
 
 function fed(plan: HistoryPlan, log: readonly LogRow[], untilMs: number): Reducer {
   const history = createHistory(plan) as Reducer;
@@ -17,11 +18,13 @@ function fed(plan: HistoryPlan, log: readonly LogRow[], untilMs: number): Reduce
 
 /** What every family holds of a row's keys. */
 function viewsOf(history: Reducer, keys: ReturnType<typeof keysOfLog>, row: number): Float64Array[] {
-  const words = Int32Array.from(keys.flatMap((of) => [of.words[2 * row], of.words[2 * row + 1]]));
-  const valid = Uint8Array.from(keys, (of) => of.valid?.[row] ?? 1);
+  const rows = new ViewRows(history.plan, 1);
+  rows.words.set(keys.flatMap((of) => [of.words[2 * row], of.words[2 * row + 1]]));
+  rows.valid.set(keys.map((of) => of.valid?.[row] ?? 1));
   return history.plan.families.map(({ viewBase, viewSize }, f) => {
-    history.families.view(f, words, valid, history.readMs(f));
-    return history.families.views.slice(viewBase, viewBase + viewSize);
+    rows.times[f] = history.readMs(f);
+    history.families.view(f, rows);
+    return rows.views.slice(viewBase, viewBase + viewSize);
   });
 }
 

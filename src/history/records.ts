@@ -23,6 +23,8 @@ export class Records {
   count = 0;
   free = -1;
   evicted = 0;
+  /** How many records were taken out since this was made: while none was, each is where it was. */
+  removed = 0;
   capacity = firstCapacity;
 
   constructor(plan: FamilyPlan) {
@@ -33,9 +35,13 @@ export class Records {
 
   /** The slot of a key, -1 where it has none. */
   find(owner: number, lo: number, hi: number): number {
+    return this.findHashed(hashOf(owner, lo, hi), owner, lo, hi);
+  }
+
+  /** @param hash of the key, as `hashOf` makes it */
+  findHashed(hash: number, owner: number, lo: number, hi: number): number {
     const { table, keys } = this;
     const mask = table.length - 1;
-    const hash = hashOf(owner, lo, hi);
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const entry = table[at];
       if (entry === 0) return -1;
@@ -84,6 +90,7 @@ export class Records {
     this.keys[4 * slot + 3] = this.free;
     this.free = slot;
     this.count--;
+    this.removed++;
   }
 
   /** Takes a key out of the marks of what the last impressions had. */
@@ -116,7 +123,11 @@ export class Records {
 
   /** Brings where the search for a key begins into cache. */
   touchKey(owner: number, lo: number, hi: number): number {
-    return this.table[hashOf(owner, lo, hi) & (this.table.length - 1)];
+    return this.touchHash(hashOf(owner, lo, hi));
+  }
+
+  touchHash(hash: number): number {
+    return this.table[hash & (this.table.length - 1)];
   }
 
   lastMs(slot: number): number {
@@ -190,6 +201,7 @@ export function grown<T extends Float64Array | Int32Array | Uint8Array>(values: 
   return more;
 }
 
-function hashOf(owner: number, lo: number, hi: number): number {
+/** Of a key, for a family's table. */
+export function hashOf(owner: number, lo: number, hi: number): number {
   return hashKey(lo, hi, Math.imul(owner, 0x7feb352d));
 }

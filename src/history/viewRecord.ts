@@ -2,9 +2,22 @@ import { placeOf } from './applyEvent.ts';
 import { anchorAt, DECAY, lastAt, RING, ringBuckets, SESSION, viewAlive, viewLast } from './familyPlan.ts';
 import type { HistoryLimits } from './historyPlan.ts';
 import type { Records } from './records.ts';
+import type { ViewRows } from './viewRows.ts';
+
+/** Reads records of a family, one a row: see `viewRecord`. */
+export function viewRecords(
+  records: Records,
+  slots: Int32Array,
+  count: number,
+  limits: HistoryLimits,
+  rows: ViewRows,
+  family: number,
+): void {
+  for (let row = 0; row < count; row++) viewRecord(records, slots[row], limits, rows, family, row);
+}
 
 /**
- * Writes what a record holds at `nowMs` into its family's place in the plan's views: time of the last impression, whether its session
+ * Writes what a record holds at its family's time into the family's place of a row: time of the last impression, whether its session
  * goes on, every sum, every mark. Reads only. A record whose last impression is older than the time to live is as if it were not there.
  *
  * @param slot -1 of a key without a record
@@ -12,12 +25,16 @@ import type { Records } from './records.ts';
 export function viewRecord(
   records: Records,
   slot: number,
-  nowMs: number,
   limits: HistoryLimits,
-  views: Float64Array,
+  rows: ViewRows,
+  family: number,
+  row: number,
 ): void {
   const { plan, numbers } = records;
-  const { viewBase, viewSize, absent } = plan;
+  const { viewSize, absent } = plan;
+  const { views } = rows;
+  const nowMs = rows.times[family];
+  const viewBase = row * rows.width + plan.viewBase;
   const base = slot * plan.stride;
   if (slot < 0 || nowMs - numbers[base + lastAt] > limits.timeToLiveMs) {
     for (let i = 0; i < viewSize; i++) views[viewBase + i] = absent[i];
