@@ -155,7 +155,8 @@ class Program {
   void addSum(const StepSpec& step);
   void addStore(int value);
   const float* biasOf(const StepSpec& step, int columns, Stage stage, const std::vector<PackedTerm>* packed);
-  const float* const* addedOf(const StepSpec& step, int columns, Stage stage);
+  const float* const* addedOf(const StepSpec& step, int columns, Stage stage, const TermSpec* except = nullptr);
+  const TermSpec* addedAsBf16(const StepSpec& step, int columns) const;
   Aligned<float>& buffer(size_t count);
 
   // sequences.cc

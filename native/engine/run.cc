@@ -332,11 +332,15 @@ void Program::pointViews(Stage reader, const int32_t* rows, int64_t first, int c
     if (view->reader != reader || !view->moves) continue;
     const ValueSpec& value = spec_.values[view->slice.value];
     const int32_t* of = isOfCandidates && value.stage != Stage::creative ? candidateOf_ : nullptr;
+    // A loop of each kind, so that the plain one stays plain.
     const auto point = [&](auto at) {
-      for (int i = 0; i < count; i++) {
-        const int64_t row = first + (rows ? rows[i] : i);
-        view->rows[i] = at(of ? of[row] : row);
-      }
+      void** const to = view->rows.get();
+      if (rows == nullptr && of == nullptr)
+        for (int i = 0; i < count; i++) to[i] = at(first + i);
+      else if (rows == nullptr)
+        for (int i = 0; i < count; i++) to[i] = at(of[first + i]);
+      else
+        for (int i = 0; i < count; i++) to[i] = at(of ? of[first + rows[i]] : first + rows[i]);
     };
     if (value.stage == Stage::candidate) {
       float* const values = values_[view->slice.value].get() + view->slice.from;
@@ -344,7 +348,7 @@ void Program::pointViews(Stage reader, const int32_t* rows, int64_t first, int c
     } else {
       const Records& records = records_[int(value.stage) - 1];
       const size_t offset = recordOffsets_[view->slice.value] + size_t(view->slice.from) * (value.keptAsBf16 ? 2 : 4);
-      point([&records, offset](int64_t row) { return records.at[row - records.from] + offset; });
+      point([at = records.at.get(), from = records.from, offset](int64_t row) { return at[row - from] + offset; });
     }
   }
 }

@@ -197,11 +197,13 @@ const float* Program::biasOf(const StepSpec& step, int columns, Stage stage, con
 
 /// The other rows to be added to a step's sum: vectors of ads or candidates, and gated sums of an ad's projections.
 /// @param columns that must be readable and hold numbers, beyond `units` any finite
-const float* const* Program::addedOf(const StepSpec& step, int columns, Stage stage) {
+/// @param except a term that is added otherwise
+const float* const* Program::addedOf(const StepSpec& step, int columns, Stage stage, const TermSpec* except) {
   const RowKernels& k = kernels_.rows;
   const int units = step.units;
   std::vector<const TermSpec*> terms;
   for (const TermSpec& term : step.terms) {
+    if (&term == except) continue;
     const bool isVector = term.kind == TermSpec::Kind::value;
     const Stage of = spec_.values[isVector ? term.input.value : term.fields >= 0 ? term.fields : term.input.value].stage;
     if (isVector ? of != Stage::request || stage == Stage::request
@@ -247,6 +249,17 @@ const float* const* Program::addedOf(const StepSpec& step, int columns, Stage st
   return rowsOfSums;
 }
 
+/// The term of a matrix product, if any, whose numbers it adds as they are kept.
+const TermSpec* Program::addedAsBf16(const StepSpec& step, int columns) const {
+  if (columns != step.units) return nullptr;
+  for (const TermSpec& term : step.terms) {
+    if (term.kind != TermSpec::Kind::value) continue;
+    const ValueSpec& value = spec_.values[term.input.value];
+    if (value.keptAsBf16 && value.stage != spec_.values[step.output].stage) return &term;
+  }
+  return nullptr;
+}
+
 void Program::addRowAffine(const StepSpec& step) {
   const RowKernels& k = kernels_.rows;
   const Stage stage = spec_.values[step.output].stage;
@@ -282,7 +295,9 @@ void Program::addMatrixAffine(size_t index) {
   product.columns = columns;
   product.activation = step.activation;
   product.bias = biasOf(step, columns, stage, &packed_[index]);
-  product.added = addedOf(step, columns, stage);
+  const TermSpec* halves = addedAsBf16(step, columns);
+  if (halves) product.addedBf16 = reinterpret_cast<const uint16_t* const*>(view(halves->input, stage).rows.get());
+  product.added = addedOf(step, columns, stage, halves);
   auto& steps = stepsOf(stage);
   for (size_t t = 0; t < step.terms.size(); t++) {
     const TermSpec& term = step.terms[t];

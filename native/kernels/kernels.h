@@ -58,6 +58,7 @@ struct MatrixProduct {
   const float* bias = nullptr;   // [columns] or none; the u8 terms' zero points are already in it
   const float* scale = nullptr;  // [columns], of the u8 terms' integer sums; with one u8 term at most
   const float* const* added = nullptr;  // [rows] pointers to [columns] numbers each, or none
+  const uint16_t* const* addedBf16 = nullptr;  // the same of bf16 numbers, which are added too
   Activation activation = Activation::linear;
   int rows = 0;      // rows written to `out`; tiles are written in whole row tiles
   float* out = nullptr;  // [rows, outStride] or none

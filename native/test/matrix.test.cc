@@ -96,7 +96,7 @@ double activated(double x, Activation activation) {
 struct Case {
   std::vector<Format> formats;
   int rows = 17, k = 33, n = 48;
-  bool bias = true, added = true, out = true, packRows = false;
+  bool bias = true, added = true, addedBf16 = false, out = true, packRows = false;
   Activation activation = Activation::linear;
   std::vector<Format> targets;
   int column = 0;   // of the targets
@@ -182,9 +182,13 @@ void run(const Kernels& kernels, const Case& c) {
 
   std::vector<float> bias(columns), givenBias(columns), added(c.rows * columns), out(c.rows * outStride, -7.0f);
   std::vector<const float*> addedRows(c.rows);
+  std::vector<uint16_t> halves(c.rows * columns);
+  std::vector<const uint16_t*> rowsOfHalves(c.rows);
   std::vector<float> inverseScales(columns);
   for (float& x : bias) x = c.bias ? random.number() * c.size : 0;
   for (float& x : added) x = random.number() * c.size;
+  for (uint16_t& x : halves) x = bf16Bits(random.number() * c.size);
+  for (int row = 0; row < c.rows; row++) rowsOfHalves[row] = halves.data() + (c.rows - 1 - row) * columns;
   for (float& x : inverseScales) x = 20 + 20 * random.number();
   for (int row = 0; row < c.rows; row++) addedRows[row] = added.data() + (c.rows - 1 - row) * columns;
 
@@ -202,6 +206,7 @@ void run(const Kernels& kernels, const Case& c) {
   product.columns = columns;
   product.bias = needsBias ? givenBias.data() : nullptr;
   product.added = c.added ? addedRows.data() : nullptr;
+  product.addedBf16 = c.addedBf16 ? rowsOfHalves.data() : nullptr;
   product.activation = c.activation;
   product.rows = c.rows;
   product.out = c.out ? out.data() : nullptr;
@@ -220,7 +225,9 @@ void run(const Kernels& kernels, const Case& c) {
   for (int row = 0; row < c.rows; row += c.step) {
     for (int n = 0; n < columns; n++) {
       const double given = c.added ? addedRows[row][n] : 0;
-      double sum = bias[n] + given, error = (std::fabs(bias[n]) + std::fabs(given)) * 0x1p-22;
+      const double half = c.addedBf16 ? bf16Number(reinterpret_cast<const std::byte*>(rowsOfHalves[row] + n)) : 0;
+      double sum = bias[n] + given + half;
+      double error = (std::fabs(bias[n]) + std::fabs(given) + std::fabs(half)) * 0x1p-22;
       for (const Exact& term : exact) {
         if (n >= c.n) continue;
         double of = 0;
@@ -268,6 +275,9 @@ void testShapes(const Kernels& kernels) {
     for (const int rows : rowCounts) run(kernels, {.formats = {format}, .rows = rows, .targets = {format}});
     for (const int k : widths) run(kernels, {.formats = {format}, .k = k, .targets = {format}});
     for (const int n : widths) run(kernels, {.formats = {format}, .n = n, .targets = {format}});
+    // A plain layer with rows added, of bf16 numbers too.
+    for (const int rows : rowCounts)
+      run(kernels, {.formats = {format}, .rows = rows, .addedBf16 = true, .out = false, .activation = Activation::relu, .targets = {Format::bf16}});
     run(kernels, {.formats = {format}, .rows = 500, .k = 512, .n = 512, .targets = {format}, .step = 83});
   }
 }
@@ -287,6 +297,7 @@ void testRandomProducts(const Kernels& kernels) {
     c.n = std::min(oneOf(widths, random), 200);
     c.bias = random.below(2);
     c.added = random.below(2);
+    c.addedBf16 = random.below(2);
     c.out = random.below(2);
     c.packRows = random.below(2);
     c.activation = activations[random.below(4)];

@@ -11,9 +11,9 @@
 namespace limelight {
 namespace {
 
-/// Whether all that a product's blocks need is a bias, ReLU or nothing, and bf16 tiles: the plain hidden layer.
+/// Whether all that a product's blocks need is a bias, added rows, ReLU or nothing, and bf16 tiles: the plain hidden layer.
 inline bool isPlain(const MatrixProduct& p) {
-  if (p.added || p.out || p.tileTargets != 1 || p.tiles[0].format != Format::bf16) return false;
+  if (p.out || p.tileTargets != 1 || p.tiles[0].format != Format::bf16) return false;
   if (p.tiles[0].column % 32 != 0) return false;
   for (int t = 0; t < p.termCount; t++)
     if (p.terms[t].format == Format::u8) return false;
@@ -25,11 +25,20 @@ template <bool relu>
 inline void finishPlain(const MatrixProduct& p, int row, int column, const float* sums) {
   const TileTarget& target = p.tiles[0];
   std::byte* to = target.tiles + (static_cast<size_t>(row / tileRows) * target.kTiles + (target.column + column) / 32) * 1024;
+  const int real = lesser(tileRows, p.rows - row);
   const __m512 zero = _mm512_setzero_ps();
   const __m512 bias[2] = {p.bias ? _mm512_loadu_ps(p.bias + column) : zero, p.bias ? _mm512_loadu_ps(p.bias + column + 16) : zero};
   times<tileRows>([&](auto r) LIMELIGHT_INLINE {
     __m512 low = _mm512_add_ps(bias[0], _mm512_load_ps(sums + r * 16));
     __m512 high = _mm512_add_ps(bias[1], _mm512_load_ps(sums + blockNumbers + r * 16));
+    if (p.added && r < real) {
+      low = _mm512_add_ps(low, _mm512_loadu_ps(p.added[row + r] + column));
+      high = _mm512_add_ps(high, _mm512_loadu_ps(p.added[row + r] + column + 16));
+    }
+    if (p.addedBf16 && r < real) {
+      low = _mm512_add_ps(low, Vec::loadBf16(p.addedBf16[row + r] + column).v);
+      high = _mm512_add_ps(high, Vec::loadBf16(p.addedBf16[row + r] + column + 16).v);
+    }
     if constexpr (relu) {  // in this order, so that NaN stays
       low = _mm512_max_ps(zero, low);
       high = _mm512_max_ps(zero, high);

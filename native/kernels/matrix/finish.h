@@ -80,6 +80,12 @@ inline void finishColumn(const MatrixProduct& p, int row, int column, const floa
       if (r < real) x.y[r] = x.y[r] + Vec::load(added[r] + column);
     });
   }
+  if (p.addedBf16) {
+    const uint16_t* const* added = p.addedBf16 + row;
+    times<tileRows>([&](auto r) LIMELIGHT_INLINE {
+      if (r < real) x.y[r] = x.y[r] + Vec::loadBf16(added[r] + column);
+    });
+  }
   if (p.activation == Activation::relu) {
     times<tileRows>([&](auto r) LIMELIGHT_INLINE { x.y[r] = activated(Activation::relu, x.y[r]); });
   } else if (p.activation != Activation::linear) {
