@@ -8,6 +8,8 @@ import type { Reporter } from '../training/reporter.ts';
 import type { TrainInputs, TrainSummary } from '../training/train.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { Creatives } from './catalog/creatives.ts';
+import type { CreativeBandit } from './creative/bandit.ts';
+import type { BanditState } from './creative/state.ts';
 import type { Bundle } from './model/bundle.ts';
 import type { Ranker } from './ranking/ranker.ts';
 import type { Schema } from './schema/schema.ts';
@@ -16,10 +18,13 @@ import type { Scorer } from './scoring/scorer.ts';
 import type { Table } from './tables/parquetReader.ts';
 
 export { UserError } from './core/errors.ts';
+export { createRandom } from './core/random.ts';
 export type {
+  BanditState,
   Bundle,
   Catalog,
   Config,
+  CreativeBandit,
   Creatives,
   EngineChoice,
   LoadedScorer,
@@ -60,7 +65,7 @@ export async function createScorer(bundle: Bundle, choice: EngineChoice = {}): P
 export async function createRanker(
   bundle: Bundle,
   scorer: Scorer,
-  options: { catalog?: Catalog; creatives?: Creatives; maxCandidates?: number } = {},
+  options: { catalog?: Catalog; creatives?: Creatives; bandit?: CreativeBandit; maxCandidates?: number } = {},
 ): Promise<Ranker> {
   const { createRanker: create } = await import('./ranking/ranker.ts');
   return create(bundle, scorer, options);
@@ -72,10 +77,33 @@ export async function loadCatalog(data: string, bundle: Bundle): Promise<Catalog
   return load(data, bundle);
 }
 
-/** Reads the creatives of a catalog's ads, one row each, with the columns the bundle's model needs; a ranker chooses the likeliest. */
+/** Reads the creatives of a catalog's ads, one row each, with the columns the bundle's model needs; a ranker without a bandit chooses the likeliest. */
 export async function loadCreatives(data: string, catalog: Catalog, bundle: Bundle): Promise<Creatives> {
   const { loadCreatives: load } = await import('./server/loadRanker.ts');
   return load(data, catalog, bundle);
+}
+
+/**
+ * A bandit that chooses among a catalog's creatives, and learns from what `add` tells it: see docs/creatives.md for its settings.
+ *
+ * @param state what an earlier one's `save` gave
+ */
+export async function createBandit(
+  catalog: Catalog,
+  creatives: Creatives,
+  settings: unknown = {},
+  state?: unknown,
+): Promise<CreativeBandit> {
+  const { createBandit: create } = await import('./creative/bandit.ts');
+  const { readBanditSettings } = await import('./creative/settings.ts');
+  const { creativeArms } = await import('./ranking/creativeArms.ts');
+  return create(creativeArms(catalog, creatives), readBanditSettings(settings), state);
+}
+
+/** What two replicas' bandits have learned, added up. */
+export async function mergeBanditStates(a: unknown, b: unknown): Promise<BanditState> {
+  const { mergeBanditStates: merge } = await import('./creative/mergeStates.ts');
+  return merge(a, b);
 }
 
 /** As `limelight train` takes it; `config` and `schema` are parsed JSON. */

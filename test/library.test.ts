@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { simulate } from '../data/simulator/simulate.ts';
 import {
+  createBandit,
+  createRandom,
   createRanker,
   createScorer,
   loadBundle,
   loadCatalog,
+  loadCreatives,
+  mergeBanditStates,
   openTable,
   parseSchema,
   train,
@@ -53,6 +57,19 @@ test('a program reads a log, trains, loads the bundle and ranks a request', asyn
   const [first, second] = [catalog.valueOf('adId', 0), catalog.valueOf('adId', 1)];
   const { slots } = ranker.rank({ user, slots: 2, candidates: [first, second] });
   expect(new Set(slots.map(({ adId }) => adId))).toEqual(new Set([first, second]));
+
+  const creatives = await loadCreatives(join(folder, 'market/catalog/creatives.parquet'), catalog, bundle);
+  const bandit = await createBandit(catalog, creatives, { policy: 'thompson' });
+  const exploring = await createRanker(bundle, scorer, { catalog, creatives, bandit });
+  const request = { user, slots: 1, candidates: [first] };
+  const [slot] = exploring.rank(request, undefined, createRandom(1)).slots;
+  expect(slot).toMatchObject({ creativeId: expect.anything(), exploring: true });
+  expect(slot.propensity).toBeGreaterThan(0);
+  bandit.settle(0);
+  bandit.add({ arm: 0, timeMs: 0, impressions: 3, clicks: 1 });
+  const state = bandit.save();
+  const twice = await createBandit(catalog, creatives, {}, await mergeBanditStates(state, state));
+  expect(twice.record.totals.clicks[0]).toBe(2);
   scorer.dispose();
 });
 

@@ -1,6 +1,6 @@
-import { clamp, logit, sigmoid } from '../core/numerics.ts';
+import { clamp, sigmoid } from '../core/numerics.ts';
 import { findChange } from './change.ts';
-import { Choosing, EXPLORES, HAS_EXITED, HAS_SHARES } from './choosing.ts';
+import { Choosing, correction, EXPLORES, HAS_EXITED, HAS_SHARES } from './choosing.ts';
 import { Contexts } from './contexts.ts';
 import type { ArmCounts, Arms, Bandit, CreativeChoices, CreativeQuestion } from './creative.ts';
 import { findLeader, isStable, type Leader } from './exit.ts';
@@ -49,8 +49,6 @@ export function createBandit(arms: Arms, settings: BanditSettings, state?: unkno
   return new PlayingBandit(arms, settings, state);
 }
 
-/** Corrections beyond this would say that the model knows nothing. */
-const CORRECTION_MOST = 5;
 const SHARPNESS_MOST = 6;
 /** Ads whose window's end one `settle` sees to, some 20 ms of work: those beyond wait for the next, so that no request waits long. */
 const ENDED_MOST = 4096;
@@ -108,7 +106,11 @@ class PlayingBandit implements CreativeBandit {
     const { arm, context, clicks = 0 } = counts;
     if (this.#contexts !== undefined && context !== undefined) this.#contexts.check(context);
     const exposures = this.record.add(counts);
-    if (context !== undefined) this.#contexts?.add(arm, context, exposures, clicks);
+    if (context !== undefined) {
+      const { logits, impressions = 0 } = counts;
+      const meanLogit = logits !== undefined && impressions > 0 ? logits / impressions : this.#meanLogit(arm);
+      this.#contexts?.add(arm, context, exposures, clicks, meanLogit);
+    }
     this.#change(this.record.adOf[arm]);
   }
 
@@ -193,19 +195,27 @@ class PlayingBandit implements CreativeBandit {
     } else if (!hasExited) policy.bonuses?.(statistics, bonuses);
     for (let i = 0; i < count; i++) {
       const arm = first + i;
-      choosing.setReward(arm, this.#oddsOf(arm, means[i]), slopes[i], intercepts[i], means[i], bonuses[i]);
-      this.#contexts?.settle(arm, means[i], this.settings.likenessClicks / statistics.rate);
+      const odds = this.#contexts ? this.#provenOf(arm) : this.#oddsOf(arm, means[i]);
+      choosing.setReward(arm, odds, slopes[i], intercepts[i], means[i], bonuses[i]);
+      this.#contexts?.settle(arm, means[i], this.settings.likenessClicks / statistics.rate, this.#meanLogit(arm));
     }
   }
 
   /** e^(α·(logit of the record − mean logit of the model)), α rising with views. */
   #oddsOf(arm: number, mean: number): number {
+    return Math.exp(this.#provenOf(arm) * correction(mean, this.#meanLogit(arm)));
+  }
+
+  /** α; 0 where it is not known what the model said. */
+  #provenOf(arm: number): number {
+    const { impressions, logitImpressions } = this.record.totals;
     const { longTailViews, longTailScale } = this.settings;
-    const { impressions, logits, logitImpressions } = this.record.totals;
-    if (logitImpressions[arm] === 0) return 1;
-    const proven = sigmoid((impressions[arm] - longTailViews) / longTailScale);
-    const gap = logit(Math.min(mean, 1 - 1e-9)) - logits[arm] / logitImpressions[arm];
-    return Math.exp(proven * clamp(gap, -CORRECTION_MOST, CORRECTION_MOST));
+    return logitImpressions[arm] === 0 ? 0 : sigmoid((impressions[arm] - longTailViews) / longTailScale);
+  }
+
+  #meanLogit(arm: number): number {
+    const { logits, logitImpressions } = this.record.totals;
+    return logitImpressions[arm] === 0 ? 0 : logits[arm] / logitImpressions[arm];
   }
 
   /** Half of ε goes to all arms alike, so that every choice can be evaluated; half to what they lack of the window's floor. */

@@ -1,5 +1,14 @@
+import { clamp, logit } from '../core/numerics.ts';
 import type { Contexts } from './contexts.ts';
 import type { Arms, CreativeChoices, CreativeQuestion } from './creative.ts';
+
+/** Corrections beyond this would say that the model knows nothing. */
+const CORRECTION_MOST = 5;
+
+/** The logit of a record's rate less the mean logit that the model had, within bounds. */
+export function correction(rate: number, meanLogit: number): number {
+  return clamp(logit(clamp(rate, 1e-9, 1 - 1e-9)) - meanLogit, -CORRECTION_MOST, CORRECTION_MOST);
+}
 
 /** How far a user's reward of an arm may be from the record's in a policy of shares, as a ratio. */
 const TILT_MOST = 1e4;
@@ -72,7 +81,11 @@ export class Choosing {
     this.#weights = new Float64Array(most);
   }
 
-  /** @param mean of the posterior; @param bonus of the policy, which is added to it */
+  /**
+   * @param odds  by which the record corrects the model's; of a contextual policy α, how much the record in a context does
+   * @param mean  of the posterior
+   * @param bonus of the policy, which is added to it
+   */
   setReward(arm: number, odds: number, slope: number, intercept: number, mean: number, bonus: number): void {
     const rewards = this.#rewards;
     rewards[arm * STRIDE + ODDS] = odds;
@@ -190,10 +203,10 @@ export class Choosing {
     for (let k = 0; k < variants; k++) {
       const arm = this.#arms.offsets[ad] + k;
       const at = arm * STRIDE;
-      let rate: number;
-      if (p === undefined) rate = contexts.rate(arm, context);
-      else {
-        const raised = p[variant + k] * rewards[at + ODDS];
+      let rate = contexts.rate(arm, context);
+      if (p !== undefined) {
+        const gap = correction(rate, contexts.meanLogit(arm, context));
+        const raised = p[variant + k] * Math.exp(rewards[at + ODDS] * gap);
         rate = raised / (raised + 1 - p[variant + k]);
       }
       const bonus = width === 0 ? 0 : width * Math.sqrt(contexts.variance(arm, context));

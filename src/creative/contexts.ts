@@ -2,24 +2,29 @@ import { UserError } from '../core/errors.ts';
 import { exactly } from './record.ts';
 
 /**
- * What a contextual policy learns, by arm: the context's second moments and its clicks; see `policies/linUcb.ts` for what it makes of them.
+ * What a contextual policy learns, by arm: the context's second moments, its clicks and the model's logits; see `policies/linUcb.ts` for what it
+ * makes of them.
  */
 export class Contexts {
   readonly size: number;
-  /** [arms · size²] Σ n·xxᵀ, [arms · size] Σ c·x. */
+  /** [arms · size²] Σ n·xxᵀ, [arms · size] Σ c·x and Σ n·logit·x. */
   readonly moments: Float64Array;
   readonly clicks: Float64Array;
-  /** [arms · size²] m·A⁻¹, [arms · size] θ. */
+  readonly logits: Float64Array;
+  /** [arms · size²] m·A⁻¹, [arms · size] θ, of clicks and of logits. */
   readonly #variances: Float64Array;
   readonly #rates: Float64Array;
+  readonly #meanLogits: Float64Array;
   readonly #work: Float64Array;
 
   constructor(arms: number, size: number) {
     this.size = size;
     this.moments = new Float64Array(arms * size * size);
     this.clicks = new Float64Array(arms * size);
+    this.logits = new Float64Array(arms * size);
     this.#variances = new Float64Array(arms * size * size);
     this.#rates = new Float64Array(arms * size);
+    this.#meanLogits = new Float64Array(arms * size);
     this.#work = new Float64Array(size * size);
   }
 
@@ -29,50 +34,71 @@ export class Contexts {
     throw new UserError(`bandit: a context is [${context}]; expected ${this.size} shares from 0 to 1`);
   }
 
-  add(arm: number, context: Float64Array, exposures: number, clicks: number): void {
+  /** @param meanLogit of the impressions, or of the arm's where these do not tell */
+  add(arm: number, context: Float64Array, exposures: number, clicks: number, meanLogit = 0): void {
     const { size } = this;
     for (let i = 0; i < size; i++) {
       this.clicks[arm * size + i] += exactly(clicks * context[i]);
+      this.logits[arm * size + i] += exactly(exposures * meanLogit * context[i]);
       for (let j = 0; j < size; j++)
         this.moments[(arm * size + i) * size + j] += exactly(exposures * context[i] * context[j]);
     }
   }
 
-  /** An arm's moments and clicks, one after the other. */
+  /** An arm's moments, clicks and logits, one after the other. */
   read(arm: number): number[] {
     const { size } = this;
     const moments = this.moments.subarray(arm * size * size, (arm + 1) * size * size);
-    return [...moments, ...this.clicks.subarray(arm * size, (arm + 1) * size)];
+    const of = (sums: Float64Array) => sums.subarray(arm * size, (arm + 1) * size);
+    return [...moments, ...of(this.clicks), ...of(this.logits)];
   }
 
   /** @returns whether they are as many as `read` gives */
   write(arm: number, values: readonly number[]): boolean {
     const { size } = this;
-    if (values.length !== size * (size + 1)) return false;
+    if (values.length !== size * (size + 2)) return false;
     this.moments.set(values.slice(0, size * size), arm * size * size);
-    this.clicks.set(values.slice(size * size), arm * size);
+    this.clicks.set(values.slice(size * size, size * (size + 1)), arm * size);
+    this.logits.set(values.slice(size * (size + 1)), arm * size);
     return true;
   }
 
-  /** @param weight λ, the exposures that the mean counts for */
-  settle(arm: number, mean: number, weight: number): void {
+  /**
+   * @param weight    λ, the exposures that the means count for
+   * @param meanLogit of the arm's impressions
+   */
+  settle(arm: number, mean: number, weight: number, meanLogit = 0): void {
     const { size, moments } = this;
     const own = moments.subarray(arm * size * size, (arm + 1) * size * size);
     const inverse = this.#variances.subarray(arm * size * size, (arm + 1) * size * size);
     invert(own, weight, size, this.#work, inverse);
     for (let i = 0; i < size; i++) {
       let rate = 0;
-      for (let j = 0; j < size; j++) rate += inverse[i * size + j] * (weight * mean + this.clicks[arm * size + j]);
+      let logit = 0;
+      for (let j = 0; j < size; j++) {
+        rate += inverse[i * size + j] * (weight * mean + this.clicks[arm * size + j]);
+        logit += inverse[i * size + j] * (weight * meanLogit + this.logits[arm * size + j]);
+      }
       this.#rates[arm * size + i] = rate;
+      this.#meanLogits[arm * size + i] = logit;
     }
     for (let k = 0; k < size * size; k++) inverse[k] *= mean;
   }
 
   /** θ·x. */
   rate(arm: number, context: Float64Array): number {
-    let rate = 0;
-    for (let i = 0; i < this.size; i++) rate += this.#rates[arm * this.size + i] * context[i];
-    return rate;
+    return this.#at(this.#rates, arm, context);
+  }
+
+  /** The model's mean logit in a context. */
+  meanLogit(arm: number, context: Float64Array): number {
+    return this.#at(this.#meanLogits, arm, context);
+  }
+
+  #at(values: Float64Array, arm: number, context: Float64Array): number {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) sum += values[arm * this.size + i] * context[i];
+    return sum;
   }
 
   /** m·xᵀA⁻¹x, m the mean that was settled with. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { logit } from '../core/numerics.ts';
 import { createBandit } from './bandit.ts';
 import { armsOf, chosenShares } from './banditRuns.ts';
 import { Contexts } from './contexts.ts';
@@ -122,6 +123,38 @@ describe('policies', () => {
       const { shares } = chosenShares(bandit, 0, undefined, context);
       expect(shares[segment]).toBeGreaterThan(0.98);
     }
+  });
+
+  it('correct the model by context: not at all where it was right in each segment, towards the record where it was wrong', () => {
+    const segments = [Float64Array.of(1, 0), Float64Array.of(0, 1)];
+    // Creative 0 is clicked more in segment 0, creative 1 in segment 1.
+    const rates = [
+      [0.04, 0.01],
+      [0.01, 0.04],
+    ];
+    /** How often creative 0 is chosen for a user for whom the model says `p`, when it has said `told` of each creative in each segment. */
+    const shareOfFirst = (told: readonly (readonly number[])[], p: readonly number[], segment: number) => {
+      const settings = readBanditSettings({ policy: 'linucb', contextSize: 2, linearConfidence: 0 });
+      const bandit = createBandit(armsOf(2), settings);
+      bandit.settle(1e12);
+      for (const [s, context] of segments.entries())
+        for (const arm of [0, 1]) {
+          const counts = { impressions: 100_000, clicks: 100_000 * rates[arm][s] };
+          bandit.add({ arm, timeMs: 1e12, ...counts, logits: 100_000 * logit(told[arm][s]), context });
+        }
+      bandit.settle(1e12);
+      return chosenShares(bandit, 0, p, segments[segment]).shares[0];
+    };
+    // A model that knew the segments keeps its word, also where it is of another mind about this user.
+    expect(shareOfFirst(rates, [0.02, 0.03], 0)).toBeLessThan(0.02);
+    expect(shareOfFirst(rates, [0.04, 0.03], 0)).toBeGreaterThan(0.98);
+    // One that did not is corrected in each.
+    const blind = [
+      [0.025, 0.025],
+      [0.025, 0.025],
+    ];
+    expect(shareOfFirst(blind, [0.02, 0.03], 0)).toBeGreaterThan(0.98);
+    expect(shareOfFirst(blind, [0.03, 0.02], 1)).toBeLessThan(0.02);
   });
 });
 

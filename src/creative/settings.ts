@@ -9,6 +9,8 @@ export interface BanditSettings extends Readonly<Record<NumberName, number>> {
   readonly examination: readonly number[];
   /** Whether ads ever leave exploration; where absent they do under `default` alone, so that others are what their books say. */
   readonly exit: boolean;
+  /** The field of requests whose values are the segments of `linucb`, hashed into `contextSize`; absent where contexts come otherwise. */
+  readonly segment?: string;
 }
 
 type NumberName = keyof typeof numbers;
@@ -79,7 +81,7 @@ export function readBanditSettings(json: unknown = {}, source = 'bandit settings
     throw new UserError(`${source}: expected an object of settings, got ${kindOf(json)}`);
   const given = new Map(Object.entries(json));
   const problems: string[] = [];
-  const known = [...Object.keys(numbers), 'policy', 'examination', 'exit'];
+  const known = [...Object.keys(numbers), 'policy', 'examination', 'exit', 'segment'];
   for (const key of given.keys()) {
     if (known.includes(key)) continue;
     const meant = nearestName(key, known);
@@ -106,12 +108,15 @@ export function readBanditSettings(json: unknown = {}, source = 'bandit settings
     problems.push(
       `contextSize is ${shown(read.contextSize)} with policy '${policy}'; expected above 0 for 'linucb' alone`,
     );
+  const segment = given.get('segment');
+  if (segment !== undefined && (typeof segment !== 'string' || segment === '' || policy !== 'linucb'))
+    problems.push(`segment is ${shown(segment)} with policy '${policy}'; expected a field's name, for 'linucb' alone`);
   if ((read.exitWindows as number) >= (read.windows as number))
     problems.push(
       `exitWindows is ${shown(read.exitWindows)}; expected fewer than the ${shown(read.windows)} windows kept`,
     );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
-  return { ...read, policy, exit, examination } as BanditSettings;
+  return { ...read, policy, exit, examination, ...(segment !== undefined && { segment }) } as BanditSettings;
 }
 
 function fits(value: unknown, { low, high, above, whole }: NumberRule): boolean {

@@ -80,7 +80,7 @@ describe('a saved bandit', () => {
     const plain = createBandit(arms, readBanditSettings(), bandit.save());
     expect(createBandit(arms, linear, plain.save()).save()).toEqual(bandit.save());
     const other = readBanditSettings({ policy: 'linucb', contextSize: 3 });
-    expect(() => createBandit(arms, other, bandit.save())).toThrow("creative 'a1' has 6 numbers of contexts");
+    expect(() => createBandit(arms, other, bandit.save())).toThrow("creative 'a1' has 8 numbers of contexts");
   });
 
   it('may be given windows of another length: nothing that was counted is lost', () => {

@@ -30,7 +30,7 @@ export interface CreativeState {
   readonly totals: readonly number[];
   readonly learned: readonly [exposures: number, clicks: number];
   readonly windows: readonly CountedWindow[];
-  /** A contextual policy's moments and clicks. */
+  /** A contextual policy's moments, clicks and logits. */
   readonly contexts?: readonly number[];
 }
 

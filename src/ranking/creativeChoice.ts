@@ -2,14 +2,18 @@ import type { Creatives } from '../catalog/creatives.ts';
 import { assert } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Bandit, CreativeChoices } from '../creative/creative.ts';
+import type { BanditSettings } from '../creative/settings.ts';
+import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan } from './fieldPlan.ts';
 import { roomFor } from './gather.ts';
 import type { CandidateProbabilities } from './probabilities.ts';
+import { Segments } from './segments.ts';
 import { VariantFinder, type Variants } from './variants.ts';
 
 /** A bandit that says which ads have left exploration, as of the last `settle`. */
 export interface ServedBandit extends Bandit {
+  readonly settings: BanditSettings;
   hasExited(ad: number): boolean;
 }
 
@@ -29,6 +33,7 @@ export class CreativeChoice {
   /** Whether the model tells creatives apart, so that they are scored one by one. */
   readonly ofModel: boolean;
   private readonly finder: VariantFinder;
+  private readonly segments: Segments | undefined;
   private variants = new Int32Array(0);
   private propensities = new Float64Array(0);
   private readonly isExploring: ChosenCreatives['isExploring'];
@@ -42,6 +47,7 @@ export class CreativeChoice {
     this.bandit = bandit;
     this.isExploring = bandit && ((ad) => !bandit.hasExited(ad));
     this.ofModel = plan.candidate.some(({ ofVariant }) => ofVariant);
+    this.segments = bandit && Segments.of(bandit.settings, plan);
     this.finder = new VariantFinder(creatives, plan.candidate);
   }
 
@@ -51,7 +57,12 @@ export class CreativeChoice {
   }
 
   /** @param probabilities of the creatives, where the model tells them apart */
-  choose(of: Variants, probabilities: CandidateProbabilities | undefined, random?: Random): ChosenCreatives {
+  choose(
+    of: Variants,
+    probabilities: CandidateProbabilities | undefined,
+    { user, context }: RankBody,
+    random?: Random,
+  ): ChosenCreatives {
     const count = of.ads.length;
     if (this.variants.length < count) {
       this.variants = new Int32Array(roomFor(count));
@@ -67,7 +78,8 @@ export class CreativeChoice {
     }
     assert(random !== undefined, 'a bandit draws: rank needs a source of chance');
     const ofClicks = probabilities?.tasks.has('click') ? p : undefined;
-    bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, random }, choices);
+    const segment = this.segments?.contextOf(user, context);
+    bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, context: segment, random }, choices);
     return choices;
   }
 }

@@ -4,6 +4,7 @@ import type { ArmCounts } from '../creative/creative.ts';
 import { shown } from '../schema/parseSchema.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { EventRequest } from './eventRows.ts';
+import type { Segments } from './segments.ts';
 
 /** Numbers of `values` that creatives are judged by, whatever the schema has. */
 export const creativeValues = ['viewMs', 'revenueMicros'] as const;
@@ -16,8 +17,10 @@ export class CreativeEvents {
   /** What events may call a click. */
   private readonly clickNames: readonly string[];
   private readonly position: string | undefined;
+  private readonly segments: Segments | undefined;
 
-  constructor(creatives: Creatives, { labels, position }: Schema) {
+  /** @param segments of the bandit that learns from them, where it tells users apart */
+  constructor(creatives: Creatives, { labels, position }: Schema, segments?: Segments) {
     this.creatives = creatives;
     this.arms = new Int32Array(creatives.count);
     creatives.rows.forEach((row, arm) => {
@@ -25,6 +28,7 @@ export class CreativeEvents {
     });
     this.clickNames = labels.flatMap(({ name, column }) => (name === 'click' ? [name, column] : []));
     this.position = position;
+    this.segments = segments;
   }
 
   /**
@@ -58,7 +62,7 @@ export class CreativeEvents {
   /**
    * What an event adds to its creative's record.
    *
-   * @param context what the event says of the request: its position, where the event itself does not
+   * @param context what the event says of the request: its user's segment, and its position where the event itself does not
    * @throws UserError for a number that a record does not take
    */
   countsOf(event: EventRequest, row: number, context: Record<string, unknown>, where: string): ArmCounts {
@@ -81,6 +85,7 @@ export class CreativeEvents {
       clicks: Number(isClick),
       revenueMicros,
       ...(values.viewMs !== undefined && { viewMs, views: 1 }),
+      ...(this.segments && { context: this.segments.contextOf(context) }),
       ...(isImpression && pCtr !== undefined && { logits: Math.log(pCtr / (1 - pCtr)) }),
     };
   }

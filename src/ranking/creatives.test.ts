@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Creatives, readCreatives } from '../catalog/creatives.ts';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
+import { readBanditSettings } from '../creative/settings.ts';
 import { calibrate } from '../evaluation/calibration.ts';
 import { createHistory } from '../history/createHistory.ts';
 import type { History } from '../history/history.ts';
@@ -362,6 +363,7 @@ describe('a bandit', () => {
   /** Chooses any creative, the k-th with weight 1 + k, and says so. */
   const drawing = (of: Served): ServedBandit => ({
     arms: creativeArms(of.market.catalog, of.creatives),
+    settings: readBanditSettings(),
     choose({ count, ads: rows, variantOffsets, random, p }, { variants, propensities }) {
       expect(p?.length).toBeGreaterThanOrEqual(variantOffsets[count]);
       for (let i = 0; i < count; i++) {

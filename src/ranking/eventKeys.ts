@@ -8,12 +8,15 @@ import type { ColumnType, Fitted } from '../schema/fitted.ts';
 import { type Keys, keysOf } from '../schema/keys.ts';
 import { shown } from '../schema/parseSchema.ts';
 import type { IdField } from '../schema/schema.ts';
+import type { ServedBandit } from './creativeChoice.ts';
 import { columnOfValues } from './values.ts';
 
 /** Where events' ads and creatives are looked up. */
 export interface EventTables {
   readonly catalog?: Catalog;
   readonly creatives?: Creatives;
+  /** Learns from what is told of creatives. */
+  readonly bandit?: Pick<ServedBandit, 'settings'>;
 }
 
 /** What an event says of history's key fields, and whose it is. */

@@ -14,6 +14,7 @@ import { CreativeEvents, creativeValues } from './creativeEvents.ts';
 import { EventKeys, type EventTables, type KeyedEvent } from './eventKeys.ts';
 import { type FieldPlan, unknownName } from './fieldPlan.ts';
 import { latestMs } from './requestTime.ts';
+import { Segments } from './segments.ts';
 
 const strict = { additionalProperties: false };
 const TimeShape = Type.Number({ minimum: 0, maximum: latestMs });
@@ -106,7 +107,8 @@ export class EventReader {
     this.plan = plan ?? { keyFields: [], values: [] };
     this.fields = fields;
     this.catalog = tables.catalog;
-    this.creatives = tables.creatives && new CreativeEvents(tables.creatives, schema);
+    const segments = tables.bandit && Segments.of(tables.bandit.settings, fields);
+    this.creatives = tables.creatives && new CreativeEvents(tables.creatives, schema, segments);
     this.keys = new EventKeys(this.plan.keyFields, fitted, tables);
     this.userNames = this.plan.keyFields.flatMap((field) =>
       columnOf(field) === schema.user ? [...new Set([field.name, columnOf(field)])] : [],

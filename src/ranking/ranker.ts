@@ -103,7 +103,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
       }
       const scores = scoreInBlocks(scorer, input);
       const compared = scored && probabilities.compare(scores, scored.count);
-      const choice = chooser && variants && chooser.choose(variants, compared, random);
+      const choice = chooser && variants && chooser.choose(variants, compared, body, random);
       probabilities.update(scores, candidates.count, scored && choice?.variants);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
       return answerOf({ manifest, body, candidates, catalog, creatives, choice, scores, probabilities, ...outcome });

@@ -157,6 +157,28 @@ describe('POST /v1/events with creatives', () => {
     expect(chosen.filter((creative) => creative === least).length).toBeGreaterThanOrEqual(15);
   });
 
+  it('shows each segment of users what that clicks on, under a contextual policy', async () => {
+    const { app } = serve({ held: fresh({ policy: 'linucb', segment: 'placement', contextSize: 16 }) });
+    const liked = new Map([
+      [1, 903],
+      [2, 905],
+    ]);
+    const events = [...liked].flatMap(([placement, best]) =>
+      [903, 904, 905].flatMap((creative) =>
+        shown(creative, 400, creative === best ? 120 : 4, { context: { placement } }),
+      ),
+    );
+    expect((await post(app, '/v1/events', { events })).statusCode).toBe(200);
+    for (const [placement, best] of liked) {
+      const context = { ...market.context, placement };
+      const rounds = await Promise.all(Array.from({ length: 20 }, () => slotsOf(app, { context })));
+      const chosen = rounds.map((slots) => slots.find(({ adId }) => adId === 2)?.creativeId);
+      expect(chosen.filter((creative) => creative === best).length, `placement ${placement}`).toBeGreaterThanOrEqual(
+        15,
+      );
+    }
+  });
+
   it('counts a click, revenue and view time that come later, at the impression’s position', async () => {
     const { app, held, clock } = serve({ held: fresh({ examination: [1, 0.5] }) });
     const { type: _, pCtr: __, ...came } = impression(901, { position: 2 });
@@ -320,9 +342,16 @@ describe('what is held of creatives', () => {
   it.each<[string, RegExp]>([
     ['thomson', /--creative-policy 'thomson': there is no such policy; did you mean 'thompson'\?/],
     ['nowhere.json', /--creative-policy 'nowhere\.json': no such file/],
-    ['linucb', /contextSize is 0 with policy 'linucb'|chooses by contexts, which requests do not have/],
+    ['linucb', /contextSize is 0 with policy 'linucb'; expected above 0/],
   ])('is refused with policy %s', async (policy, message) => {
     await expect(openBandit(arms(), policy)).rejects.toThrow(message);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['no field', {}, /policy 'linucb' tells users apart by segment of no field; set "segment" to one of userId,/],
+    ['a field that requests lack', { segment: 'colour' }, /by segment 'colour', which is no field of requests/],
+  ])('is refused if it tells users apart by %s', (_, more, message) => {
+    expect(() => serve({ held: fresh({ policy: 'linucb', contextSize: 4, ...more }) })).toThrow(message);
   });
 
   it('needs creatives, which need a catalog', async () => {

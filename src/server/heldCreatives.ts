@@ -106,12 +106,7 @@ async function readPolicy(policy: string): Promise<BanditSettings> {
     );
   }
   const json = isName ? { policy } : parseJson(await readText(policy, source), source);
-  const settings = readBanditSettings(json, source);
-  if (settings.contextSize > 0)
-    throw new UserError(
-      `${source}: policy '${settings.policy}' chooses by contexts, which requests do not have; take another`,
-    );
-  return settings;
+  return readBanditSettings(json, source);
 }
 
 async function readText(file: string, source: string): Promise<string> {
