@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../core/random.ts';
 import { decayWarnings } from './decay.ts';
-import { type CreativeWindows, cusumOfFall, dispersionOf, windowsByCreative } from './decayWindows.ts';
+import { type CreativeWindows, cusumOfFall, dispersionOf, windowsByCreative, windowVariance } from './decayWindows.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 30;
@@ -56,6 +56,37 @@ describe('decay warnings', () => {
     expect(warned({ creatives: 600, clicksPerDay: 500, course: () => 1, noise })).toBeLessThan(0.005);
     const at80 = (day: number) => (day < 24 ? 1 : 0.8);
     expect(warned({ creatives: 600, clicksPerDay: 500, course: at80, noise })).toBeLessThan(0.05);
+  });
+
+  it('come as rarely for large creatives among many small ones', () => {
+    const warnedOfLarge = (course: (day: number) => number) => {
+      const large = drawWindows({ creatives: 200, clicksPerDay: 5000, course, noise: 0.15 });
+      const small = drawWindows({ creatives: 800, clicksPerDay: 20, course, noise: 0.15 }, 2);
+      const both = (column: 'startMs' | 'exposures' | 'clicks') => Float64Array.of(...large[column], ...small[column]);
+      const warnings = decayWarnings({
+        creatives: Int32Array.of(...large.creatives, ...small.creatives.map((creative) => 200 + creative)),
+        startMs: both('startMs'),
+        exposures: both('exposures'),
+        clicks: both('clicks'),
+      });
+      return warnings.filter(({ creative }) => creative < 200).length / 200;
+    };
+    expect(warnedOfLarge(() => 1)).toBeLessThan(0.005);
+    expect(warnedOfLarge((day) => (day < 24 ? 1 : 0.8))).toBeLessThan(0.05);
+    expect(warnedOfLarge(fallOn20)).toBeGreaterThan(0.3);
+  });
+
+  it('take creatives of very many windows', () => {
+    const count = 6000;
+    const windows = {
+      creatives: new Int32Array(count),
+      startMs: Float64Array.from({ length: count }, (_, hour) => (hour * DAY_MS) / 24),
+      exposures: new Float64Array(count).fill(1000),
+      clicks: Float64Array.from({ length: count }, (_, hour) => (hour < 5000 ? 50 : 20)),
+    };
+    const [{ ratio }] = decayWarnings(windows);
+    expect(ratio.low).toBeLessThan(0.4);
+    expect(ratio.high).toBeGreaterThan(0.4);
   });
 
   it('find a fall by 40 % after ten days: a third with 20 clicks a day, 95 % with 100', () => {
@@ -164,20 +195,38 @@ describe('decay warnings', () => {
   });
 });
 
-describe('dispersionOf', () => {
-  const dispersion = (drawn: Drawn) => dispersionOf([...windowsByCreative(drawWindows(drawn)).values()]);
+describe('windowVariance', () => {
+  const variance = (...drawn: Drawn[]) =>
+    windowVariance(drawn.flatMap((one) => [...windowsByCreative(drawWindows(one)).values()]));
+  const constant = { creatives: 100, course: () => 1 };
 
-  it('is near 1 of Poisson counts, also where the rate falls, and more where days differ', () => {
-    expect(dispersion({ creatives: 100, clicksPerDay: 100, course: () => 1 })).toBeLessThan(1.15);
-    expect(dispersion({ creatives: 100, clicksPerDay: 100, course: fallOn20 })).toBeLessThan(1.15);
-    // 500 clicks, of which 0.15² of their square is the days': 1 + 500·0.0225 on the whole.
-    const noisy = dispersion({ creatives: 100, clicksPerDay: 500, course: () => 1, noise: 0.15 });
-    expect(noisy).toBeGreaterThan(8);
-    expect(noisy).toBeLessThan(16);
+  it('is near 0 of Poisson counts, also where the rate falls', () => {
+    expect(variance({ ...constant, clicksPerDay: 100 })).toBeLessThan(0.001);
+    expect(variance({ ...constant, clicksPerDay: 100, course: fallOn20 })).toBeLessThan(0.001);
   });
 
-  it('is 1 where there are too few clicks to tell', () => {
-    expect(dispersion({ creatives: 100, clicksPerDay: 2, course: () => 1 })).toBe(1);
+  it('is what days do, whatever the size of creatives', () => {
+    const large = { ...constant, clicksPerDay: 5000, noise: 0.15 };
+    const small = { ...constant, creatives: 400, clicksPerDay: 20, noise: 0.15 };
+    for (const drawn of [[large], [large, small], [{ ...small, creatives: 1200 }]])
+      expect(Math.abs(variance(...drawn) / 0.15 ** 2 - 1)).toBeLessThan(0.15);
+  });
+
+  it('is 0 where there are too few clicks to tell', () => {
+    expect(variance({ ...constant, clicksPerDay: 2 })).toBe(0);
+  });
+});
+
+describe('dispersionOf', () => {
+  it('is the ratio of the clicks’ variance to Poisson’s', () => {
+    const windows = (clicks: number[]) => ({
+      startMs: Float64Array.from(clicks, (_, day) => day * DAY_MS),
+      exposures: Float64Array.from(clicks, () => 1000),
+      clicks: Float64Array.from(clicks),
+    });
+    expect(dispersionOf(windows([100, 300]), 0.01)).toBe(1 + (100 * 1 + 300 * 3) / 400);
+    expect(dispersionOf(windows([100, 300]), 0)).toBe(1);
+    expect(dispersionOf(windows([0, 0]), 0.01)).toBe(1);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   runsBefore,
   type Windows,
   windowsByCreative,
+  windowVariance,
 } from './decayWindows.ts';
 import { fitRatePrior, shrunkenRate } from './ratePrior.ts';
 import { chanceOfFewer, chanceOfMore, type RateCounts, ratioAt } from './rateRatio.ts';
@@ -51,7 +52,7 @@ export interface DecayWarning {
  * If the CTR is not below that share of what it was in any run, a warning comes with a chance of 1 − confidence at most, whatever the
  * number of windows (Bonferroni). That is for one evaluation: who looks every day will see more. Reported is the pair whose fall is surest;
  * the peak's rate is shrunken by how much the creative's runs differ beyond chance. Where counts vary more than Poisson's, as those of days
- * do, each counts for less: divided by their dispersion (`dispersionOf`).
+ * do, each counts for less: divided by the creative's dispersion (`dispersionOf`), the larger the more clicks a window has.
  *
  * @returns one warning a creative, at most, in order of creative
  * @throws UserError for windows or settings that cannot be
@@ -61,10 +62,10 @@ export function decayWarnings(given: CreativeWindows, settings: DecaySettings = 
   const asked = { share, confidence, runWindows };
   checkSettings(asked);
   const creatives = windowsByCreative(given);
-  const dispersion = dispersionOf([...creatives.values()]);
+  const variance = windowVariance([...creatives.values()]);
   const warnings: DecayWarning[] = [];
   for (const [creative, windows] of creatives) {
-    const warning = warningOf(windows, asked, dispersion);
+    const warning = warningOf(windows, asked, dispersionOf(windows, variance));
     if (warning) warnings.push({ creative, ...warning });
   }
   return warnings;
@@ -79,7 +80,7 @@ function warningOf(
   const fallFrom = (now: Run, before: Run, ratio: number) => chanceOfFewer(counted(now), counted(before), ratio);
   const pairs = pairsOfRuns(windows, runWindows);
   const chances = pairs.map(([now, before]) => fallFrom(now, before, share));
-  const least = chances.indexOf(Math.min(...chances));
+  const least = chances.reduce((least, chance, pair) => (chance < chances[least] ? pair : least), 0);
   const chance = chances[least] * pairs.length;
   if (pairs.length === 0 || chance > 1 - confidence) return undefined;
   const [current, peak] = pairs[least];
@@ -87,12 +88,12 @@ function warningOf(
   const rate = shrunkenRate(fitRatePrior(...columnsOf(apart)), counted(peak).clicks, counted(peak).exposures);
   const others = pairs.filter(([now]) => now === current).map(([, before]) => before);
   const high = ratioAt((1 - confidence) / pairs.length, 'falls', (ratio) =>
-    Math.min(...others.map((before) => fallFrom(current, before, ratio))),
+    others.reduce((least, before) => Math.min(least, fallFrom(current, before, ratio)), 1),
   );
   // The peak is one of the others, so that the lowest of their bounds needs no correction for their number, only for the presents'.
   const presents = new Set(pairs.map(([now]) => now)).size;
   const low = ratioAt((1 - confidence) / presents, 'rises', (ratio) =>
-    Math.max(...others.map((before) => chanceOfMore(counted(current), counted(before), ratio))),
+    others.reduce((most, before) => Math.max(most, chanceOfMore(counted(current), counted(before), ratio)), 0),
   );
   const cusum = cusumOfFall(windows, rate, share).map((value) => value / dispersion);
   const effects = fitDecay(windows, dispersion);

@@ -98,28 +98,40 @@ export function runsBefore(windows: Windows, end: number, length: number, step =
 }
 
 /**
- * How much more than Poisson's the counts of windows vary, as a ratio of variances, 1 at least: of two neighbouring windows of one
- * creative the split of their clicks has
+ * σ², the variance of what windows of themselves do to the logarithm of a rate, the same for creatives of any size. Of two neighbouring
+ * windows of one creative the split of their clicks has
  *
- *   X² = (c − Nπ)² / (Nπ(1 − π)),  N their clicks, π the first one's share of their exposures
+ *   X² = (c − Nπ)² / (Nπ(1 − π)),  N their clicks, π the first one's share of their exposures        E X² = 1 + σ²·2Nπ(1 − π)
  *
- * whose median is 0.455 for Poisson counts of one rate (χ² of one degree). A trend moves neighbours little, a sudden fall only one pair.
+ * so that X² over that has the median of χ² of one degree, 0.455, and σ² is the median of (X²/0.455 − 1) / (2Nπ(1 − π)), 0 at least. A
+ * trend moves neighbours little, a sudden fall only one pair.
  */
-export function dispersionOf(creatives: readonly Windows[]): number {
-  const squares: number[] = [];
+export function windowVariance(creatives: readonly Windows[]): number {
+  const variances: number[] = [];
   for (const { clicks, exposures } of creatives) {
     for (let w = 1; w < clicks.length; w++) {
       const both = clicks[w - 1] + clicks[w];
       const share = exposures[w - 1] / (exposures[w - 1] + exposures[w]);
       // With fewer clicks it takes too few values for a median.
       if (both >= 20 && share > 0.05 && share < 0.95) {
-        squares.push((clicks[w - 1] - both * share) ** 2 / (both * share * (1 - share)));
+        const poisson = both * share * (1 - share);
+        variances.push(((clicks[w - 1] - both * share) ** 2 / poisson / 0.455 - 1) / (2 * poisson));
       }
     }
   }
-  if (squares.length < 10) return 1;
-  squares.sort((a, b) => a - b);
-  return Math.max(1, squares[squares.length >> 1] / 0.455);
+  if (variances.length < 10) return 0;
+  variances.sort((a, b) => a - b);
+  return Math.max(0, variances[variances.length >> 1]);
+}
+
+/**
+ * How much more than Poisson's a creative's clicks vary over its windows, as a ratio of variances: that of Σ c is Σ c + σ²·Σ c².
+ *
+ * @param variance σ², of `windowVariance`
+ */
+export function dispersionOf({ clicks }: Windows, variance: number): number {
+  const total = sum(clicks);
+  return total === 0 ? 1 : 1 + (variance * sum(clicks.map((count) => count ** 2))) / total;
 }
 
 /**
