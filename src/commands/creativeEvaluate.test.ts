@@ -13,6 +13,8 @@ import {
   type EvaluateCreativePolicy,
   evaluateCreativePolicy,
 } from './creativeEvaluation.ts';
+import type { CreativeLog } from './creativeLog.ts';
+import { targetedLog } from './creativeTarget.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -55,6 +57,20 @@ function ownLog(rows: number): Row[] {
       propensity: shares[ad][creative],
     };
   });
+}
+
+function logOf(rows: readonly { ad: string; action: string; reward: number }[], unitRows: number): CreativeLog {
+  const ads = rows.map(({ ad }) => ad);
+  return {
+    files: [],
+    columns: {},
+    ads,
+    contexts: ads,
+    actions: rows.map(({ action }) => action),
+    rewards: Float64Array.from(rows, ({ reward }) => reward),
+    propensities: new Float64Array(rows.length).fill(0.5),
+    units: Int32Array.from(rows, (_, row) => Math.floor(row / unitRows)),
+  };
 }
 
 describe('creative evaluate', () => {
@@ -145,6 +161,30 @@ describe('creative evaluate', () => {
     const alone = await evaluate({ data, ...columns });
     expect(estimated(named, 'ips')).toBe(estimated(alone, 'ips'));
     expect(named.estimates[0].low).not.toBe(alone.estimates[0].low);
+  });
+
+  it('learns of a creative from its own rows, whatever was logged of its ad first', () => {
+    const others = Array.from({ length: 400 }, (_, i) => ({ ad: `a${i % 20}`, action: `${i & 1}`, reward: i & 1 }));
+    const alike = Array.from({ length: 12 }, (_, i) => ({ ad: 'b', action: 'xy'[i & 1], reward: (i >> 1) & 1 }));
+    const predicted = (first: string, second: string) => {
+      const start = [first, second].map((action) => ({ ad: 'b', action, reward: 0 }));
+      // The first two rows are of one unit, hence of one half: in which order they come tells nothing.
+      const { predictions } = targetedLog(logOf([...start, ...others, ...alike], 2), 'uniform').decisions;
+      return Array.from(predictions?.logged ?? []).slice(2);
+    };
+    for (const [i, q] of predicted('y', 'x').entries()) expect(q).toBeCloseTo(predicted('x', 'y')[i], 12);
+  });
+
+  it('takes a log of many ads of one creative and one of many', () => {
+    const count = 100_000;
+    const rows = Array.from({ length: 2 * count }, (_, i) => ({
+      ad: `${Math.min(i, count)}`,
+      action: `${i}`,
+      reward: 1,
+    }));
+    const { decisions } = targetedLog(logOf(rows, 1), 'uniform');
+    expect(decisions.targetProbabilities[0]).toBe(1);
+    expect(decisions.targetProbabilities[2 * count - 1]).toBe(1 / count);
   });
 
   it.each<[string, Row, RegExp]>([

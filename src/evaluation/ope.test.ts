@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { type EstimatorName, evaluateOffPolicy, type LoggedDecisions, type OffPolicyEstimate } from './ope.ts';
-import { simulateLog } from './opeSimulation.ts';
+import { cellsOfOneAd, simulateLog } from './opeSimulation.ts';
 import { crossFittedRewards } from './rewardModel.ts';
 import { switchThreshold } from './switchThreshold.ts';
 
@@ -216,17 +216,34 @@ describe('off-policy estimates', () => {
 describe('the reward model', () => {
   const model = crossFittedRewards({
     rewards: column('rewards'),
-    actions: Int32Array.from(golden.actions),
-    contexts: Int32Array.from(golden.contexts),
+    cells: Int32Array.from(golden.actions, (action: number, i) => golden.contexts[i] * golden.actionCount + action),
+    choices: cellsOfOneAd(column('target'), golden.actionCount),
     units: Int32Array.from(golden.units),
-    target: column('target'),
-    actionCount: golden.actionCount,
   });
 
   it('agrees with an independent NumPy program', () => {
     for (let i = 0; i < golden.rewards.length; i++) {
       expect(model.logged[i]).toBeCloseTo(golden.predictionsLogged[i], 12);
       expect(model.target[i]).toBeCloseTo(golden.predictionsTarget[i], 12);
+    }
+  });
+
+  it('agrees with it on ads of different actions and positions, which share nothing but the mean of all', () => {
+    const { cells, rewards, logged, target, ...choices } = golden.ads;
+    const { ads, contexts, actions } = choices;
+    const ofAds = crossFittedRewards({
+      rewards: Float64Array.from(rewards),
+      cells: Int32Array.from(cells),
+      choices: {
+        ads: Int32Array.from(ads),
+        contexts: Int32Array.from(contexts),
+        actions: Int32Array.from(actions),
+        target: Float64Array.from(choices.shares),
+      },
+    });
+    for (let i = 0; i < rewards.length; i++) {
+      expect(ofAds.logged[i]).toBeCloseTo(logged[i], 12);
+      expect(ofAds.target[i]).toBeCloseTo(target[i], 12);
     }
   });
 
@@ -239,10 +256,8 @@ describe('the reward model', () => {
     const random = createRandom(6);
     const rows = 200;
     const log = {
-      actions: Int32Array.from({ length: rows }, () => random.below(4)),
-      contexts: new Int32Array(rows),
-      target: Float64Array.of(0.25, 0.25, 0.25, 0.25),
-      actionCount: 4,
+      cells: Int32Array.from({ length: rows }, () => random.below(4)),
+      choices: cellsOfOneAd(Float64Array.of(0.25, 0.25, 0.25, 0.25), 4),
     };
     const rewards = Float64Array.from({ length: rows }, () => random.next());
     const before = crossFittedRewards({ ...log, rewards });
@@ -255,12 +270,9 @@ describe('the reward model', () => {
   });
 
   it('says 0 where nothing was earned, and the mean where actions do not differ', () => {
-    const log = { actions: Int32Array.of(0, 1, 0, 1, 1, 0), contexts: new Int32Array(6), actionCount: 2 };
-    const target = Float64Array.of(0.5, 0.5);
-    expect(Array.from(crossFittedRewards({ ...log, target, rewards: new Float64Array(6) }).target)).toEqual(
-      Array(6).fill(0),
-    );
-    const { logged } = crossFittedRewards({ ...log, target, rewards: new Float64Array(6).fill(2) });
+    const log = { cells: Int32Array.of(0, 1, 0, 1, 1, 0), choices: cellsOfOneAd(Float64Array.of(0.5, 0.5), 2) };
+    expect(Array.from(crossFittedRewards({ ...log, rewards: new Float64Array(6) }).target)).toEqual(Array(6).fill(0));
+    const { logged } = crossFittedRewards({ ...log, rewards: new Float64Array(6).fill(2) });
     for (const q of logged) expect(q).toBeCloseTo(2, 12);
   });
 });

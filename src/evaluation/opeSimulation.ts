@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 import type { LoggedDecisions } from './ope.ts';
-import { crossFittedRewards } from './rewardModel.ts';
+import { type Cells, crossFittedRewards } from './rewardModel.ts';
 
 export interface SimulatedLogs {
   readonly rows: number;
@@ -35,33 +35,34 @@ export function simulateLog(
   const propensity = policy(logging, rates, random);
   // The target is drawn apart from the rates: it need be no good one.
   const pi = policy(target, new Float64Array(rates.length).fill(1), random);
-  const [actions, positions] = [new Int32Array(rows), new Int32Array(rows)];
-  const rewards = new Uint8Array(rows);
+  const cells = new Int32Array(rows);
+  const rewards = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
     const position = random.below(POSITIONS);
     let left = random.next();
     let action = 0;
     while (action < ITEMS - 1 && (left -= propensity[position * ITEMS + action]) > 0) action++;
-    positions[row] = position;
-    actions[row] = action;
-    rewards[row] = Number(random.next() < rates[position * ITEMS + action]);
+    cells[row] = position * ITEMS + action;
+    rewards[row] = Number(random.next() < rates[cells[row]]);
   }
-  const cellOf = (row: number) => positions[row] * ITEMS + actions[row];
-  const clicks = Float64Array.from(rewards);
   return {
     log: {
-      rewards: clicks,
-      propensities: clicks.map((_, row) => propensity[cellOf(row)]),
-      targetProbabilities: clicks.map((_, row) => pi[cellOf(row)]),
-      predictions: crossFittedRewards({
-        rewards: clicks,
-        actions,
-        contexts: positions,
-        target: pi,
-        actionCount: ITEMS,
-      }),
+      rewards,
+      propensities: rewards.map((_, row) => propensity[cells[row]]),
+      targetProbabilities: rewards.map((_, row) => pi[cells[row]]),
+      predictions: crossFittedRewards({ rewards, cells, choices: cellsOfOneAd(pi, ITEMS) }),
     },
     truth: pi.reduce((sum, share, cell) => sum + share * rates[cell], 0) / POSITIONS,
+  };
+}
+
+/** @param target [contexts, actions] row-major: the actions of one ad, the same in all contexts */
+export function cellsOfOneAd(target: Float64Array, actionCount: number): Cells {
+  return {
+    ads: new Int32Array(target.length),
+    contexts: Int32Array.from(target, (_, cell) => Math.floor(cell / actionCount)),
+    actions: Int32Array.from(target, (_, cell) => cell % actionCount),
+    target,
   };
 }
 

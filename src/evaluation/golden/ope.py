@@ -68,6 +68,48 @@ for h in (0, 1):
     logged[at] = q[context[at], action[at]]
     expected[at] = (target * q).sum(1)[context[at]]
 
+
+def ads():
+    """A log of three ads of 2 positions x 3 creatives, 1 x 4 and 3 x 2, whose rates are far apart."""
+    rng = np.random.default_rng(5)
+    ad_of, context_of, action_of = [], [], []
+    for ad, (positions, creatives) in enumerate([(2, 3), (1, 4), (3, 2)]):
+        first_context, first_action = max(context_of, default=-1) + 1, max(action_of, default=-1) + 1
+        for position in range(positions):
+            for creative in range(creatives):
+                ad_of.append(ad)
+                context_of.append(first_context + position)
+                action_of.append(first_action + creative)
+    ad_of, context_of, action_of = (np.array(a) for a in (ad_of, context_of, action_of))
+    share = rng.uniform(0.1, 1, len(ad_of))
+    share /= np.bincount(context_of, share)[context_of]
+    rate = np.array([0.3, 0.05, 0.6])[ad_of] * rng.uniform(0.3, 1.6, action_of.max() + 1)[action_of]
+    cell = rng.integers(0, len(ad_of), 600)
+    reward = (rng.random(600) < rate[cell]).astype(float)
+
+    def fit(at):
+        y = reward[at]
+        mean, variance = y.mean(), y.var()
+
+        def by(group, prior):
+            n = np.bincount(group[cell[at]], minlength=group.max() + 1).astype(float)
+            s = np.bincount(group[cell[at]], y, minlength=group.max() + 1)
+            ofgroup = np.array([prior[group == g][0] for g in range(group.max() + 1)])
+            return shrink(n, s, ofgroup, variance)[group]
+
+        of_ad = by(ad_of, np.full(len(ad_of), mean))
+        return by(np.arange(len(ad_of)), by(action_of, of_ad) * by(context_of, of_ad) / of_ad)
+
+    half = np.array([mix32(i) & 1 for i in range(600)])
+    q = [fit(half != h) for h in (0, 1)]
+    logged = [q[h][c] for h, c in zip(half, cell)]
+    expected = [np.bincount(context_of, share * q[h])[context_of[c]] for h, c in zip(half, cell)]
+    return {
+        "ads": ad_of.tolist(), "contexts": context_of.tolist(), "actions": action_of.tolist(), "shares": share.tolist(),
+        "cells": cell.tolist(), "rewards": reward.tolist(), "logged": logged, "target": expected,
+    }
+
+
 tau = 1.5
 switched = w * (w <= tau)
 
@@ -91,6 +133,7 @@ print(json.dumps({
     "propensities": p.tolist(), "targetProbabilities": pi.tolist(), "target": target.ravel().tolist(), "actionCount": actions,
     "predictionsLogged": logged.tolist(), "predictionsTarget": expected.tolist(),
     "effectiveSampleSize": w.sum() ** 2 / (w**2).sum(), "weightMax": w.max(), "weightMean": w.mean(),
+    "ads": ads(),
     "switchAbove": tau, "chosenThreshold": best[1],
     "estimates": {
         "ips": (w * reward).mean(),
