@@ -75,6 +75,33 @@ describe('estimateExamination', () => {
     expect(whole.attraction[40]).toBe(whole.prior.mean);
   });
 
+  it('finds the maximum far from where it starts', () => {
+    const counts = {
+      items: Int32Array.of(0, 1, 1),
+      positions: Int32Array.of(1, 1, 2),
+      impressions: Float64Array.of(4681855, 3266728, 486340),
+      clicks: Float64Array.of(3536407, 46, 27852),
+    };
+    const { examination } = estimateExamination(counts);
+    // Of two cells of one item the clicks per impression are met exactly.
+    expect(examination[0] * (27852 / 486340)).toBeCloseTo(46 / 3266728, 12);
+    expect(examination[1]).toBe(1);
+  });
+
+  it('takes as many cells of one item as a log of many days has', () => {
+    const [days, examination] = [20_000, [1, 0.5, 0.25]];
+    const cells = Array.from({ length: 3 * days }, (_, cell) => cell % 3);
+    const fit = estimateExamination({
+      items: new Int32Array(cells.length),
+      positions: Int32Array.from(cells, (s) => s + 1),
+      impressions: new Float64Array(cells.length).fill(80),
+      clicks: Float64Array.from(cells, (s) => 8 * examination[s]),
+    });
+    examination.forEach((e, s) => {
+      expect(fit.examination[s]).toBeCloseTo(e, 9);
+    });
+  });
+
   it('has errors that say how far off it is: half of the estimates within 0.67, 95 % within 1.96 of them', () => {
     const random = createRandom(5);
     const examination = [1, 0.6, 0.35];
@@ -159,7 +186,7 @@ describe('estimateExamination', () => {
         [5, 3, 0, 0],
         [0, 0, 4, 2],
       ],
-    ); // prettier
+    );
     expect(() => estimateExamination(apart)).toThrow(
       'positions: position 3 and 4 cannot be compared with position 1, since no items clicked there were shown in both; show some items in both, or take slot CTRs from randomised traffic',
     );

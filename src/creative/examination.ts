@@ -46,18 +46,18 @@ const STEPS_MOST = 100;
 export function estimateExamination(counts: PositionCounts): ExaminationFit {
   const start = slotCtrs(counts);
   const { itemCount, positionCount } = checkCounts(counts);
-  const cells = cellsByItem(counts, itemCount);
-  checkLinks(counts, cells, positionCount);
+  const cells = cellsByItem(counts, itemCount, positionCount);
+  checkLinks(cells, positionCount);
   // Where a rate is 0 the check has failed: a position without clicks is linked to none.
   const logs = start.map(Math.log);
-  let state = likelihood(counts, cells, logs);
+  let state = likelihood(cells, logs);
   let steps = 0;
   for (; ; steps++) {
     assert(steps < STEPS_MOST, `examination: no maximum in ${STEPS_MOST} steps`);
-    const step = solvePositive(withoutFirst(state.information, positionCount), state.gradient.slice(1));
+    const step = solvePositive(without(state.information, positionCount, 0), state.gradient.slice(1));
     const gain = step.reduce((sum, change, s) => sum + change * state.gradient[s + 1], 0) / 2;
     // Below the threshold rounding may hide what the last step wins.
-    const better = halveUntilBetter(counts, cells, logs, step, state.value);
+    const better = halveUntilBetter(cells, logs, step, state.value);
     if (better) state = better;
     if (!better || gain < GAIN_LEAST) break;
   }
@@ -69,21 +69,47 @@ export function estimateExamination(counts: PositionCounts): ExaminationFit {
   return { examination, standardErrors, attraction, prior, steps };
 }
 
-/** Cells in order of their item: item i has `order[starts[i] .. starts[i + 1])`. */
+/** What was shown of each item in each of its positions, one cell each: item i has cells `starts[i]` to `starts[i + 1]`. */
 interface CellsByItem {
-  readonly order: Uint32Array;
   readonly starts: Uint32Array;
+  /** [cells] from 0. */
+  readonly positions: Int32Array;
+  readonly impressions: Float64Array;
+  readonly clicks: Float64Array;
 }
 
-/** Cells without impressions are left out. */
-function cellsByItem({ items, impressions }: PositionCounts, itemCount: number): CellsByItem {
-  const starts = new Uint32Array(itemCount + 1);
-  for (let cell = 0; cell < items.length; cell++) if (impressions[cell] > 0) starts[items[cell] + 1]++;
-  for (let item = 0; item < itemCount; item++) starts[item + 1] += starts[item];
-  const next = starts.slice();
-  const order = new Uint32Array(starts[itemCount]);
+/** Adds up cells of the same item and position; those without impressions are left out. */
+function cellsByItem(counts: PositionCounts, itemCount: number, positionCount: number): CellsByItem {
+  const { items, positions, impressions, clicks } = counts;
+  const next = new Uint32Array(itemCount + 1);
+  for (let cell = 0; cell < items.length; cell++) if (impressions[cell] > 0) next[items[cell] + 1]++;
+  for (let item = 0; item < itemCount; item++) next[item + 1] += next[item];
+  const shown = next[itemCount];
+  const order = new Uint32Array(shown);
+  // Afterwards next[i] is where item i + 1 begins.
   for (let cell = 0; cell < items.length; cell++) if (impressions[cell] > 0) order[next[items[cell]]++] = cell;
-  return { order, starts };
+  const cells = {
+    starts: new Uint32Array(itemCount + 1),
+    positions: new Int32Array(shown),
+    impressions: new Float64Array(shown),
+    clicks: new Float64Array(shown),
+  };
+  /** The last cell of each position; of the present item where not before its start. */
+  const last = new Int32Array(positionCount).fill(-1);
+  let end = 0;
+  for (let item = 0, k = 0; item < itemCount; item++) {
+    for (; k < next[item]; k++) {
+      const position = positions[order[k]] - 1;
+      if (last[position] < cells.starts[item]) {
+        last[position] = end;
+        cells.positions[end++] = position;
+      }
+      cells.impressions[last[position]] += impressions[order[k]];
+      cells.clicks[last[position]] += clicks[order[k]];
+    }
+    cells.starts[item + 1] = end;
+  }
+  return cells;
 }
 
 /**
@@ -92,14 +118,12 @@ function cellsByItem({ items, impressions }: PositionCounts, itemCount: number):
  *
  * @see Ford 1957, "Solution of a ranking problem from binary comparisons"
  */
-function checkLinks({ positions, clicks }: PositionCounts, { order, starts }: CellsByItem, count: number): void {
+function checkLinks({ starts, positions, clicks }: CellsByItem, count: number): void {
   const leads = new Uint8Array(count * count);
   for (let item = 0; item + 1 < starts.length; item++) {
     for (let from = starts[item]; from < starts[item + 1]; from++) {
-      const row = (positions[order[from]] - 1) * count;
-      for (let to = starts[item]; to < starts[item + 1]; to++) {
-        if (clicks[order[to]] > 0) leads[row + positions[order[to]] - 1] = 1;
-      }
+      const row = positions[from] * count;
+      for (let to = starts[item]; to < starts[item + 1]; to++) if (clicks[to] > 0) leads[row + positions[to]] = 1;
     }
   }
   const there = reached(count, (from, to) => leads[from * count + to] === 1);
@@ -132,32 +156,31 @@ interface Likelihood {
   readonly information: Float64Array;
 }
 
-function likelihood(counts: PositionCounts, { order, starts }: CellsByItem, logs: Float64Array): Likelihood {
-  const { positions, impressions, clicks } = counts;
+function likelihood({ starts, positions, impressions, clicks }: CellsByItem, logs: Float64Array): Likelihood {
   const count = logs.length;
   const examination = logs.map(Math.exp);
   const gradient = new Float64Array(count);
   const information = new Float64Array(count * count);
-  const shares = new Float64Array(order.length);
+  const shares = new Float64Array(starts[starts.length - 1]);
   let value = 0;
   for (let item = 0; item + 1 < starts.length; item++) {
     const [from, to] = [starts[item], starts[item + 1]];
     let [clicked, exposures] = [0, 0];
     for (let k = from; k < to; k++) {
-      clicked += clicks[order[k]];
-      exposures += shares[k] = impressions[order[k]] * examination[positions[order[k]] - 1];
+      clicked += clicks[k];
+      exposures += shares[k] = impressions[k] * examination[positions[k]];
     }
     // Nothing is learned from an item that was never clicked, or shown in one position alone.
     if (clicked === 0 || to - from === 1) continue;
     value -= clicked * Math.log(exposures);
     for (let k = from; k < to; k++) {
-      const s = positions[order[k]] - 1;
+      const s = positions[k];
       const expected = (clicked * shares[k]) / exposures;
-      value += clicks[order[k]] * logs[s];
-      gradient[s] += clicks[order[k]] - expected;
+      value += clicks[k] * logs[s];
+      gradient[s] += clicks[k] - expected;
       information[s * count + s] += expected;
       for (let other = from; other < to; other++) {
-        information[s * count + positions[order[other]] - 1] -= (expected * shares[other]) / exposures;
+        information[s * count + positions[other]] -= (expected * shares[other]) / exposures;
       }
     }
   }
@@ -166,18 +189,18 @@ function likelihood(counts: PositionCounts, { order, starts }: CellsByItem, logs
 
 /**
  * Moves `logs` by the step, or the largest half, quarter, … of it that raises the likelihood; undefined, and as they were, where none does.
+ * A step is kept to three e-folds: one far too long may win likelihood, but lead where rounding leaves no information.
  */
 function halveUntilBetter(
-  counts: PositionCounts,
   cells: CellsByItem,
   logs: Float64Array,
   step: Float64Array,
   value: number,
 ): Likelihood | undefined {
   const before = logs.slice();
-  for (let scale = 1; scale > 1e-6; scale /= 2) {
+  for (let scale = Math.min(1, 3 / Math.max(0, ...step.map(Math.abs))); scale > 1e-6; scale /= 2) {
     for (let s = 1; s < logs.length; s++) logs[s] = before[s] + scale * step[s - 1];
-    const state = likelihood(counts, cells, logs);
+    const state = likelihood(cells, logs);
     if (state.value > value) return state;
   }
   logs.set(before);
@@ -185,13 +208,13 @@ function halveUntilBetter(
 }
 
 /** The information without one position's row and column. */
-function withoutFirst(information: Float64Array, count: number, left = 0): Float64Array {
+function without(information: Float64Array, count: number, left: number): Float64Array {
   return information.filter((_, k) => Math.floor(k / count) !== left && k % count !== left);
 }
 
 /** √ of the diagonal of the inverse, by position; 0 for `best`. */
 function errorsOf(information: Float64Array, best: number, count: number): Float64Array {
-  const reduced = withoutFirst(information, count, best);
+  const reduced = without(information, count, best);
   const errors = new Float64Array(count);
   for (let s = 0, k = 0; s < count; s++) {
     if (s === best) continue;
