@@ -91,6 +91,18 @@ describe('replaying randomised tests', () => {
     expect(told).toBe(total(replay(two, always(two.arms, 1), { random: seed() }).clicks));
   });
 
+  it('shows a test 1,000 impressions an hour, however many come between two feedbacks', () => {
+    const one = testsOf([
+      [1500, 100],
+      [500, 10],
+    ]);
+    for (const batch of [10, 100, 500]) {
+      const bandit = always(one.arms, 0);
+      replay(one, bandit, { random: seed(), batch });
+      expect(bandit.settledMs[bandit.settledMs.length - 1]).toBe(2 * 3_600_000);
+    }
+  });
+
   it('draws clicks at the observed rate', () => {
     const one = testsOf([
       [50_000, 5_000],
