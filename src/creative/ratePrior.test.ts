@@ -43,7 +43,7 @@ describe('fitRatePrior', () => {
   it('is 0 without clicks, and leaves out what was never shown', () => {
     expect(fitRatePrior(new Float64Array(3), Float64Array.of(1, 2, 3))).toEqual({ mean: 0, relativeVariance: 0 });
     const some = fitRatePrior(Float64Array.of(5, 30), Float64Array.of(100, 100));
-    expect(fitRatePrior(Float64Array.of(5, 30, 0), Float64Array.of(100, 100, 0))).toEqual(some);
+    expect(fitRatePrior(Float64Array.of(5, 30, 7), Float64Array.of(100, 100, 0))).toEqual(some);
   });
 });
 

@@ -25,6 +25,7 @@ export function fitRatePrior(clicks: Float64Array, exposures: Float64Array): Rat
   for (let round = 0; round < ROUNDS; round++) {
     let [top, bottom] = [0, 0];
     for (let i = 0; i < clicks.length; i++) {
+      if (exposures[i] === 0) continue;
       const weight = 1 / (1 + variance * mean * exposures[i]);
       top += weight * clicks[i];
       bottom += weight * exposures[i];
