@@ -91,9 +91,10 @@ describe('the day of a time', () => {
     expect([...daysOf(columnFromValues([20220425, 20220425, 19700102]), 'column t')]).toEqual([19107, 19107, 1]);
   });
 
-  it('is refused of text, of nulls and of days that are none', () => {
+  it('is refused of text, of nulls, of numbers below 0 and of days that are none', () => {
     expect(() => daysOf(columnFromValues(['a']), "column 't'")).toThrow(/column 't' is text; a time column holds/);
     expect(() => daysOf(columnFromValues([1, null]), "column 't'")).toThrow(/has no value in a row/);
     expect(() => daysOf(columnFromValues([20220230]), "column 't'")).toThrow(/holds 20220230, which is no day/);
+    expect(() => daysOf(columnFromValues([-86_400_000]), "column 't'")).toThrow(/'t' holds -86400000; a number/);
   });
 });

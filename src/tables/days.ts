@@ -12,7 +12,7 @@ const MICROS_BELOW = 1e17;
  * milliseconds, microseconds or nanoseconds since 1970, or write a day as 20220425.
  *
  * @param who names column and file for messages
- * @throws UserError for another type, a null, or a value that is no time
+ * @throws UserError for another type, a null, a number below 0, or a value that is no time
  */
 export function daysOf(column: Column, who: string): Int32Array {
   if (column.type !== 'integer') {
@@ -36,11 +36,15 @@ export function daysOf(column: Column, who: string): Int32Array {
 }
 
 function millisOf(value: number, who: string): number {
+  if (value < 0) {
+    throw new UserError(
+      `${who} holds ${value}; a number does not tell the unit of a time before 1970: store timestamps`,
+    );
+  }
   if (value >= 19_000_101 && value <= 21_001_231) return compactDayMillis(value, who);
-  const size = Math.abs(value);
-  if (size < SECONDS_BELOW) return value * 1000;
-  if (size < MILLIS_BELOW) return value;
-  return size < MICROS_BELOW ? value / 1e3 : value / 1e6;
+  if (value < SECONDS_BELOW) return value * 1000;
+  if (value < MILLIS_BELOW) return value;
+  return value < MICROS_BELOW ? value / 1e3 : value / 1e6;
 }
 
 function compactDayMillis(value: number, who: string): number {
