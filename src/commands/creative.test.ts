@@ -159,7 +159,7 @@ describe('limelight creative report', () => {
 
   it('refuses columns that are not there, times that are none, and a folder that is not there', async () => {
     const report = (...args: string[]) => run('report', '--data', log, '--out', join(folder, 'x.html'), ...args);
-    await expect(report('--time', 'when')).rejects.toThrow(/has no column 'when'/);
+    await expect(report('--time', 'when')).rejects.toThrow(/has no column 'when'; name it with --time/);
     await expect(report('--position', 'click')).rejects.toThrow(/'0' is no position/);
     const bad = await write('dates.parquet', {
       ad_id: [1, 1],
@@ -171,5 +171,22 @@ describe('limelight creative report', () => {
     await expect(run('report', '--data', tests, '--out', join(folder, 'none', 'x.html'))).rejects.toThrow(
       /cannot be written \(ENOENT\)/,
     );
+  });
+
+  it('refuses a page that cannot be written before it plays anything', async () => {
+    const report = (out: string) => run('report', '--data', join(folder, 'not there'), '--out', out);
+    await expect(report(folder)).rejects.toThrow(/is a folder; name a file in it/);
+    await expect(report(join(folder, 'none', 'x.html'))).rejects.toThrow(/cannot be written \(ENOENT\)/);
+    await expect(report(join(folder, 'x.html'))).rejects.toThrow(/not there/);
+  });
+
+  it('names the default policies in its help as they are typed', () => {
+    const program = new Command();
+    addCreative(program);
+    const [creative] = program.commands;
+    for (const name of ['replay', 'report']) {
+      const help = creative.commands.find((command) => command.name() === name)?.helpInformation() ?? '';
+      expect(help.replaceAll(/\s+/g, ' ')).toContain('default: default,default-no-exit,thompson,kl-ucb,ucb1,random)');
+    }
   });
 });

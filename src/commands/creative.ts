@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DayColumns } from './creativeDays.ts';
 import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import type { PolicyReplay } from './creativeReplay.ts';
@@ -19,6 +19,8 @@ interface ReplayFlags extends TestColumns {
 interface ReportFlags extends ReplayFlags, DayColumns {
   readonly out: string;
 }
+
+const POLICIES = 'default,default-no-exit,thompson,kl-ucb,ucb1,random';
 
 export function addCreative(program: Command): void {
   const command = program.command('creative').description('try and judge the policies that choose creatives');
@@ -43,14 +45,11 @@ export function addCreative(program: Command): void {
 function addReplayOptions(command: Command): Command {
   return command
     .requiredOption('--data <glob...>', 'Parquet files, folders or globs')
-    .option('--policy <names>', 'which to play, the one that others are compared with first', policyList, [
-      'default',
-      'default-no-exit',
-      'thompson',
-      'kl-ucb',
-      'ucb1',
-      'random',
-    ])
+    .addOption(
+      new Option('--policy <names>', 'which to play, the one that others are compared with first')
+        .argParser(policyList)
+        .default(POLICIES.split(','), POLICIES),
+    )
     .option('--seed <number>', 'of clicks and choices', wholeNumber(0, 2 ** 32 - 1), 1)
     .option('--batch <impressions>', 'of a test between two feedbacks', wholeNumber(1, 1e6), 100)
     .option('--settings <file>', 'JSON: settings of the bandits in place of the defaults')
@@ -122,8 +121,9 @@ async function runReplay(flags: ReplayFlags): Promise<void> {
 async function runReport(flags: ReportFlags): Promise<void> {
   const { renderCreativeReport } = await import('../../training/creativeReport/renderCreativeReport.ts');
   const { creativeReport } = await import('./creativeReport.ts');
-  const { outputError } = await import('../tables/outputFolder.ts');
+  const { checkOutputFile, outputError } = await import('../tables/outputFolder.ts');
   const { readDays } = await import('./creativeDays.ts');
+  await checkOutputFile(flags.out);
   const days = await readDays(flags.data, flags);
   const { read, replays } = await playPolicies(flags);
   const page = renderCreativeReport(creativeReport(flags.data, read, replays, days, flags, new Date()));

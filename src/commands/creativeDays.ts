@@ -1,9 +1,10 @@
 import { UserError } from '../core/errors.ts';
 import type { PositionCounts } from '../creative/positions.ts';
-import type { Column } from '../schema/columns.ts';
+import type { Column, TextColumn } from '../schema/columns.ts';
 import { columnValue, textAt } from '../tables/columnBuilder.ts';
 import { daysOf } from '../tables/days.ts';
-import { openTable, type Table } from '../tables/parquetReader.ts';
+import { openTable } from '../tables/parquetReader.ts';
+import { chooseColumn } from './chooseColumn.ts';
 import { type CreativeRows, creativeRows, type TestColumns } from './creativeRows.ts';
 
 /** Columns beside those of a test, by default those of an impression log of ours. */
@@ -23,29 +24,36 @@ export interface CreativeDays {
   readonly cells: PositionCounts;
   /** [cells] days since 1970. */
   readonly days: Int32Array;
-  /** [cells] Σ over impressions of how often their users had seen the creative before; absent where users are not known, or too many. */
-  readonly seenBefore?: Float64Array;
+  /** Absent where users are not known, or too many. */
+  readonly users?: {
+    /** [cells] Impressions whose users are known. */
+    readonly known: Float64Array;
+    /** [cells] Σ over these of how often their users had seen the creative before. */
+    readonly seenBefore: Float64Array;
+  };
 }
 
 const TIMES = ['time_ms', 'time', 'date', 'day'];
 const POSITIONS_MOST = 1000;
 const DAY_MS = 86_400_000;
+/** Days since 1970 are below: those up to the middle of 2149. */
+const DAYS_BELOW = 2 ** 16;
 /** Users and creatives that met; with more, how often is not counted any more: it would take gigabytes. */
 const PAIRS_MOST = 10_000_000;
 
 /**
  * Reads impressions by creative, day and position. How often users had seen a creative counts from the first row on, so that rows have to be in
- * order of time for it; it takes a row an impression.
+ * order of time for it; it takes a row an impression. Rows without a user count for none.
  *
  * @returns undefined where the rows have no time
- * @throws UserError for a column that was named but is not there, or a value that is no time, position or count
+ * @throws UserError for a column that was named but is not there, or a value that is no time from 1970 to 2149, no position or no count
  */
 export async function readDays(data: readonly string[], columns: DayColumns): Promise<CreativeDays | undefined> {
   const table = await openTable(data);
-  const time = chosenColumn(table, columns.time, TIMES);
+  const time = chooseColumn(table, 'time', columns.time, TIMES);
   if (time === undefined) return undefined;
-  const position = chosenColumn(table, columns.position, ['position']);
-  const user = chosenColumn(table, columns.user, ['user_id']);
+  const position = chooseColumn(table, 'position', columns.position, ['position']);
+  const user = chooseColumn(table, 'user', columns.user, ['user_id']);
   const days = new DayCounter();
   const also = [time, position, user].filter((name) => name !== undefined);
   for await (const rows of creativeRows(table, columns, also)) {
@@ -61,20 +69,22 @@ export async function readDays(data: readonly string[], columns: DayColumns): Pr
   return days.take();
 }
 
-function chosenColumn(table: Table, given: string | undefined, usual: readonly string[]): string | undefined {
-  const has = table.columns.map(({ name }) => name);
-  if (given === undefined || has.includes(given)) return given ?? usual.find((name) => has.includes(name));
-  throw new UserError(`${table.files[0]}: has no column '${given}'; it has ${has.join(', ')}`, 'missing');
-}
-
 /** As `daysOf`, and dates as text, such as folders are named by. */
 function dayOfRows(column: Column, who: string): Int32Array {
-  if (column.type !== 'text') return daysOf(column, who);
+  const days = column.type === 'text' ? daysOfTexts(column, who) : daysOf(column, who);
+  const wrong = days.find((day) => day < 0 || day >= DAYS_BELOW);
+  if (wrong === undefined) return days;
+  throw new UserError(
+    `${who}: has a time ${wrong} days from 1970; expected 1970 to 2149: correct it, or name another with --time`,
+  );
+}
+
+function daysOfTexts(column: TextColumn, who: string): Int32Array {
   return Int32Array.from({ length: column.rowCount }, (_, row) => {
     const text = textAt(column, row);
     const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text.slice(0, 10)) : Number.NaN;
     if (Number.isFinite(ms)) return ms / DAY_MS;
-    throw new UserError(`${who}: '${text}' is no date such as 2025-01-31; name another column by --time`);
+    throw new UserError(`${who}: '${text}' is no date such as 2025-01-31; name another column with --time`);
   });
 }
 
@@ -83,7 +93,7 @@ function positionsOf(column: Column, who: string): Int32Array {
     const value = Number(columnValue(column, row) ?? Number.NaN);
     if (Number.isInteger(value) && value >= 1 && value <= POSITIONS_MOST) return value;
     throw new UserError(
-      `${who}: '${columnValue(column, row)}' is no position, from 1 to ${POSITIONS_MOST}; name another`,
+      `${who}: '${columnValue(column, row)}' is no position, from 1 to ${POSITIONS_MOST}; name another column with --position`,
     );
   });
 }
@@ -98,12 +108,16 @@ class DayCounter {
   /** By item and user. */
   readonly #seen = new Map<number, number>();
   #knowsUsers = true;
-  readonly #columns: Record<'items' | 'days' | 'positions' | 'impressions' | 'clicks' | 'seenBefore', number[]> = {
+  readonly #columns: Record<
+    'items' | 'days' | 'positions' | 'impressions' | 'clicks' | 'known' | 'seenBefore',
+    number[]
+  > = {
     items: [],
     days: [],
     positions: [],
     impressions: [],
     clicks: [],
+    known: [],
     seenBefore: [],
   };
 
@@ -119,8 +133,10 @@ class DayCounter {
       const cell = this.#cellOf(item, days[row], positions ? positions[row] : 1);
       this.#columns.impressions[cell] += impressions[row];
       this.#columns.clicks[cell] += clicks[row];
-      if (users && this.#knowsUsers)
-        this.#columns.seenBefore[cell] += impressions[row] * this.#seenBefore(item, users, row, impressions[row]);
+      const user = users && this.#knowsUsers ? columnValue(users, row) : null;
+      if (user === null) continue;
+      this.#columns.known[cell] += impressions[row];
+      this.#columns.seenBefore[cell] += impressions[row] * this.#seenBefore(item, String(user), impressions[row]);
     }
   }
 
@@ -142,17 +158,16 @@ class DayCounter {
     let cell = this.#cells.get(key);
     if (cell === undefined) {
       this.#cells.set(key, (cell = this.#cells.size));
-      const { items, days, positions, impressions, clicks, seenBefore } = this.#columns;
+      const { items, days, positions, impressions, clicks, known, seenBefore } = this.#columns;
       items.push(item);
       days.push(day);
       positions.push(position);
-      for (const column of [impressions, clicks, seenBefore]) column.push(0);
+      for (const column of [impressions, clicks, known, seenBefore]) column.push(0);
     }
     return cell;
   }
 
-  #seenBefore(item: number, users: Column, row: number, impressions: number): number {
-    const id = String(columnValue(users, row));
+  #seenBefore(item: number, id: string, impressions: number): number {
     let user = this.#users.get(id);
     if (user === undefined) this.#users.set(id, (user = this.#users.size));
     const key = item * 2 ** 26 + user;
@@ -162,7 +177,7 @@ class DayCounter {
   }
 
   take(): CreativeDays {
-    const { items, days, positions, impressions, clicks, seenBefore } = this.#columns;
+    const { items, days, positions, impressions, clicks, known, seenBefore } = this.#columns;
     return {
       ads: this.#ads,
       creatives: this.#creatives,
@@ -173,7 +188,9 @@ class DayCounter {
         clicks: Float64Array.from(clicks),
       },
       days: Int32Array.from(days),
-      seenBefore: this.#knowsUsers ? Float64Array.from(seenBefore) : undefined,
+      users: this.#knowsUsers
+        ? { known: Float64Array.from(known), seenBefore: Float64Array.from(seenBefore) }
+        : undefined,
     };
   }
 }

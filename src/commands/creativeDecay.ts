@@ -1,4 +1,4 @@
-import type { DecayReport, DecayWarningReport } from '../../training/creativeReport/reportData.ts';
+import type { DecayFindings, DecayReport, DecayWarningReport } from '../../training/creativeReport/reportData.ts';
 import { UserError } from '../core/errors.ts';
 import { type DecayWarning, decayWarnings } from '../creative/decay.ts';
 import type { DecayEffect } from '../creative/decayEffects.ts';
@@ -11,18 +11,32 @@ import type { CreativeDays } from './creativeDays.ts';
 const DAY_MS = 86_400_000;
 /** Below which share of its peak a creative is warned of. */
 const share = 0.8;
+/** So many days make a peak, and the present. */
+const runWindows = 3;
 
 /** Warnings of creatives that wear out, by day, the furthest fallen first; positions are taken out of their click rates. */
 export function decayReport(read: CreativeDays | undefined): DecayReport {
   if (!read) return { why: 'The rows have no time, so that whether creatives wear out cannot be seen.' };
   const { examination, note } = examinationOf(read);
-  const warnings = decayWarnings(windowsOf(read, examination), { share });
+  const windows = windowsOf(read, examination);
+  const warnings = decayWarnings(windows, { share, runWindows });
   warnings.sort((a, b) => a.ratio.value - b.ratio.value);
   return {
     creatives: read.ads.length,
+    ...coverage(windows),
     note,
     warnings: warnings.map((warning) => warningReport(read, warning)),
   };
+}
+
+/** The days that there are, and how many creatives have enough of them. */
+function coverage({ creatives, startMs }: CreativeWindows): Pick<DecayFindings, 'days' | 'daysLeast' | 'judged'> {
+  const daysLeast = 2 * runWindows;
+  const counts = new Map<number, number>();
+  for (const creative of creatives) counts.set(creative, (counts.get(creative) ?? 0) + 1);
+  const judged = [...counts.values()].filter((count) => count >= daysLeast).length;
+  const days = [...new Set(startMs)].sort((a, b) => a - b).map(dayOf);
+  return { days, daysLeast, judged };
 }
 
 /** How much each position is looked at, as far as the rows can tell. */
@@ -41,20 +55,20 @@ function examinationOf({ cells }: CreativeDays): { examination?: Float64Array; n
   }
 }
 
-function windowsOf({ cells, days, seenBefore }: CreativeDays, examination?: Float64Array): CreativeWindows {
+function windowsOf({ cells, days, users }: CreativeDays, examination?: Float64Array): CreativeWindows {
   const windows = new Map<
     number,
-    { item: number; day: number; clicks: number; exposures: number; shown: number; seen: number }
+    { item: number; day: number; clicks: number; exposures: number; known: number; seen: number }
   >();
   for (let cell = 0; cell < days.length; cell++) {
     const [item, day] = [cells.items[cell], days[cell]];
     const key = item * 2 ** 16 + day;
     let window = windows.get(key);
-    if (!window) windows.set(key, (window = { item, day, clicks: 0, exposures: 0, shown: 0, seen: 0 }));
+    if (!window) windows.set(key, (window = { item, day, clicks: 0, exposures: 0, known: 0, seen: 0 }));
     window.clicks += cells.clicks[cell];
     window.exposures += cells.impressions[cell] * (examination?.[cells.positions[cell] - 1] ?? 1);
-    window.shown += cells.impressions[cell];
-    window.seen += seenBefore?.[cell] ?? 0;
+    window.known += users?.known[cell] ?? 0;
+    window.seen += users?.seenBefore[cell] ?? 0;
   }
   const all = [...windows.values()].filter(({ exposures }) => exposures > 0);
   return {
@@ -62,7 +76,7 @@ function windowsOf({ cells, days, seenBefore }: CreativeDays, examination?: Floa
     startMs: Float64Array.from(all, ({ day }) => day * DAY_MS),
     exposures: Float64Array.from(all, ({ exposures }) => exposures),
     clicks: Float64Array.from(all, ({ clicks }) => clicks),
-    ...(seenBefore && { frequency: Float64Array.from(all, ({ seen, shown }) => seen / shown) }),
+    ...(users && { frequency: Float64Array.from(all, ({ seen, known }) => seen / known) }),
   };
 }
 

@@ -1,7 +1,8 @@
-import { listOf, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import type { Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/columns.ts';
 import { columnValue } from '../tables/columnBuilder.ts';
 import type { Table } from '../tables/parquetReader.ts';
+import { chooseColumn, needColumn } from './chooseColumn.ts';
 
 /** Which columns say what; by default the names of our importers, or those of an impression log of ours. */
 export interface TestColumns {
@@ -42,12 +43,20 @@ export async function* creativeRows(
   const wanted = new Set([...Object.values(names), ...also].filter((name) => name !== undefined));
   for await (const batch of table.scan({ columns: [...wanted] })) {
     const column = (name: string) => batch.columns.get(name) as Column;
-    const where = (row: number) => `${batch.origin?.file}: row ${(batch.origin?.firstRow ?? 0) + row + 1}`;
-    const clicks = counts(column(names.clicks), names.clicks, where);
+    const { file, firstRow } = batch.origin ?? { file: table.files[0], firstRow: 0 };
+    const where = (row: number) => `${file}: row ${firstRow + row + 1}`;
+    const countsOf = (what: 'clicks' | 'impressions', name: string) => {
+      const values = column(name);
+      if (values.type === 'integer' || values.type === 'number') return counts(values, name, where);
+      throw new UserError(
+        `${file}: column '${name}' is ${values.type}; whole numbers were expected: name another with --${what}`,
+      );
+    };
+    const clicks = countsOf('clicks', names.clicks);
     const impressions =
       names.impressions === undefined
         ? new Float64Array(batch.rowCount).fill(1)
-        : counts(column(names.impressions), names.impressions, where);
+        : countsOf('impressions', names.impressions);
     for (let row = 0; row < batch.rowCount; row++) {
       if (clicks[row] > impressions[row])
         throw new UserError(`${where(row)} has ${clicks[row]} clicks in ${shownText(impressions[row], names)}`);
@@ -60,23 +69,12 @@ export async function* creativeRows(
 function shownText(shown: number, { impressions }: { impressions?: string }): string {
   return impressions === undefined
     ? '1 impression, as each row is one without a column of impressions; name it with --impressions'
-    : `${shown} impressions; correct or drop the row`;
+    : `${shown} impressions; correct or drop the row, or name other columns with --clicks and --impressions`;
 }
 
 function testColumns(table: Table, given: TestColumns) {
-  const has = table.columns.map(({ name }) => name);
-  const find = (what: keyof TestColumns) => given[what] ?? DEFAULTS[what].find((name) => has.includes(name));
-  const need = (what: keyof TestColumns): string => {
-    const name = find(what);
-    if (name !== undefined && has.includes(name)) return name;
-    const wanted = name ?? DEFAULTS[what].join("' or '");
-    const them = listOf(has.map((other) => `'${other}'`));
-    throw new UserError(
-      `${table.files[0]}: has no column '${wanted}'; name it with --${what}; it has ${them}`,
-      'missing',
-    );
-  };
-  const impressions = find('impressions') === undefined ? undefined : need('impressions');
+  const need = (what: keyof TestColumns) => needColumn(table, what, given[what], DEFAULTS[what]);
+  const impressions = chooseColumn(table, 'impressions', given.impressions, DEFAULTS.impressions);
   return { test: need('test'), arm: need('arm'), clicks: need('clicks'), impressions };
 }
 
@@ -89,10 +87,8 @@ function keys(column: Column, name: string, where: (row: number) => string): str
 }
 
 /** Whole numbers from 0, also from a column of floats, as pandas writes them, and booleans. */
-function counts(column: Column, name: string, where: (row: number) => string): Float64Array {
-  if (column.type !== 'integer' && column.type !== 'number')
-    throw new UserError(`column '${name}' is ${column.type}; whole numbers were expected: name another column`);
-  const { values, valid } = column as IntegerColumn | NumberColumn;
+function counts(column: IntegerColumn | NumberColumn, name: string, where: (row: number) => string): Float64Array {
+  const { values, valid } = column;
   return Float64Array.from({ length: column.rowCount }, (_, row) => {
     const value = valid?.[row] === 0 ? Number.NaN : Number(values[row]);
     if (Number.isSafeInteger(value) && value >= 0) return value;

@@ -90,7 +90,11 @@ describe('reading randomised tests', () => {
       { test: ['a'], arm: [0], impressions: [1] },
       /has no column 'clicks' or 'click'; name it with --clicks; it has 'test', 'arm' and 'impressions'/,
     ],
-    ['clicks above impressions', { ...good, clicks: [1, 0, 3, 41, 5] }, /row 4 has 41 clicks in 40 impressions/],
+    [
+      'clicks above impressions',
+      { ...good, clicks: [1, 0, 3, 41, 5] },
+      /tests\.parquet: row 4 has 41 clicks in 40 .*--clicks and --impressions/,
+    ],
     [
       'clicks above one impression a row',
       { test: ['a', 'a'], arm: [0, 1], clicks: [1, 2] },
@@ -109,7 +113,11 @@ describe('reading randomised tests', () => {
     ['half an impression', { ...good, impressions: [10, 20.5, 30, 40, 50] }, /row 2, column 'impressions': 20\.5/],
     ['no number', { ...good, clicks: [1, null, 3, 1, 5] }, /row 2, column 'clicks': nothing/],
     ['no test', { ...good, test: ['b', null, 'a', 'a', 'b'] }, /row 2 has no test/],
-    ['text for numbers', { ...good, clicks: ['1', '2', '3', '4', '5'] }, /column 'clicks' is text/],
+    [
+      'text for numbers',
+      { ...good, clicks: ['1', '2', '3', '4', '5'] },
+      /tests\.parquet: column 'clicks' is text; .* name another with --clicks/,
+    ],
     ['one arm a test', { test: ['a', 'b'], arm: [0, 0], impressions: [5, 6], clicks: [1, 1] }, /no test has two arms/],
     ['no rows', { test: [], arm: [], impressions: [], clicks: [] }, /has no rows; a row for each arm/],
   ])('refuses %s', async (_, columns, message) => {

@@ -132,6 +132,15 @@ describe('decay warnings', () => {
     expect(causes((day) => (1 + day) ** -0.3).age).toBeGreaterThan(0.95);
   });
 
+  it('know no effect of frequency of creatives whose frequency is not always known', () => {
+    const given = drawWindows({ creatives: 2, clicksPerDay: 400, course: fallOn20 });
+    const frequency = given.startMs.map((start, row) => (row === 40 ? Number.NaN : start / DAY_MS));
+    const [known, unknown] = decayWarnings({ ...given, frequency });
+    expect(known.effects.frequency).toBeDefined();
+    expect(unknown.effects.frequency).toBeUndefined();
+    expect(unknown).toEqual(decayWarnings(given)[1]);
+  });
+
   it('stop for a creative that has recovered', () => {
     const dip = (day: number) => (day >= 14 && day < 20 ? 0.5 : 1);
     expect(warned({ creatives: 200, clicksPerDay: 500, course: dip })).toBeLessThan(0.01);

@@ -7,7 +7,10 @@ export interface Windows {
   /** Σ impressions · examination, above 0. */
   readonly exposures: Float64Array;
   readonly clicks: Float64Array;
-  /** How often the viewers had seen the creative before, on average over the impressions. */
+  /**
+   * How often the viewers had seen the creative before, on average over the impressions. NaN in rows where it is not known: a creative with
+   * such a window has none.
+   */
   readonly frequency?: Float64Array;
 }
 
@@ -50,11 +53,12 @@ export function windowsByCreative(rows: CreativeWindows): Map<number, Windows> {
       );
     }
     const take = (column: Float64Array) => Float64Array.from(order.slice(from, to), (row) => column[row]);
+    const frequency = rows.frequency && take(rows.frequency);
     found.set(creative, {
       startMs: take(startMs),
       exposures: take(exposures),
       clicks: take(rows.clicks),
-      ...(rows.frequency && { frequency: take(rows.frequency) }),
+      ...(frequency && !frequency.some(Number.isNaN) && { frequency }),
     });
   }
   return found;
@@ -77,7 +81,7 @@ function checkRows({ creatives, startMs, exposures, clicks, frequency }: Creativ
         `decay: row ${row} has ${clicks[row]} clicks of ${exposures[row]} exposures; expected 0 or more, and exposures where there are clicks`,
       );
     }
-    if (frequency && !isAmount(frequency[row])) {
+    if (frequency && !Number.isNaN(frequency[row]) && !isAmount(frequency[row])) {
       throw new UserError(`decay: row ${row} has a frequency of ${frequency[row]}; expected 0 or more`);
     }
   }

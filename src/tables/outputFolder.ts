@@ -1,4 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 
 /**
@@ -18,6 +20,19 @@ export async function createOutputFolder(folder: string): Promise<void> {
   }
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw outputError(folder, error);
+  });
+}
+
+/**
+ * Checks, before the work for it begins, that a file can be written: new, or in place of another.
+ *
+ * @throws UserError where its folder is not there or may not be written to, or it is a folder itself
+ */
+export async function checkOutputFile(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) throw new UserError(`${path}: is a folder; name a file in it`, 'conflict');
+  await access(there ? path : dirname(path), constants.W_OK).catch((error) => {
+    throw outputError(path, error);
   });
 }
 

@@ -1,7 +1,7 @@
 import { chart, legend, linearScale, linePath, numbersTable, plotOf, round } from '../report/chart.ts';
 import { count, percent, percentTick } from '../report/format.ts';
 import { html, type Markup, nameText } from '../report/html.ts';
-import type { DecayReport, DecayWarningReport } from './reportData.ts';
+import type { DecayFindings, DecayReport, DecayWarningReport } from './reportData.ts';
 
 /** As many are drawn. */
 const FIGURES_MOST = 12;
@@ -9,14 +9,25 @@ const FIGURES_MOST = 12;
 /** Creatives that wear out, the furthest fallen first, each with the days it is read from. */
 export function decaySection(decay: DecayReport): Markup {
   if ('why' in decay) return html`<section><h2>Decay</h2><p>${decay.why}</p></section>`;
-  const { warnings, creatives, note } = decay;
-  const drawn = warnings.slice(0, FIGURES_MOST);
-  const which = warnings.length > drawn.length ? `, of which the ${drawn.length} furthest are drawn` : '';
-  const said =
-    warnings.length === 0
-      ? `None of ${count(creatives)} creatives has fallen from its peak with confidence.`
-      : `${count(warnings.length)} of ${count(creatives)} creatives ${warnings.length === 1 ? 'has fallen from its' : 'have fallen from their'} peak with confidence${which}.`;
-  return html`<section><h2>Decay</h2><p>${said} ${note}</p><div class="pair">${drawn.map(warningFigure)}</div></section>`;
+  const drawn = decay.warnings.slice(0, FIGURES_MOST);
+  return html`<section><h2>Decay</h2><p>${findings(decay, drawn.length)} ${coverage(decay)} ${decay.note}</p><div class="pair">${drawn.map(warningFigure)}</div></section>`;
+}
+
+function findings({ warnings, judged, daysLeast }: DecayFindings, drawn: number): string {
+  if (judged === 0) return `No creative was shown on ${daysLeast} days or more, as it takes to see a fall.`;
+  if (warnings.length === 0) return `None of ${count(judged)} creatives has fallen from its peak with confidence.`;
+  const which = warnings.length > drawn ? `, of which the ${drawn} furthest are drawn` : '';
+  return `${count(warnings.length)} of ${count(judged)} creatives ${warnings.length === 1 ? 'has fallen from its' : 'have fallen from their'} peak with confidence${which}.`;
+}
+
+/** What the findings are read from, and of whom there are none. */
+function coverage({ days, creatives, judged, daysLeast }: DecayFindings): string {
+  const others = judged > 0 && judged < creatives;
+  const left = others
+    ? ` ${count(creatives - judged)} more were shown on fewer than ${daysLeast}, too few to tell.`
+    : '';
+  if (days.length < 2) return `The rows are of ${days.length === 0 ? 'no day' : `one day, ${days[0]}`}.${left}`;
+  return `The rows are of ${count(days.length)} days, ${days[0]} to ${days[days.length - 1]}.${left}`;
 }
 
 function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarningReport, index: number): Markup {
@@ -30,7 +41,7 @@ function warningFigure({ ad, creative, facts, days, peak, threshold }: DecayWarn
     html`<line class="${kind}" x1="${plot.left}" x2="${plot.right}" y1="${round(y.at(value))}" y2="${round(y.at(value))}"/>`;
   const points = days.map(({ day, ctr, exposures }, i) => {
     const at = round(x.at(i));
-    return html`<line class="range" x1="${at}" x2="${at}" y1="${round(y.at(ctr.low))}" y2="${round(y.at(ctr.high))}"/><circle class="ctr" cx="${at}" cy="${round(y.at(ctr.value))}" r="3"><title>${day}: ${percent(ctr.value)} of ${count(exposures)} exposures</title></circle>`;
+    return html`<line class="range" x1="${at}" x2="${at}" y1="${round(y.at(ctr.low))}" y2="${round(Math.max(y.at(ctr.high), plot.top))}"/><circle class="ctr" cx="${at}" cy="${round(y.at(ctr.value))}" r="3"><title>${day}: ${percent(ctr.value)} of ${count(exposures)} exposures</title></circle>`;
   });
   const first = days[0];
   const last = days[days.length - 1];

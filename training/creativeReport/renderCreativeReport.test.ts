@@ -48,6 +48,9 @@ function dataWith(name: string): CreativeReportData {
     policies: [policyOf('default', 50, true), policyOf('ucb1', 150, false)],
     decay: {
       creatives: 40,
+      judged: 40,
+      daysLeast: 6,
+      days: days.map(({ day }) => day),
       note: name,
       warnings: [
         { ad: name, creative: name, facts: [{ name: 'since', value: name }], days, peak: 0.03, threshold: 0.8 },
@@ -100,7 +103,7 @@ describe('the page about creatives', () => {
 
   it('draws no number that is not one, also where nothing was forgone, clicked or has fallen', () => {
     const none = { ...dataWith('plain'), bestClicks: 0, policies: [policyOf('default', 0, true)] };
-    const decay = { creatives: 3, note: '', warnings: [] };
+    const decay = { creatives: 3, judged: 3, daysLeast: 6, days: [], note: '', warnings: [] };
     for (const data of [dataWith('plain'), none, { ...none, decay }])
       expect(withoutStyle(renderCreativeReport(data))).not.toMatch(/NaN|Infinity|undefined|null/);
     expect(renderCreativeReport({ ...none, decay })).toContain('None of 3 creatives has fallen');
@@ -113,6 +116,33 @@ describe('the page about creatives', () => {
     const page = renderCreativeReport({ ...data, decay: { ...data.decay, warnings: Array(20).fill(warning) } });
     expect(page).toContain('20 of 40 creatives have fallen from their peak with confidence, of which the 12 furthest');
     expect(page.match(/Click rate of creative/g)).toHaveLength(12);
+  });
+
+  it('says of how many creatives no fall can be told, and what days there are', () => {
+    const decay = { creatives: 5, judged: 3, daysLeast: 6, days: ['2025-01-06', '2025-01-12'], note: '', warnings: [] };
+    const pageOf = (change: Partial<typeof decay>) =>
+      renderCreativeReport({ ...dataWith('plain'), decay: { ...decay, ...change } });
+    expect(pageOf({})).toContain(
+      'None of 3 creatives has fallen from its peak with confidence. The rows are of 2 days, 2025-01-06 to 2025-01-12. 2 more were shown on fewer than 6, too few to tell.',
+    );
+    expect(pageOf({ judged: 5 })).not.toContain('too few to tell');
+    expect(pageOf({ judged: 0, days: ['1970-01-01'] })).toContain(
+      'No creative was shown on 6 days or more, as it takes to see a fall. The rows are of one day, 1970-01-01.',
+    );
+  });
+
+  it('keeps what it draws of a day within the plot', () => {
+    const data = dataWith('plain');
+    if ('why' in data.decay) throw new Error('has warnings');
+    const [warning] = data.decay.warnings;
+    const few = { day: '2025-01-08', exposures: 2, ctr: { value: 0, low: 0, high: 0.66 } };
+    const page = renderCreativeReport({
+      ...data,
+      decay: { ...data.decay, warnings: [{ ...warning, days: [...warning.days, few] }] },
+    });
+    const whiskers = [...page.matchAll(/<line class="range"[^>]* y2="([^"]+)"/g)].map(([, y]) => Number(y));
+    expect(whiskers).toHaveLength(3);
+    for (const y of whiskers) expect(y).toBeGreaterThanOrEqual(0);
   });
 
   it('gives more policies than there are colours a dashed line', () => {

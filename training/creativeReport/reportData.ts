@@ -47,14 +47,19 @@ export interface PolicyCurves {
 }
 
 /** Warnings of creatives that wear out, or why there are none to look for. */
-export type DecayReport =
-  | { readonly why: string }
-  | {
-      readonly creatives: number;
-      /** What was done about positions, in a sentence. */
-      readonly note: string;
-      readonly warnings: readonly DecayWarningReport[];
-    };
+export type DecayReport = { readonly why: string } | DecayFindings;
+
+export interface DecayFindings {
+  readonly creatives: number;
+  /** Those shown on `daysLeast` days or more: of the others no fall can be told. */
+  readonly judged: number;
+  readonly daysLeast: number;
+  /** The days that the rows are of, in order. */
+  readonly days: readonly string[];
+  /** What was done about positions, in a sentence. */
+  readonly note: string;
+  readonly warnings: readonly DecayWarningReport[];
+}
 
 export interface DecayWarningReport {
   readonly ad: string;
