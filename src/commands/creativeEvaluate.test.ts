@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
@@ -8,10 +9,12 @@ import type { Column } from '../schema/columns.ts';
 import { writeTypeOf } from '../tables/arrowBatches.ts';
 import { columnFromValues } from '../tables/columnBuilder.ts';
 import { createTableWriter } from '../tables/parquetWriter.ts';
+import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import {
   type CreativePolicyEvaluation,
   type EvaluateCreativePolicy,
   evaluateCreativePolicy,
+  type Observed,
 } from './creativeEvaluation.ts';
 import type { CreativeLog } from './creativeLog.ts';
 import { targetedLog } from './creativeTarget.ts';
@@ -189,6 +192,50 @@ describe('creative evaluate', () => {
     const { decisions } = targetedLog(logOf(rows, 1), 'uniform');
     expect(decisions.targetProbabilities[0]).toBe(1);
     expect(decisions.targetProbabilities[2 * count - 1]).toBe(1 / count);
+  });
+
+  it('draws what was observed from units too', async () => {
+    const once = ownLog(200);
+    const data = await write(
+      'log',
+      once.map((row, user) => ({ ...row, user })),
+    );
+    const fourfold = await write(
+      'often',
+      [0, 1, 2, 3].flatMap(() => once.map((row, user) => ({ ...row, user }))),
+    );
+    const { observed } = await evaluate({ data, unit: 'user' });
+    const often = await evaluate({ data: fourfold, target: fourfold, unit: 'user' });
+    for (const { value, low, high } of [often.observed.log, often.observed.target as Observed]) {
+      expect(value).toBeCloseTo(observed.log.value, 12);
+      expect(low).toBeCloseTo(observed.log.low as number, 12);
+      expect(high).toBeCloseTo(observed.log.high as number, 12);
+    }
+    // Wilson's of 200 rows, as of no units.
+    expect(observed.log.low).toBeCloseTo((await evaluate({ data })).observed.log.low as number, 12);
+    const none = await write(
+      'none',
+      once.map((row, i) => ({ ...row, user: i % 5, click: 0 })),
+    );
+    expect((await evaluate({ data: none, unit: 'user' })).observed.log.high).toBeCloseTo(0.4345, 4);
+    const alone = await write(
+      'alone',
+      once.map((row) => ({ ...row, user: 1 })),
+    );
+    expect((await evaluate({ data: alone, unit: 'user' })).observed.log).toMatchObject({ low: null, high: null });
+  });
+
+  it.each([
+    ['ips,ips', /'ips' is named twice/],
+    ['ips,dp', /'dp' is none; expected ips, snips, dm, dr, switch-dr, replay/],
+  ])('refuses the estimators %s', async (names, message) => {
+    const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+    addCreativeEvaluate(program);
+    const subcommand = program.commands[0].exitOverride().configureOutput({ writeErr: () => {} });
+    expect(subcommand.name()).toBe('evaluate');
+    await expect(
+      program.parseAsync(['evaluate', '--data', 'x', '--estimator', names], { from: 'user' }),
+    ).rejects.toThrow(message);
   });
 
   it.each<[string, Row, RegExp]>([

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { EstimatorName, OffPolicyEvaluation } from '../evaluation/ope.ts';
+import { type EstimatorName, estimatorNames } from '../evaluation/estimatorNames.ts';
+import type { OffPolicyEvaluation } from '../evaluation/ope.ts';
 import type { LogColumns } from './creativeLog.ts';
 import { fixed, print, printJson, textTable, wholeNumber } from './output.ts';
 import { grouped } from './textTable.ts';
@@ -13,8 +14,6 @@ interface EvaluateFlags extends LogColumns {
   readonly json?: boolean;
 }
 
-const estimators: readonly string[] = ['ips', 'snips', 'dm', 'dr', 'switch-dr', 'replay'] satisfies EstimatorName[];
-
 export function addCreativeEvaluate(command: Command): void {
   command
     .command('evaluate')
@@ -25,7 +24,7 @@ export function addCreativeEvaluate(command: Command): void {
       'uniform, or another policy’s log, whose shares by ad and position are the target',
       'uniform',
     )
-    .option('--estimator <names>', `of ${estimators.join(', ')}; all if absent`, estimatorList)
+    .option('--estimator <names>', `of ${estimatorNames.join(', ')}; all if absent`, estimatorList)
     .option('--action <column>', 'what was shown; creative_id or item_id if absent')
     .option('--reward <column>', 'what came of it; click if absent')
     .option('--propensity <column>', 'how likely that choice was; propensity if absent')
@@ -39,11 +38,13 @@ export function addCreativeEvaluate(command: Command): void {
 }
 
 function estimatorList(text: string): EstimatorName[] {
-  const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !estimators.includes(name));
+  const names = text.split(',').map((name) => name.trim()) as EstimatorName[];
+  const unknown = names.find((name) => !estimatorNames.includes(name));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`'${unknown}' is none; expected ${estimators.join(', ')}, with commas between.`);
-  return names as EstimatorName[];
+    throw new InvalidArgumentError(`'${unknown}' is none; expected ${estimatorNames.join(', ')}, with commas between.`);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new InvalidArgumentError(`'${twice}' is named twice; name each once.`);
+  return names;
 }
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
@@ -64,6 +65,8 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   if (observed.target) lines.push(line('observed in the target’s log', observed.target));
   print(textTable(['', 'mean reward', 'from', 'to'], lines));
   print('\nintervals of 95 %; dm is as biased as its model of rewards, which no interval tells');
+  if (result.target !== 'uniform')
+    print('the target is taken to be the shares in its log, whose own error no interval tells either');
 }
 
 function nameOf({ estimator, switchAbove, accepted }: OffPolicyEvaluation['estimates'][number]): string {

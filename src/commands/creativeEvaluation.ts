@@ -1,5 +1,7 @@
 import { createRandom } from '../core/random.ts';
-import { type EstimatorName, evaluateOffPolicy, type OffPolicyEvaluation } from '../evaluation/ope.ts';
+import type { EstimatorName } from '../evaluation/estimatorNames.ts';
+import { groupCount } from '../evaluation/groups.ts';
+import { evaluateOffPolicy, type OffPolicyEvaluation } from '../evaluation/ope.ts';
 import { wilsonInterval } from '../evaluation/reliability.ts';
 import { type CreativeLog, type LogColumns, readCreativeLog } from './creativeLog.ts';
 import { targetedLog } from './creativeTarget.ts';
@@ -13,12 +15,12 @@ export interface EvaluateCreativePolicy extends LogColumns {
   readonly seed: number;
 }
 
-/** A mean reward that was seen, with a 95 % interval. */
+/** A mean reward that was seen, with a 95 % interval, drawn from units where they are named. */
 export interface Observed {
   readonly rows: number;
   readonly value: number;
-  readonly low: number;
-  readonly high: number;
+  readonly low: number | null;
+  readonly high: number | null;
 }
 
 export interface CreativePolicyEvaluation extends OffPolicyEvaluation {
@@ -36,8 +38,9 @@ export interface CreativePolicyEvaluation extends OffPolicyEvaluation {
 export async function evaluateCreativePolicy(options: EvaluateCreativePolicy): Promise<CreativePolicyEvaluation> {
   const { data, target, estimator: estimators, resamples, seed, ...columns } = options;
   const log = await readCreativeLog(data, columns, ['action', 'reward', 'propensity']);
-  const { propensity: _, unit: __, ...targetColumns } = log.columns;
-  const other = target === 'uniform' ? undefined : await readCreativeLog(target, targetColumns, ['action'], ['reward']);
+  const { propensity: _, ...targetColumns } = log.columns;
+  const other =
+    target === 'uniform' ? undefined : await readCreativeLog(target, targetColumns, ['action'], ['reward', 'unit']);
   const { decisions, warnings } = targetedLog(log, other ?? 'uniform');
   const result = evaluateOffPolicy(decisions, { estimators, resamples, random: createRandom(seed) });
   return {
@@ -49,17 +52,24 @@ export async function evaluateCreativePolicy(options: EvaluateCreativePolicy): P
   };
 }
 
-/** The mean, with Wilson's interval of a rate, or the normal one of other rewards. */
-function observedIn({ rewards }: CreativeLog): Observed {
+/**
+ * The mean, with Wilson's interval of a rate, or the normal one of other rewards. Its variance is that between units,
+ *
+ *   Σ_u (S_u − r̄·n_u)² / n²      S_u: a unit's rewards, n_u: its rows
+ *
+ * and Wilson's rows are as many independent ones as have it, at most those there are; the units where all rewards are alike. No
+ * interval where there is one unit alone.
+ */
+function observedIn({ rewards, units }: CreativeLog): Observed {
   const rows = rewards.length;
-  let [sum, squares, isRate] = [0, 0, true];
-  for (const reward of rewards) {
-    sum += reward;
-    squares += reward * reward;
-    isRate &&= reward === 0 || reward === 1;
-  }
-  const value = sum / rows;
-  const half = 1.96 * Math.sqrt(Math.max(0, squares / rows - value * value) / rows);
-  const [low, high] = isRate ? wilsonInterval(value, rows) : [value - half, value + half];
+  const value = rewards.reduce((sum, reward) => sum + reward, 0) / rows;
+  const residuals = new Float64Array(units ? groupCount(units) : rows);
+  for (const [row, reward] of rewards.entries()) residuals[units ? units[row] : row] += reward - value;
+  const variance = residuals.reduce((sum, residual) => sum + residual * residual, 0) / rows ** 2;
+  const half = 1.96 * Math.sqrt(variance);
+  const isRate = rewards.every((reward) => reward === 0 || reward === 1);
+  if (units && residuals.length === 1) return { rows, value, low: null, high: null };
+  const independent = Math.min(rows, (value * (1 - value)) / variance || residuals.length);
+  const [low, high] = isRate ? wilsonInterval(value, independent) : [value - half, value + half];
   return { rows, value, low, high };
 }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
-import { type EstimatorName, evaluateOffPolicy, type LoggedDecisions, type OffPolicyEstimate } from './ope.ts';
+import type { EstimatorName } from './estimatorNames.ts';
+import { evaluateOffPolicy, type LoggedDecisions, type OffPolicyEstimate } from './ope.ts';
 import { cellsOfOneAd, simulateLog } from './opeSimulation.ts';
 import { crossFittedRewards } from './rewardModel.ts';
 import { switchThreshold } from './switchThreshold.ts';
@@ -146,6 +147,77 @@ describe('off-policy estimates', () => {
       expect(often[i].low).toBeCloseTo(once[i].low as number, 12);
       expect(often[i].high).toBeCloseTo(once[i].high as number, 12);
     }
+  });
+
+  it('of units without a click count units, not rows, and those that a log is without not at all', () => {
+    const rows = 1000;
+    const of = (unitRows: number, step = 1): LoggedDecisions => ({
+      rewards: new Float64Array(rows),
+      propensities: new Float64Array(rows).fill(0.5),
+      targetProbabilities: new Float64Array(rows).fill(0.5),
+      units: Int32Array.from({ length: rows }, (_, i) => step * Math.floor(i / unitRows)),
+    });
+    const highs = (log: LoggedDecisions) => evaluate(log).estimates.map(({ high }) => high);
+    for (const high of highs(of(1))) expect(high).toBeCloseTo(0.00369, 5);
+    for (const high of highs(of(20))) expect(high).toBeCloseTo(0.0738, 4);
+    for (const high of highs(of(200))) expect(high).toBeCloseTo(0.738, 3);
+    expect(highs(of(20, 3))).toEqual(highs(of(20)));
+  });
+
+  it('draw no unit that no row has', () => {
+    const times = (step: number) => ({
+      ...goldenLog,
+      units: Int32Array.from(golden.units, (unit: number) => step * unit),
+    });
+    expect(evaluate(times(7)).estimates).toEqual(evaluate(times(1)).estimates);
+  });
+
+  it('warn where units are few, and have no interval where there is one', () => {
+    const units = (count: number) => Int32Array.from(golden.rewards, (_, i) => i % count);
+    const of = (count: number) => evaluate({ ...goldenLog, units: units(count) });
+    expect(of(20).warnings).toEqual([]);
+    expect(of(19).warnings).toEqual(['intervals are from 19 units; of fewer than 20 they are too narrow']);
+    const { estimates, warnings } = of(1);
+    expect(warnings).toEqual([expect.stringMatching(/^the log is of one unit/)]);
+    for (const { value, low, high } of estimates) {
+      expect(value).toBeGreaterThan(0);
+      expect([low, high]).toEqual([null, null]);
+    }
+  });
+
+  it('of clicks end at 1 where the estimate itself can be no more', () => {
+    const log = {
+      rewards: Float64Array.of(1, 0, 0, 1),
+      propensities: Float64Array.of(0.5, 0.5, 0.2, 0.2),
+      targetProbabilities: Float64Array.of(0.5, 0.5, 0.5, 0.5),
+    };
+    const predictions = crossFittedRewards({
+      rewards: log.rewards,
+      cells: Int32Array.of(0, 1, 0, 1),
+      choices: cellsOfOneAd(Float64Array.of(0.5, 0.5), 2),
+    });
+    const { estimates } = evaluate({ ...log, predictions }, { resamples: 500 });
+    for (const name of ['snips', 'replay', 'dm'] as const) expect(named(estimates, name).high).toBeLessThanOrEqual(1);
+    const twice = evaluate({ ...log, predictions, rewards: log.rewards.map((r) => 2 * r) }, { resamples: 500 });
+    expect(named(twice.estimates, 'snips').high).toBeGreaterThan(1);
+  });
+
+  it('warn where replay accepts little of what the log says', () => {
+    const rows = 2000;
+    const random = createRandom(8);
+    const log = {
+      rewards: Float64Array.from({ length: rows }, () => Number(random.next() < 0.1)),
+      propensities: Float64Array.from({ length: rows }, (_, i) => (i === 0 ? 0.005 : 0.5)),
+      targetProbabilities: new Float64Array(rows).fill(0.5),
+    };
+    const { warnings, estimates } = evaluate(log);
+    expect(named(estimates, 'replay').accepted).toBeLessThan(50);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^replay accepted \d+ of 2000 rows, which says little: weighted, the log is worth \d+ rows/,
+      ),
+    ]);
+    expect(evaluate(log, { estimators: ['snips'] }).warnings).toEqual([]);
   });
 
   it('warn where the target does what the log never shows', () => {
@@ -302,14 +374,19 @@ describe('the intervals on simulated logs', () => {
     ] as const;
     const logs = 60;
     const covered = { ips: 0, snips: 0, dr: 0, 'switch-dr': 0 };
+    const widths = { ...covered };
     for (let i = 0; i < logs; i++) {
       const random = createRandom(500 + i);
       const { log, truth } = simulateLog({ rows: 1000, clickRate: [0.01, 0.05], ...kinds[i % 4] }, random);
       const { estimates } = evaluate(log, { random, resamples: 200, estimators: ['ips', 'snips', 'dr', 'switch-dr'] });
-      for (const { estimator, low, high } of estimates)
+      for (const { estimator, low, high } of estimates) {
         covered[estimator as 'ips'] += Number((low as number) <= truth && truth <= (high as number));
+        widths[estimator as 'ips'] += ((high as number) - (low as number)) / truth / logs;
+      }
     }
     // Chance alone takes 95 % of 60 to 53 (1 time in 50); the long test has 500 logs.
     for (const [name, count] of Object.entries(covered)) expect(count, name).toBeGreaterThanOrEqual(53);
+    // As measured, some 10 to 50 clicks a log: 1.36 to 1.41 of the truth.
+    for (const [name, width] of Object.entries(widths)) expect(width, name).toBeLessThan(1.5);
   });
 });

@@ -1,12 +1,10 @@
 import { listOf, UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { bootstrapEstimates, estimateOf, type LinearEstimator } from './opeInterval.ts';
+import { type EstimatorName, estimatorNames } from './estimatorNames.ts';
+import { bootstrapEstimates, type Estimate, type LinearEstimator } from './opeInterval.ts';
 import type { Predictions } from './rewardModel.ts';
 import type { Values } from './rows.ts';
 import { switchThreshold } from './switchThreshold.ts';
-
-export const estimatorNames = ['ips', 'snips', 'dm', 'dr', 'switch-dr', 'replay'] as const;
-export type EstimatorName = (typeof estimatorNames)[number];
 
 /** What a logging policy did and what came of it, and how likely a target policy would have done the same; one value a row. */
 export interface LoggedDecisions {
@@ -25,19 +23,15 @@ export interface OffPolicyOptions {
   /** All that the log allows, if absent. */
   readonly estimators?: readonly EstimatorName[];
   readonly random: Random;
-  /** 1,000 if absent; a draw costs some 15 ns a row and estimator. */
+  /** 1,000 if absent; each costs a pass over the rows an estimator, and `dm` a new fit of its model. */
   readonly resamples?: number;
   /** Switch-DR's τ; chosen from the log where absent. */
   readonly switchAbove?: number;
 }
 
-export interface OffPolicyEstimate {
+/** The mean reward a row that the target policy would have had, with a 95 % interval. */
+export interface OffPolicyEstimate extends Estimate {
   readonly estimator: EstimatorName;
-  /** The mean reward a row that the target policy would have had; null where not defined. */
-  readonly value: number | null;
-  /** 95 % interval. */
-  readonly low: number | null;
-  readonly high: number | null;
   /** Switch-DR's τ: weights above it were left to the model. */
   readonly switchAbove?: number;
   /** Rows that replay accepted. */
@@ -92,16 +86,20 @@ export function evaluateOffPolicy(log: LoggedDecisions, options: OffPolicyOption
   const estimators = names.map((name) => linearEstimator(name, parts));
   const { resamples = 1000 } = options;
   const random = options.random.fork('bootstrap');
-  const intervals = bootstrapEstimates(estimators, { rewards, rates, units, random, resamples });
+  const measured = bootstrapEstimates(estimators, { rewards, rates, units, random, resamples });
+  const acceptedCount = accepted.reduce((sum, one) => sum + one, 0);
   const estimates = names.map((estimator, i) => ({
     estimator,
-    value: intervals[i] && estimateOf(estimators[i], rewards),
-    low: intervals[i]?.low ?? null,
-    high: intervals[i]?.high ?? null,
+    ...measured[i],
     ...(estimator === 'switch-dr' && { switchAbove }),
-    ...(estimator === 'replay' && { accepted: accepted.reduce((sum, one) => sum + one, 0) }),
+    ...(estimator === 'replay' && { accepted: acceptedCount }),
   }));
-  return { ...summary, estimates };
+  const warnings = [
+    ...meanWarnings(summary, weights),
+    ...unitWarnings(units),
+    ...(names.includes('replay') ? replayWarnings(summary, acceptedCount) : []),
+  ];
+  return { ...summary, estimates, warnings };
 }
 
 interface Parts {
@@ -113,10 +111,11 @@ interface Parts {
 
 function linearEstimator(name: EstimatorName, { weights, predictions, switchAbove, accepted }: Parts): LinearEstimator {
   if (name === 'ips') return { slope: weights };
-  if (name === 'snips') return { slope: weights, below: weights };
-  if (name === 'replay') return { slope: accepted, below: accepted };
+  if (name === 'snips') return { slope: weights, below: weights, bounded: true };
+  if (name === 'replay') return { slope: accepted, below: accepted, bounded: true };
   const { logged, target, redraw } = predictions as Predictions;
-  if (name === 'dm') return { base: Float64Array.from(target), slope: new Float64Array(weights.length), redraw };
+  if (name === 'dm')
+    return { base: Float64Array.from(target), slope: new Float64Array(weights.length), redraw, bounded: true };
   const slope = name === 'dr' ? weights : weights.map((w) => (w <= (switchAbove as number) ? w : 0));
   return { base: slope.map((w, i) => target[i] - w * logged[i]), slope };
 }
@@ -148,7 +147,9 @@ function rewardRates(rewards: Values, predictions: Predictions | undefined): Flo
   return Float64Array.from(predictions?.logged ?? [], (q) => Math.min(1, Math.max(0, (q * clicks) / predicted)));
 }
 
-function summaryOf(weights: Float64Array): Omit<OffPolicyEvaluation, 'estimates'> {
+type Summary = Omit<OffPolicyEvaluation, 'estimates' | 'warnings'>;
+
+function summaryOf(weights: Float64Array): Summary {
   const rows = weights.length;
   let [sum, squares, weightMax] = [0, 0, 0];
   for (const weight of weights) {
@@ -160,16 +161,34 @@ function summaryOf(weights: Float64Array): Omit<OffPolicyEvaluation, 'estimates'
     throw new UserError(
       `off-policy evaluation: the target takes none of the ${rows} logged actions, so that the log says nothing of it; evaluate it on a log that shows what it does`,
     );
-  const weightMean = sum / rows;
+  return { rows, effectiveSampleSize: sum ** 2 / squares, weightMax, weightMean: sum / rows };
+}
+
+function meanWarnings({ rows, weightMean }: Summary, weights: Float64Array): string[] {
+  const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
   const standardError = Math.sqrt(Math.max(0, squares / rows - weightMean ** 2) / rows);
   // Four standard errors: weights are skewed, and this is to speak of mistakes only.
-  const off = Math.abs(weightMean - 1) > 4 * standardError + 1e-6;
-  const warnings = off
-    ? [
-        `the weights' mean is ${weightMean.toFixed(3)}, where 1 was expected: the target does things that the log never shows, or the propensities are not those of the log`,
-      ]
-    : [];
-  return { rows, effectiveSampleSize: sum ** 2 / squares, weightMax, weightMean, warnings };
+  if (Math.abs(weightMean - 1) <= 4 * standardError + 1e-6) return [];
+  return [
+    `the weights' mean is ${weightMean.toFixed(3)}, where 1 was expected: the target does things that the log never shows, or the propensities are not those of the log`,
+  ];
+}
+
+/** A bootstrap of fewer units is known to be too sure. */
+const UNITS_LEAST = 20;
+
+function unitWarnings(units: Int32Array | undefined): string[] {
+  const count = units ? new Set(units).size : UNITS_LEAST;
+  if (count === 1) return ['the log is of one unit, which says nothing of how others differ; there are no intervals'];
+  if (count >= UNITS_LEAST) return [];
+  return [`intervals are from ${count} units; of fewer than ${UNITS_LEAST} they are too narrow`];
+}
+
+function replayWarnings({ rows, effectiveSampleSize }: Summary, accepted: number): string[] {
+  if (accepted >= effectiveSampleSize / 10) return [];
+  return [
+    `replay accepted ${accepted} of ${rows} rows, which says little: weighted, the log is worth ${Math.round(effectiveSampleSize)} rows; go by snips or dr`,
+  ];
 }
 
 function checkLog({ rewards, propensities, targetProbabilities, predictions, units }: LoggedDecisions): void {

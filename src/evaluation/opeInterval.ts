@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 import { percentile } from './bootstrap.ts';
-import { groupCount, rowsByGroup } from './groups.ts';
+import { rowsByGroup } from './groups.ts';
 import type { Predictions } from './rewardModel.ts';
 import type { Values } from './rows.ts';
 
@@ -14,11 +14,20 @@ export interface LinearEstimator {
   readonly below?: Float64Array;
   /** The estimate of a resample, where it is more than these sums. */
   readonly redraw?: Predictions['redraw'];
+  /** It can be no more than the largest reward there may be. */
+  readonly bounded?: boolean;
+}
+
+/** Nulls where not defined. */
+export interface Estimate {
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
 }
 
 export interface Resampling {
   readonly rewards: Values;
-  /** [rows] p(reward = 1) that rewards are drawn anew with; absent where a row keeps its own. */
+  /** [rows] p(reward = 1) that rewards of 0 and 1 are drawn anew with; absent for other rewards, and a row keeps its own. */
   readonly rates?: Float64Array;
   readonly units?: Int32Array;
   readonly random: Random;
@@ -26,7 +35,7 @@ export interface Resampling {
 }
 
 /** The estimator's value for all rows in order, or for drawn ones. */
-export function estimateOf(
+function estimateOf(
   { base, slope, below, redraw }: LinearEstimator,
   rewards: ArrayLike<number>,
   rows?: Int32Array,
@@ -50,19 +59,21 @@ export function estimateOf(
  *
  *   √V ∈ [√V̂ − h, √V̂ − l]      l, h: the 2.5 and 97.5 percentiles of √V̂* − √V̂₀
  *
- * V̂₀ being the estimate with each reward at its expectation; on the plain scale where rewards or V̂ are negative. Without `rates`,
- * or with units of several rows, whose rewards hang together, drawn rows keep their rewards.
+ * V̂₀ being the estimate with each reward at its expectation (of dm, whose rewards are all in its model, the estimate itself); on the
+ * plain scale where rewards or V̂ are negative. Without `rates` drawn rows keep their rewards, and so they do with `units`, in which
+ * rewards may hang together. Of rewards of 0 and 1 the interval of a `bounded` estimator ends at 1.
  *
- * @returns null where an estimate is not defined; all estimators are measured on the same draws
+ * @returns estimates with their intervals, all from the same draws; no interval where there is one unit alone
  * @see Davison and Hinkley 1997, "Bootstrap Methods and their Application", sections 2.4 (model-based), 5.2 (basic, transformed)
  */
 export function bootstrapEstimates(
   estimators: readonly LinearEstimator[],
   { rewards, rates, units, random, resamples }: Resampling,
-): ({ low: number; high: number } | null)[] {
+): Estimate[] {
   const rows = rewards.length;
   const estimates = estimators.map((estimator) => estimateOf(estimator, rewards));
   const smooth = rates !== undefined && units === undefined;
+  const unitCount = units ? new Set(units).size : rows;
   const drawRows = units ? unitDrawer(units, random) : rowDrawer(rows, random);
   const centres = smooth ? estimators.map((estimator) => estimateOf(estimator, rates)) : estimates;
   const positive = rewards.every((reward) => reward >= 0);
@@ -81,12 +92,16 @@ export function bootstrapEstimates(
     }
   }
   return deviations.map((list, e) => {
-    if (!Number.isFinite(estimates[e])) return null;
-    if (positive && estimates[e] === 0) return intervalWithoutRewards(estimators[e], rows);
+    const value = estimates[e];
+    if (!Number.isFinite(value)) return { value: null, low: null, high: null };
+    if (units && unitCount === 1) return { value, low: null, high: null };
+    const most = rates && estimators[e].bounded ? Math.max(1, value) : Number.POSITIVE_INFINITY;
+    if (positive && value === 0)
+      return { value, low: 0, high: Math.min(most, highWithoutRewards(estimators[e], rows, unitCount)) };
     list.sort((a, b) => a - b);
     const { to, back } = scales[e];
-    const at = to(estimates[e]);
-    return { low: back(at - percentile(list, 0.975)), high: back(at - percentile(list, 0.025)) };
+    const end = (share: number) => Math.min(most, back(to(value) - percentile(list, share)));
+    return { value, low: end(0.975), high: end(0.025) };
   });
 }
 
@@ -96,11 +111,14 @@ const rootScale = {
 };
 const plainScale = { to: (value: number) => value, back: (value: number) => value };
 
-/** Where nothing was earned (by accepted rows): −ln .025 rewards of 1 are still believable, of the weight of an average one. */
-function intervalWithoutRewards({ slope, below }: LinearEstimator, rows: number): { low: number; high: number } {
+/**
+ * Where nothing was earned (by accepted rows): −ln .025 rewards of 1 are still believable, of the weight of an average one, or as many
+ * units with a reward in each of their rows.
+ */
+function highWithoutRewards({ slope, below }: LinearEstimator, rows: number, unitCount: number): number {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   const weightOfOne = sum(slope.map((weight) => weight * weight)) / sum(slope) || 1;
-  return { low: 0, high: (-Math.log(0.025) * weightOfOne) / (below ? sum(below) : rows) };
+  return (-Math.log(0.025) * weightOfOne * (rows / unitCount)) / (below ? sum(below) : rows);
 }
 
 function rowDrawer(rows: number, random: Random): () => Int32Array {
@@ -115,11 +133,11 @@ function rowDrawer(rows: number, random: Random): () => Int32Array {
 function unitDrawer(units: Int32Array, random: Random): () => Int32Array {
   const order = Uint32Array.from(units, (_, i) => i);
   const { rows, starts } = rowsByGroup(order, units);
-  const count = groupCount(units);
+  const present = [...new Set(units)];
   return () => {
     const drawn: number[] = [];
-    for (let i = 0; i < count; i++) {
-      const unit = random.below(count);
+    for (let i = 0; i < present.length; i++) {
+      const unit = present[random.below(present.length)];
       for (let at = starts[unit]; at < starts[unit + 1]; at++) drawn.push(rows[at]);
     }
     return Int32Array.from(drawn);
