@@ -1,6 +1,7 @@
 import { createRandom } from '../core/random.ts';
 import { type RandomizedTests, type Replay, type ReplayedBandit, replay } from '../creative/replay.ts';
-import { bootstrapRatios, type Interval, type RatioOfSums } from '../evaluation/bootstrapRatio.ts';
+import type { RatioOfSums } from '../evaluation/bootstrap.ts';
+import { bootstrapRatios, type Interval } from '../evaluation/bootstrapRatio.ts';
 
 /** What a policy made of randomised tests; intervals are 95 %, by bootstrap over tests. */
 export interface PolicyResult {

@@ -148,21 +148,26 @@ function meansOfDraw(
   return (timesDrawn) => [ratioOfSums(ofA, timesDrawn), ratioOfSums(ofB, timesDrawn)];
 }
 
-interface GroupSums {
-  above: Float64Array;
-  below: Float64Array;
+/** A ratio of two sums over groups (tests, users, ads), each group's share of both. */
+export interface RatioOfSums {
+  readonly above: Float64Array;
+  /** Where absent, the sum of `above` alone is meant. */
+  readonly below?: Float64Array;
 }
 
-function ratioOfSums({ above, below }: GroupSums, timesDrawn: Float64Array): number {
-  let [top, bottom] = [0, 0];
-  for (let g = 0; g < timesDrawn.length; g++) {
-    top += timesDrawn[g] * above[g];
-    bottom += timesDrawn[g] * below[g];
-  }
-  return top / bottom;
+/** Each group counting as often as it was drawn. */
+export function ratioOfSums({ above, below }: RatioOfSums, timesDrawn: Float64Array): number {
+  const top = weightedSum(above, timesDrawn);
+  return below ? top / weightedSum(below, timesDrawn) : top;
 }
 
-function lossSums(groups: Int32Array, labels: Labels, p: Values): GroupSums {
+function weightedSum(values: Float64Array, weights: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += weights[i] * values[i];
+  return sum;
+}
+
+function lossSums(groups: Int32Array, labels: Labels, p: Values): RatioOfSums {
   const count = groupCount(groups);
   const sums = { above: new Float64Array(count), below: new Float64Array(count) };
   for (let i = 0; i < groups.length; i++) {
@@ -172,7 +177,7 @@ function lossSums(groups: Int32Array, labels: Labels, p: Values): GroupSums {
   return sums;
 }
 
-function gaucSums(groups: Int32Array, labels: Labels, scores: Values): GroupSums {
+function gaucSums(groups: Int32Array, labels: Labels, scores: Values): RatioOfSums {
   const { auc, impressions } = aucByGroup(ascendingOrder(scores), scores, labels, groups);
   const defined = (value: number, g: number) => (Number.isNaN(auc[g]) ? 0 : value);
   return { above: auc.map((value, g) => defined(value * impressions[g], g)), below: impressions.map(defined) };

@@ -1,13 +1,6 @@
 import { assert } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { percentile } from './bootstrap.ts';
-
-/** A ratio of two sums over groups (tests, users, ads), each group's share of both. */
-export interface RatioOfSums {
-  readonly above: Float64Array;
-  /** Where absent, the sum of `above` alone is meant. */
-  readonly below?: Float64Array;
-}
+import { percentile, type RatioOfSums, ratioOfSums } from './bootstrap.ts';
 
 export interface Interval {
   readonly value: number;
@@ -46,15 +39,4 @@ export function bootstrapRatios(ratios: readonly RatioOfSums[], random: Random, 
     list.sort((a, b) => a - b);
     return { value: values[i], low: percentile(list, 0.025), high: percentile(list, 0.975) };
   });
-}
-
-function ratioOfSums({ above, below }: RatioOfSums, timesDrawn: Float64Array): number {
-  const top = weightedSum(above, timesDrawn);
-  return below ? top / weightedSum(below, timesDrawn) : top;
-}
-
-function weightedSum(values: Float64Array, weights: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += weights[i] * values[i];
-  return sum;
 }

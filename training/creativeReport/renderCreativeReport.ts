@@ -1,6 +1,7 @@
 import { count, percent } from '../report/format.ts';
 import { html, Markup, nameText } from '../report/html.ts';
 import { REPORT_STYLE } from '../report/style.ts';
+import { warningsSection } from '../report/warningsSection.ts';
 import { exitChart, explorationCharts } from './curveCharts.ts';
 import { decaySection } from './decaySection.ts';
 import { exitTable, policyTable } from './policyTables.ts';
@@ -16,7 +17,7 @@ export function renderCreativeReport(data: CreativeReportData): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Creatives · Limelight report</title><style>${new Markup(REPORT_STYLE + CREATIVE_STYLE)}</style></head><body><main>
-${headline(data)}${warnings(data.warnings)}
+${headline(data)}${warningsSection(data.warnings)}
 <section><h2>Policies</h2><p>Each policy chose a creative for every impression of every test; clicks were drawn at the observed rates, the same for all
 policies. Regret is the clicks forgone against the best creative.</p>${policyTable(data.policies)}</section>
 <section><h2>Exploration</h2>${explorationCharts(data.policies)}</section>
@@ -34,15 +35,6 @@ function headline(data: CreativeReportData): Markup {
 <li class="task"><b>${percent(share)}</b><span>of the best creatives’ clicks forgone by ${nameText(first.policy)}; ${percent(first.bestArmShare.value)} of its exposure on the best</span></li>
 <li><b>${count(data.tests)}</b><span>tests</span></li><li><b>${count(data.arms)}</b><span>creatives</span></li><li><b>${count(data.impressions)}</b><span>impressions</span></li></ul>
 <dl class="facts">${data.facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${nameText(value)}</dd></div>`)}</dl></header>`;
-}
-
-function warnings(texts: readonly string[]): Markup {
-  return html`${
-    texts.length > 0 &&
-    html`<section class="warnings"><h2>${count(texts.length)} ${texts.length === 1 ? 'warning' : 'warnings'}</h2><ul>${texts.map(
-      (text) => html`<li>${nameText(text)}</li>`,
-    )}</ul></section>`
-  }`;
 }
 
 function exits({ policies }: CreativeReportData): Markup {

@@ -6,6 +6,7 @@ import { learningChart } from './learningChart.ts';
 import type { ReportData, TaskReport } from './reportData.ts';
 import { REPORT_STYLE } from './style.ts';
 import { importanceTable, metricsTable, sliceTable } from './tables.ts';
+import { warningsSection } from './warningsSection.ts';
 
 /**
  * One self-contained HTML page about a trained model: no script, no address, light or dark as the reader's system is.
@@ -19,7 +20,7 @@ export function renderReport(data: ReportData): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${data.arch} · Limelight training report</title><style>${new Markup(REPORT_STYLE)}</style></head><body><main>
-${headline(data)}${warnings(data.warnings ?? [])}
+${headline(data)}${warningsSection(data.warnings ?? [])}
 <section><h2>Metrics</h2><p>${scope}</p>${metricsTable(data.tasks)}</section>
 ${data.learning && data.learning.length > 0 && html`<section><h2>Learning curve</h2>${data.learning.map(learningChart)}</section>`}
 ${data.tasks.length > 0 && html`<section><h2>Predictions</h2>${data.tasks.map(predictions)}</section>`}
@@ -47,15 +48,6 @@ function taskTiles({ task, raw, calibrated }: TaskReport): Markup {
   const beside =
     gain === null ? '' : `, ${percent(Math.abs(gain))} ${gain < 0 ? 'above' : 'below'} the constant predictor’s`;
   return html`<li class="task"><b>${fixed(metrics.auc, 4)}</b><span>AUC of ${nameText(task)}; log loss ${fixed(metrics.logLoss, 4)}${beside}</span></li>`;
-}
-
-function warnings(texts: readonly string[]): Markup {
-  return html`${
-    texts.length > 0 &&
-    html`<section class="warnings"><h2>${count(texts.length)} ${texts.length === 1 ? 'warning' : 'warnings'}</h2><ul>${texts.map(
-      (text) => html`<li>${nameText(text)}</li>`,
-    )}</ul></section>`
-  }`;
 }
 
 function predictions(task: TaskReport, index: number): Markup {
