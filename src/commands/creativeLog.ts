@@ -2,6 +2,7 @@ import { listOf, UserError } from '../core/errors.ts';
 import type { Column, IntegerColumn, NumberColumn } from '../schema/columns.ts';
 import { columnValue } from '../tables/columnBuilder.ts';
 import { openTable, type Table } from '../tables/parquetReader.ts';
+import { chooseColumn, needColumn } from './chooseColumn.ts';
 
 /** Which columns of a log say what. */
 export interface LogColumns {
@@ -131,15 +132,11 @@ function chooseColumns(
   const has = table.columns.map(({ name }) => name);
   const chosen: Partial<Record<keyof LogColumns, string>> = {};
   for (const what of Object.keys(DEFAULTS) as (keyof LogColumns)[]) {
-    const name = given[what] ?? DEFAULTS[what].find((usual) => has.includes(usual));
-    if (name !== undefined && has.includes(name)) chosen[what] = name;
-    else if (needed.includes(what) || (name !== undefined && !optional.includes(what))) {
-      const wanted = name ?? DEFAULTS[what].join("' or '");
-      throw new UserError(
-        `${table.files[0]}: has no column '${wanted}'; name it with --${what}; it has ${listOf(has.map((other) => `'${other}'`))}`,
-        'missing',
-      );
-    }
+    const asked = given[what];
+    if (asked !== undefined && !has.includes(asked) && optional.includes(what)) continue;
+    const choose = needed.includes(what) ? needColumn : chooseColumn;
+    const name = choose(table, what, asked, DEFAULTS[what]);
+    if (name !== undefined) chosen[what] = name;
   }
   return chosen;
 }
