@@ -29,7 +29,7 @@ describe('bandit settings', () => {
       'epsilon is 2; expected a number above 0 up to 1',
       "policy is 'best'; expected one of default,",
       'windows is 2.5; expected a whole number from 2 up to 1000',
-      'examination is a list; expected a list of numbers above 0 up to 1',
+      'examination is a list; expected a list of numbers from 2^-20 up to 1',
       'exit is 1; expected true or false',
     ])
       expect(message).toContain(`bandit.json: ${part}`);
@@ -45,8 +45,36 @@ describe('bandit settings', () => {
   });
 
   it('want contexts for linucb, and for it alone', () => {
-    expect(() => readBanditSettings({ policy: 'linucb' })).toThrow('contextSize is 0');
-    expect(() => readBanditSettings({ contextSize: 3 })).toThrow("contextSize is 3 with policy 'default'");
+    expect(() => readBanditSettings({ policy: 'linucb' })).toThrow(
+      `policy 'linucb' needs segments; name a .json file with "policy": "linucb", "segment" (a field of requests) and "segments" (its values)`,
+    );
+    for (const json of [{ contextSize: 3 }, { segment: 'age' }, { segments: ['18-24'] }])
+      expect(() => readBanditSettings(json)).toThrow("for policy 'linucb' alone");
     expect(readBanditSettings({ policy: 'linucb', contextSize: 3 }).contextSize).toBe(3);
+  });
+
+  it('list the segments of linucb, of which other values are one more', () => {
+    const json = { policy: 'linucb', segment: 'age', segments: ['18-24', '25-34'] };
+    const settings = readBanditSettings(json);
+    expect(settings).toMatchObject({ ...json, contextSize: 3 });
+    expect(readBanditSettings(settings)).toEqual(settings);
+    const many = Array.from({ length: 64 }, (_, i) => `${i}`);
+    for (const segments of [undefined, [], [18, 25], ['18-24', '18-24'], '18-24', many])
+      expect(() => readBanditSettings({ ...json, segments })).toThrow('expected 1 to 63 values of the field');
+    expect(readBanditSettings({ ...json, segments: many.slice(1) }).contextSize).toBe(64);
+    expect(() => readBanditSettings({ ...json, segment: undefined })).toThrow(
+      'segment is undefined; expected the field',
+    );
+    expect(() => readBanditSettings({ ...json, contextSize: 16 })).toThrow('it follows from segments');
+  });
+
+  it('refuse weights that leave no reward', () => {
+    expect(() => readBanditSettings({ clickWeight: 0 })).toThrow('clickWeight and revenueWeight are both 0');
+    expect(readBanditSettings({ clickWeight: 0, revenueWeight: 1 }).clickWeight).toBe(0);
+  });
+
+  it('refuse a position that is looked at so little that its exposures would round to 0', () => {
+    expect(() => readBanditSettings({ examination: [1, 2 ** -22] })).toThrow('from 2^-20 up to 1');
+    expect(readBanditSettings({ examination: [1, 2 ** -20] }).examination[1]).toBe(2 ** -20);
   });
 });

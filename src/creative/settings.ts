@@ -9,8 +9,12 @@ export interface BanditSettings extends Readonly<Record<NumberName, number>> {
   readonly examination: readonly number[];
   /** Whether ads ever leave exploration; where absent they do under `default` alone, so that others are what their books say. */
   readonly exit: boolean;
-  /** The field of requests whose values are the segments of `linucb`, hashed into `contextSize`; absent where contexts come otherwise. */
+  /**
+   * The field of requests whose values are the segments of `linucb`, and those values as text; every other value, and none, is one more
+   * segment, the last. Both are absent where contexts come otherwise.
+   */
   readonly segment?: string;
+  readonly segments?: readonly string[];
 }
 
 type NumberName = keyof typeof numbers;
@@ -25,6 +29,9 @@ interface NumberRule {
 }
 
 const most = Number.MAX_SAFE_INTEGER;
+const contextMost = 64;
+/** The record's unit: less would count as nothing. */
+const leastExamination = 2 ** -20;
 
 const numbers = {
   /** ε: the share of choices that is drawn from all arms, under every policy. 0 would leave choices that no evaluation can learn from. */
@@ -37,8 +44,8 @@ const numbers = {
   slidingXi: { value: 0.6, low: 0, high: 100 },
   /** α of `linucb`, in standard deviations. */
   linearConfidence: { value: 1, low: 0, high: 100 },
-  /** Length of a context, for `linucb`: the shares of a user's segments. */
-  contextSize: { value: 0, low: 0, high: 64, whole: true },
+  /** Length of a context, for `linucb`: the shares of a user's segments; follows from `segments` where those are given. */
+  contextSize: { value: 0, low: 0, high: contextMost, whole: true },
   /** What is supposed of the CTR in the best position before anything is known: as many clicks in as many exposures. */
   priorClicks: { value: 1.5, low: 0.5, high: most },
   priorExposures: { value: 100, low: 0, high: most, above: true },
@@ -81,7 +88,7 @@ export function readBanditSettings(json: unknown = {}, source = 'bandit settings
     throw new UserError(`${source}: expected an object of settings, got ${kindOf(json)}`);
   const given = new Map(Object.entries(json));
   const problems: string[] = [];
-  const known = [...Object.keys(numbers), 'policy', 'examination', 'exit', 'segment'];
+  const known = [...Object.keys(numbers), 'policy', 'examination', 'exit', 'segment', 'segments'];
   for (const key of given.keys()) {
     if (known.includes(key)) continue;
     const meant = nearestName(key, known);
@@ -101,22 +108,52 @@ export function readBanditSettings(json: unknown = {}, source = 'bandit settings
   const exit = given.get('exit') ?? policy === 'default';
   if (typeof exit !== 'boolean') problems.push(`exit is ${shown(exit)}; expected true or false`);
   const examination = given.get('examination') ?? [1];
-  const share = { value: 1, low: 0, high: 1, above: true } as const;
+  const share = { value: 1, low: leastExamination, high: 1 };
   if (!Array.isArray(examination) || examination.length === 0 || !examination.every((value) => fits(value, share)))
-    problems.push(`examination is ${shown(examination)}; expected a list of numbers above 0 up to 1, one a position`);
-  if ((policy === 'linucb') !== (read.contextSize as number) > 0)
     problems.push(
-      `contextSize is ${shown(read.contextSize)} with policy '${policy}'; expected above 0 for 'linucb' alone`,
+      `examination is ${shown(examination)}; expected a list of numbers from 2^-20 up to 1, one a position`,
     );
-  const segment = given.get('segment');
-  if (segment !== undefined && (typeof segment !== 'string' || segment === '' || policy !== 'linucb'))
-    problems.push(`segment is ${shown(segment)} with policy '${policy}'; expected a field's name, for 'linucb' alone`);
+  const contexts = { policy, segment: given.get('segment'), segments: given.get('segments') };
+  problems.push(...problemsOfContexts({ ...contexts, contextSize: read.contextSize }));
+  if (read.clickWeight === 0 && read.revenueWeight === 0)
+    problems.push('clickWeight and revenueWeight are both 0; expected one above 0, as a reward without either is none');
   if ((read.exitWindows as number) >= (read.windows as number))
     problems.push(
       `exitWindows is ${shown(read.exitWindows)}; expected fewer than the ${shown(read.windows)} windows kept`,
     );
   if (problems.length > 0) throw new UserError(`${source}: ${problems.join(`\n${source}: `)}`);
-  return { ...read, policy, exit, examination, ...(segment !== undefined && { segment }) } as BanditSettings;
+  const { segment, segments } = contexts;
+  if (segments === undefined) return { ...read, policy, exit, examination } as BanditSettings;
+  const contextSize = (segments as string[]).length + 1;
+  return { ...read, policy, exit, examination, segment, segments, contextSize } as BanditSettings;
+}
+
+function problemsOfContexts({ policy, segment, segments, contextSize }: Record<string, unknown>): string[] {
+  const isNone = segment === undefined && segments === undefined;
+  if (policy !== 'linucb')
+    return isNone && contextSize === 0 ? [] : ["segment, segments and contextSize are for policy 'linucb' alone"];
+  if (isNone)
+    return contextSize === 0
+      ? [
+          `policy 'linucb' needs segments; name a .json file with "policy": "linucb", "segment" (a field of requests) and "segments" (its values)`,
+        ]
+      : [];
+  const problems: string[] = [];
+  if (typeof segment !== 'string' || segment === '')
+    problems.push(`segment is ${shown(segment)}; expected the field of requests whose values segments lists`);
+  const areSegments =
+    Array.isArray(segments) &&
+    segments.length > 0 &&
+    segments.length < contextMost &&
+    segments.every((value) => typeof value === 'string') &&
+    new Set(segments).size === segments.length;
+  if (!areSegments)
+    problems.push(
+      `segments is ${shown(segments)}; expected 1 to ${contextMost - 1} values of the field of requests that segment names, as text, each once`,
+    );
+  else if (contextSize !== 0 && contextSize !== segments.length + 1)
+    problems.push(`contextSize is ${shown(contextSize)}; leave it out, as it follows from segments`);
+  return problems;
 }
 
 function fits(value: unknown, { low, high, above, whole }: NumberRule): boolean {
@@ -129,7 +166,10 @@ function expectation({ low, high, above, whole }: NumberRule): string {
   return `a ${whole ? 'whole ' : ''}number ${from}${high === most ? '' : ` up to ${high}`}`;
 }
 
-const kindOf = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`);
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return `${value}`;
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
 
 function shown(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? `${value}` : kindOf(value);
