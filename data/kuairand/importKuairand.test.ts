@@ -1,41 +1,16 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
-import { openTable } from '../../src/tables/parquetReader.ts';
+import { describe, expect, it } from 'vitest';
+import { newTestFolder, rowsOf } from '../testFolder.ts';
 import { importKuairand } from './importKuairand.ts';
 
-const REAL = new URL('../../../shared/data/kuairand', import.meta.url).pathname;
-
-let folder: string;
-let out: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kuairand-'));
-  out = join(folder, 'out');
-});
-afterEach(() => rm(folder, { recursive: true }));
+const source = newTestFolder();
+const { write } = source;
 
 const LOG = 'user_id,video_id,date,hourmin,time_ms,tab,is_click,long_view,play_time_ms,duration_ms';
 const USERS = 'user_id,user_active_degree,onehot_feat4,tab\n7,full_active,1.0,9\n8,UNKNOWN,,8\n';
 const VIDEOS =
   'video_id,author_id,upload_dt,video_duration,tag\n1,70,2022-04-20,1000.0,"3,12"\n2,71,,,39\n3,72,2022-04-26,2.5,\n';
-
-async function write(name: string, content: string): Promise<void> {
-  await writeFile(join(folder, name), name.endsWith('.gz') ? gzipSync(content) : content);
-}
-
-async function rowsOf(path: string): Promise<Record<string, Value>[]> {
-  const rows: Record<string, Value>[] = [];
-  for await (const batch of (await openTable(path)).scan()) {
-    for (let row = 0; row < batch.rowCount; row++) {
-      rows.push(Object.fromEntries([...batch.columns].map(([name, column]) => [name, columnValue(column, row)])));
-    }
-  }
-  return rows;
-}
 
 describe('importing KuaiRand', () => {
   it('joins users and videos to every log of the folder, one folder a day', async () => {
@@ -46,10 +21,13 @@ describe('importing KuaiRand', () => {
       'impressions_a.csv.gz',
       `${LOG}\n7,1,20220425,0,1650812741436,1,1,1,61802,49866\n8,3,20220425,1305,1650862741436,0,1,0,0,0\n`,
     );
-    const result = await importKuairand(folder, out);
+    const result = await importKuairand(source.path, source.out);
     expect(result).toEqual({
       rowCount: 3,
-      files: [join(out, 'date=2022-04-25', 'part-0.parquet'), join(out, 'date=2022-04-26', 'part-0.parquet')],
+      files: [
+        join(source.out, 'date=2022-04-25', 'part-0.parquet'),
+        join(source.out, 'date=2022-04-26', 'part-0.parquet'),
+      ],
       days: ['2022-04-25', '2022-04-26'],
       warnings: [
         '1 rows have a long_view without a click; they are kept as they are',
@@ -57,7 +35,7 @@ describe('importing KuaiRand', () => {
       ],
     });
     const log = { user_id: 7, video_id: 1, hourmin: 0, time_ms: 1650812741436, tab: 1, is_click: 1, long_view: 1 };
-    expect(await rowsOf(out)).toEqual([
+    expect(await rowsOf(source.out)).toEqual([
       {
         ...log,
         ...{ play_time_ms: 61802, duration_ms: 49866, hour: 0, weekday: 0, date: '2022-04-25' },
@@ -86,36 +64,17 @@ describe('importing KuaiRand', () => {
   });
 
   it('refuses a folder without logs or side tables, and a log without its columns', async () => {
-    await expect(importKuairand(join(folder, 'none'), out)).rejects.toMatchObject({ kind: 'missing' });
-    await expect(importKuairand(folder, out)).rejects.toThrow(/has no impressions_\*\.csv\.gz/);
+    await expect(importKuairand(join(source.path, 'none'), source.out)).rejects.toMatchObject({ kind: 'missing' });
+    await expect(importKuairand(source.path, source.out)).rejects.toThrow(/has no impressions_\*\.csv\.gz/);
     await write('impressions_a.csv', 'user_id,video_id\n1,2\n');
-    await expect(importKuairand(folder, out)).rejects.toThrow(/user_features\.csv\.gz: no such file/);
+    await expect(importKuairand(source.path, source.out)).rejects.toThrow(/user_features\.csv\.gz: no such file/);
     await write('user_features.csv', USERS);
     await write('video_features_basic.csv', VIDEOS);
-    await expect(importKuairand(folder, out)).rejects.toThrow(/impressions_a\.csv: has no column 'date', 'hourmin'/);
+    await expect(importKuairand(source.path, source.out)).rejects.toThrow(
+      /impressions_a\.csv: has no column 'date', 'hourmin'/,
+    );
     await write('user_features.csv', `${USERS}7,low,2.0,1\n`);
-    await expect(importKuairand(folder, out)).rejects.toThrow(/has user_id 7 twice/);
-    expect(await readdir(folder)).not.toContain('out');
-  });
-
-  it.skipIf(!existsSync(REAL))('imports the real log (skipped where ../shared/data/kuairand is absent)', async () => {
-    const result = await importKuairand(REAL, out);
-    expect(result.rowCount).toBe(193_583);
-    expect(result.days[0]).toBe('2022-04-25');
-    expect(result.days).toHaveLength(12);
-    expect(result.warnings).toEqual(['196 rows have a long_view without a click; they are kept as they are']);
-    const table = await openTable(out);
-    expect(table.rowCount).toBe(193_583);
-    let clicks = 0;
-    let ageNulls = 0;
-    for await (const { columns, rowCount } of table.scan({ columns: ['is_click', 'video_upload_age_days'] })) {
-      for (let row = 0; row < rowCount; row++) {
-        clicks += Number(columnValue(columns.get('is_click')!, row));
-        if (columnValue(columns.get('video_upload_age_days')!, row) === null) ageNulls++;
-      }
-    }
-    // Counted by awk over the CSV.
-    expect(clicks).toBe(86_968);
-    expect(ageNulls).toBe(0);
+    await expect(importKuairand(source.path, source.out)).rejects.toThrow(/has user_id 7 twice/);
+    expect(await readdir(source.path)).not.toContain('out');
   });
 });

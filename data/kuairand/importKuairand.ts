@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, listOf, UserError } from '../../src/core/errors.ts';
 import type { ColumnBatch } from '../../src/schema/columns.ts';
@@ -9,6 +8,7 @@ import type { CsvType } from '../../src/tables/csvTypes.ts';
 import { daysOf } from '../../src/tables/days.ts';
 import { createPartitionedWriter, type PartitionedWriter } from '../../src/tables/partitionedWriter.ts';
 import type { ImportResult } from '../csv/importCsv.ts';
+import { sourceFiles } from '../sourceFiles.ts';
 import { type Counts, integerColumn, type Join, joinBatch, prepareJoin } from './joinLog.ts';
 import { readSideTable, type SideTable } from './sideTable.ts';
 
@@ -44,7 +44,7 @@ export async function importKuairand(
   outDir: string,
   options: ImportKuairandOptions = {},
 ): Promise<ImportResult> {
-  const logs = await impressionFiles(fromDir);
+  const logs = await sourceFiles(fromDir, 'impressions_', 'csv', 'KuaiRand files');
   const users = await readSideTable(sideFile(fromDir, 'user_features'), 'user_id', {});
   const videoFile = sideFile(fromDir, 'video_features_basic');
   const videos = await readSideTable(videoFile, 'video_id', { upload_dt: 'text', tag: 'text' });
@@ -78,18 +78,6 @@ export async function importKuairand(
     await writer?.abort();
     throw error;
   }
-}
-
-async function impressionFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UserError(`${folder}: no such folder; check the path`, 'missing');
-    throw new UserError(`${folder}: cannot be listed (${error.code}); a folder of KuaiRand files was expected`);
-  });
-  const logs = names.filter((name) => /^impressions_.*\.csv(\.gz)?$/.test(name)).sort();
-  if (logs.length === 0) {
-    throw new UserError(`${folder}: has no impressions_*.csv.gz; name the folder with the KuaiRand files`, 'missing');
-  }
-  return logs.map((name) => join(folder, name));
 }
 
 function sideFile(folder: string, name: string): string {

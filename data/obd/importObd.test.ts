@@ -1,41 +1,20 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
-import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
-import { openTable } from '../../src/tables/parquetReader.ts';
+import { newTestFolder, rowsOf } from '../testFolder.ts';
 import { importObd } from './importObd.ts';
 
-let folder: string;
-let out: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'obd-'));
-  out = join(folder, 'out');
-});
-afterEach(() => rm(folder, { recursive: true }));
+const source = newTestFolder();
+const { write } = source;
 
 const HEAD =
   ',timestamp,item_id,position,click,propensity_score,user_feature_0,user_feature_1,user_feature_2,user_feature_3,user-item_affinity_0,user-item_affinity_1';
 const ROW = '0,2019-11-24 00:03:13.442536+00:00,1,3,0,0.25,a,b,c,d,0.0,2.0';
 const LOG = `${HEAD}\n${ROW}\n1,2019-11-24 00:03:14+00:00,0,1,1,1.0,a,,c,d,1.5,0.0\n`;
 const ITEMS = ',item_id,item_feature_0,item_feature_1,item_feature_2,item_feature_3\n0,0,-0.5,x,y,z\n1,1,2,p,q,r\n';
-
-async function write(name: string, content: string): Promise<void> {
-  await writeFile(join(folder, name), name.endsWith('.gz') ? gzipSync(content) : content);
-}
-
-async function rowsOf(path: string): Promise<Record<string, Value>[]> {
-  const rows: Record<string, Value>[] = [];
-  for await (const batch of (await openTable(path)).scan()) {
-    for (let row = 0; row < batch.rowCount; row++)
-      rows.push(Object.fromEntries([...batch.columns].map(([name, column]) => [name, columnValue(column, row)])));
-  }
-  return rows;
-}
 
 describe('importing Open Bandit logs', () => {
   it('writes a file a log, each row with the affinity and the features of its item', async () => {
@@ -44,8 +23,8 @@ describe('importing Open Bandit logs', () => {
     await write('bts_men.csv', `${HEAD}\n${ROW}\n`);
     await write('bts_men_item_context.csv.gz', ITEMS.replace('p,q,r', 'P,Q,R'));
     await write('README.csv', 'not,read\n1,2\n');
-    const files = ['bts_men', 'random_men'].map((name) => join(out, `${name}.parquet`));
-    expect(await importObd(folder, out)).toEqual({ rowCount: 3, files, days: [], warnings: [] });
+    const files = ['bts_men', 'random_men'].map((name) => join(source.out, `${name}.parquet`));
+    expect(await importObd(source.path, source.out)).toEqual({ rowCount: 3, files, days: [], warnings: [] });
     expect(await rowsOf(files[1])).toEqual([
       {
         ...{ policy: 'random', campaign: 'men', time_ms: Date.UTC(2019, 10, 24, 0, 3, 13, 442) },
@@ -61,6 +40,32 @@ describe('importing Open Bandit logs', () => {
       },
     ]);
     expect((await rowsOf(files[0]))[0]).toMatchObject({ policy: 'bts', item_feature_1: 'P' });
+  });
+
+  it('reads the folders as published, and of a folder the logs only', async () => {
+    await mkdir(join(source.path, 'bts', 'men'), { recursive: true });
+    await mkdir(join(source.path, 'random', 'men', 'old'), { recursive: true });
+    await write('bts/men/men.csv', `${HEAD}\n${ROW}\n`);
+    await write('bts/men/item_context.csv', ITEMS.replace('p,q,r', 'P,Q,R'));
+    await write('random/men/men.csv.gz', LOG);
+    await write('random/men/item_context.csv.gz', ITEMS);
+    await write('random/men/women.csv', 'not,read\n1,2\n');
+    await write('my_notes.csv', 'not,read\n1,2\n');
+    await write('more_notes.csv', '"');
+    const { rowCount, files } = await importObd(source.path, source.out);
+    expect(rowCount).toBe(3);
+    expect(files).toEqual(['bts_men', 'random_men'].map((name) => join(source.out, `${name}.parquet`)));
+    expect(await rowsOf(files[0])).toMatchObject([{ policy: 'bts', campaign: 'men', item_feature_1: 'P' }]);
+    expect((await rowsOf(files[1])).map(({ item_id }) => item_id)).toEqual([1, 0]);
+    await rm(source.out, { recursive: true });
+    await write('bts_men.csv', LOG);
+    await write('bts_men_item_context.csv', ITEMS);
+    await expect(importObd(source.path, source.out)).rejects.toThrow(/bts_men\.csv too; keep one of them/);
+    await rm(join(source.path, 'bts_men.csv'));
+    await rm(join(source.path, 'bts/men/item_context.csv'));
+    await expect(importObd(source.path, source.out)).rejects.toThrow(
+      /men\.csv: .* expected item_context\.csv beside it/,
+    );
   });
 
   it.each([
@@ -79,15 +84,15 @@ describe('importing Open Bandit logs', () => {
     await write('bts_men_item_context.csv', ITEMS);
     await write('random_men.csv', `${LOG}2,${start},a,b,c,d,0.0,1.0\n`);
     await write('random_men_item_context.csv', ITEMS);
-    const failure = importObd(folder, out);
+    const failure = importObd(source.path, source.out);
     await expect(failure).rejects.toThrow(UserError);
     await expect(failure).rejects.toThrow(message);
-    expect(await readdir(out).catch(() => [])).toEqual([]);
+    expect(await readdir(source.out).catch(() => [])).toEqual([]);
   });
 
   it('refuses a folder without logs, a log without its items or columns, items twice, an output that exists', async () => {
-    const refuses = (message: RegExp) => expect(importObd(folder, out)).rejects.toThrow(message);
-    await expect(importObd(join(folder, 'none'), out)).rejects.toThrow(/no such folder/);
+    const refuses = (message: RegExp) => expect(importObd(source.path, source.out)).rejects.toThrow(message);
+    await expect(importObd(join(source.path, 'none'), source.out)).rejects.toThrow(/no such folder/);
     await refuses(/has no log such as random_men\.csv\.gz/);
     await write('random_men.csv', LOG);
     await refuses(/expected random_men_item_context\.csv beside it/);
@@ -105,10 +110,10 @@ describe('importing Open Bandit logs', () => {
     await write('random_men.csv', LOG);
     await write('random_men.csv.gz', LOG);
     await refuses(/random_men\.csv\.gz: is there as .*random_men\.csv too/);
-    await rm(join(folder, 'random_men.csv.gz'));
-    await importObd(folder, out);
+    await rm(join(source.path, 'random_men.csv.gz'));
+    await importObd(source.path, source.out);
     await refuses(/not empty/);
-    expect(await readdir(out)).toEqual(['random_men.parquet']);
+    expect(await readdir(source.out)).toEqual(['random_men.parquet']);
   });
 
   it('takes any bytes, or says what is wrong with them', async () => {
@@ -119,10 +124,10 @@ describe('importing Open Bandit logs', () => {
       fc.asyncProperty(fc.array(change, { maxLength: 3 }), fc.boolean(), async (changes, zipped) => {
         const text = changes.reduce((t, [at, drop, put]) => t.slice(0, at) + put + t.slice(at + drop), LOG);
         const bytes = zipped ? gzipSync(text).subarray(0, changes.length === 2 ? -9 : undefined) : Buffer.from(text);
-        await writeFile(join(folder, 'random_men.csv'), bytes);
-        const to = join(folder, `fuzz${runs++}`);
+        await writeFile(join(source.path, 'random_men.csv'), bytes);
+        const to = join(source.path, `fuzz${runs++}`);
         try {
-          await importObd(folder, to);
+          await importObd(source.path, to);
         } catch (error) {
           expect(error).toBeInstanceOf(UserError);
           return;
@@ -136,20 +141,5 @@ describe('importing Open Bandit logs', () => {
       }),
       { numRuns: 60 },
     );
-  });
-});
-
-const REAL = new URL('../../../shared/data/obd', import.meta.url).pathname;
-
-describe.skipIf(!existsSync(REAL))('the Open Bandit files (skipped where ../shared/data/obd is absent)', () => {
-  it('have 10,000 impressions of 34 items each', async () => {
-    const { rowCount, files } = await importObd(REAL, out);
-    expect(rowCount).toBe(20_000);
-    const [bts, random] = [await rowsOf(files[0]), await rowsOf(files[1])];
-    expect(new Set(random.map((row) => row.item_id)).size).toBe(34);
-    // Counted by Python's csv module.
-    expect(bts.filter(({ click }) => click === 1)).toHaveLength(69);
-    expect(random.filter(({ click }) => click === 1)).toHaveLength(46);
-    expect(new Set(random.map(({ propensity }) => propensity))).toEqual(new Set([1 / 34]));
   });
 });

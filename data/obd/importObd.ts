@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, listOf, UserError } from '../../src/core/errors.ts';
 import type { Column, IntegerColumn, NumberColumn } from '../../src/schema/columns.ts';
@@ -11,30 +11,13 @@ import { createOutputFolder } from '../../src/tables/outputFolder.ts';
 import { createTableWriter, type TableWriter } from '../../src/tables/parquetWriter.ts';
 import type { ImportResult } from '../csv/importCsv.ts';
 import { type ItemContext, readItemContext } from './itemContext.ts';
-
-const USER_FEATURES = ['user_feature_0', 'user_feature_1', 'user_feature_2', 'user_feature_3'];
-
-/** What every log must have. */
-const LOG_TYPES: Readonly<Record<string, CsvType>> = {
-  timestamp: 'timestamp',
-  item_id: 'integer',
-  position: 'integer',
-  click: 'integer',
-  propensity_score: 'number',
-  ...Object.fromEntries(USER_FEATURES.map((name) => [name, 'text' as const])),
-};
-
-interface Log {
-  readonly policy: string;
-  readonly campaign: string;
-  readonly file: string;
-  readonly contextFile: string;
-}
+import { findLogs, LOG_TYPES, type Log, USER_FEATURES } from './logFiles.ts';
 
 /**
- * Imports the Open Bandit Dataset (Saito et al. 2020, https://research.zozo.com/data.html): every `<policy>_<campaign>.csv[.gz]` of a
- * folder with its `<policy>_<campaign>_item_context.csv[.gz]`, each as one Parquet file `<policy>_<campaign>.parquet`, so that a log
- * can be evaluated against another. A row is an impression of one item in one of the three positions.
+ * Imports the Open Bandit Dataset (Saito et al. 2020, https://research.zozo.com/data.html): every `<policy>/<campaign>/<campaign>.csv`
+ * of a folder with the `item_context.csv` beside it, as published, and every `<policy>_<campaign>.csv` with its
+ * `<policy>_<campaign>_item_context.csv`, gzipped or not. Each becomes one Parquet file `<policy>_<campaign>.parquet`, so that a log can
+ * be evaluated against another. A row is an impression of one item in one of the three positions.
  *
  * Columns: `policy`, `campaign`, `time_ms`, `item_id`, `position` (1 to 3, left to right), `click`, `propensity` (of the item in that
  * position), `user_feature_0` to `_3`, `affinity` (of the user to the shown item) and the item's own `item_feature_…`. Features of users
@@ -45,7 +28,7 @@ interface Log {
  *   output folder that holds anything; no file is left then
  */
 export async function importObd(fromDir: string, outDir: string): Promise<ImportResult> {
-  const logs = await logsOf(fromDir);
+  const logs = await findLogs(fromDir);
   const files: string[] = [];
   let rowCount = 0;
   try {
@@ -61,33 +44,6 @@ export async function importObd(fromDir: string, outDir: string): Promise<Import
     throw error;
   }
   return { rowCount, files, days: [], warnings: [] };
-}
-
-async function logsOf(folder: string): Promise<Log[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UserError(`${folder}: no such folder; check the path`, 'missing');
-    throw new UserError(`${folder}: cannot be listed (${error.code}); a folder of Open Bandit files was expected`);
-  });
-  const logs = new Map<string, Log>();
-  for (const name of names.sort()) {
-    const [, log, policy, campaign] = /^(([^_.]+)_([^.]+))\.csv(?:\.gz)?$/.exec(name) ?? [];
-    if (log === undefined || log.endsWith('_item_context')) continue;
-    const file = join(folder, name);
-    const twin = logs.get(log);
-    if (twin) throw new UserError(`${file}: is there as ${twin.file} too; keep one of them`);
-    const context = names.find((other) => other.replace(/\.gz$/, '') === `${log}_item_context.csv`);
-    if (!context)
-      throw new UserError(
-        `${file}: its items are not described; expected ${log}_item_context.csv beside it`,
-        'missing',
-      );
-    logs.set(log, { policy, campaign, file, contextFile: join(folder, context) });
-  }
-  if (logs.size > 0) return [...logs.values()];
-  throw new UserError(
-    `${folder}: has no log such as random_men.csv.gz; name the folder with the Open Bandit files`,
-    'missing',
-  );
 }
 
 async function importLog(log: Log, context: ItemContext, path: string): Promise<number> {

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, listOf, UserError } from '../../src/core/errors.ts';
 import type { Column, IntegerColumn, TextColumn } from '../../src/schema/columns.ts';
@@ -10,6 +9,7 @@ import type { CsvType } from '../../src/tables/csvTypes.ts';
 import { createOutputFolder } from '../../src/tables/outputFolder.ts';
 import { createTableWriter, type TableWriter } from '../../src/tables/parquetWriter.ts';
 import type { ImportResult } from '../csv/importCsv.ts';
+import { sourceFiles } from '../sourceFiles.ts';
 
 /** What every file must have. */
 const REQUIRED: Readonly<Record<string, CsvType>> = {
@@ -54,7 +54,7 @@ interface Known {
  *   clicks that are not among them; and for an output folder that holds anything; no file is left then
  */
 export async function importUpworthy(fromDir: string, outDir: string): Promise<ImportResult> {
-  const files = await packageFiles(fromDir);
+  const files = await sourceFiles(fromDir, 'packages_', 'csv', 'Upworthy files');
   const known: Known = { arms: new Map(), rows: new Set(), repeated: 0 };
   let columnNames = '';
   let types: Record<string, CsvType> = {};
@@ -85,17 +85,6 @@ export async function importUpworthy(fromDir: string, outDir: string): Promise<I
   const warnings =
     known.repeated > 0 ? [`${known.repeated} rows repeat another in every column; they are left out`] : [];
   return { rowCount: writer.rowCount, files: [writer.path], days: [], warnings };
-}
-
-async function packageFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UserError(`${folder}: no such folder; check the path`, 'missing');
-    throw new UserError(`${folder}: cannot be listed (${error.code}); a folder of Upworthy files was expected`);
-  });
-  const files = names.filter((name) => /^packages_.*\.csv(\.gz)?$/.test(name)).sort();
-  if (files.length === 0)
-    throw new UserError(`${folder}: has no packages_*.csv.gz; name the folder with the Upworthy files`, 'missing');
-  return files.map((name) => join(folder, name));
 }
 
 /** @throws UserError for a file that lacks what every one must have, or has what is added */

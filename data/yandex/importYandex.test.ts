@@ -1,49 +1,29 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
-import { columnValue, type Value } from '../../src/tables/columnBuilder.ts';
-import { openTable } from '../../src/tables/parquetReader.ts';
+import { newTestFolder, rowsOf } from '../testFolder.ts';
 import { importYandex } from './importYandex.ts';
 
-let folder: string;
-let out: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'yandex-'));
-  out = join(folder, 'out');
-});
-afterEach(() => rm(folder, { recursive: true }));
+const source = newTestFolder();
+const { write } = source;
 
 const HEAD = 'session\tquery_region\tresults\tclicked_sequence';
-
-async function write(name: string, content: string): Promise<void> {
-  await writeFile(join(folder, name), name.endsWith('.gz') ? gzipSync(content) : content);
-}
-
-async function rowsOf(path: string): Promise<Record<string, Value>[]> {
-  const rows: Record<string, Value>[] = [];
-  for await (const batch of (await openTable(path)).scan()) {
-    for (let row = 0; row < batch.rowCount; row++)
-      rows.push(Object.fromEntries([...batch.columns].map(([name, column]) => [name, columnValue(column, row)])));
-  }
-  return rows;
-}
 
 describe('importing Yandex pages', () => {
   it('writes a row a result shown, with what was clicked and in which order, over all files', async () => {
     await write('b.tsv.gz', `${HEAD}\n7\t9_0\t9223372036854775807,5\t\n`);
     await write('a.tsv', `${HEAD}\r\n0\t98435_1\t11,12,13\t13,13,11,99,13\r\n`);
     await write('other.csv', 'not,read\n1,2\n');
-    expect(await importYandex(folder, out)).toEqual({
+    expect(await importYandex(source.path, source.out)).toEqual({
       rowCount: 5,
-      files: [join(out, 'part-0.parquet')],
+      files: [join(source.out, 'part-0.parquet')],
       days: [],
       warnings: ['1 of 5 clicks are on results that their page does not list; they are left out'],
     });
-    expect(await rowsOf(out)).toEqual([
+    expect(await rowsOf(source.out)).toEqual([
       { session: 0, query_region: '98435_1', position: 1, result: 11, click: 1, click_order: 2 },
       { session: 0, query_region: '98435_1', position: 2, result: 12, click: 0, click_order: null },
       { session: 0, query_region: '98435_1', position: 3, result: 13, click: 1, click_order: 1 },
@@ -67,15 +47,15 @@ describe('importing Yandex pages', () => {
     ['1\tq\t1,2', /line 4 has 3 cells, 4 were expected/],
   ])('refuses %s with its line, and leaves no file', async (row, message) => {
     await write('a.tsv', `${HEAD}\n\n0\tq\t1,2\t1\n${row}\n`);
-    const failure = importYandex(folder, out);
+    const failure = importYandex(source.path, source.out);
     await expect(failure).rejects.toThrow(UserError);
     await expect(failure).rejects.toThrow(message);
-    expect(await readdir(out).catch(() => [])).toEqual([]);
+    expect(await readdir(source.out).catch(() => [])).toEqual([]);
   });
 
   it('refuses a folder without pages, a file without a column or rows, damaged gzip, an output that exists', async () => {
-    const refuses = (message: RegExp) => expect(importYandex(folder, out)).rejects.toThrow(message);
-    await expect(importYandex(join(folder, 'none'), out)).rejects.toThrow(/no such folder/);
+    const refuses = (message: RegExp) => expect(importYandex(source.path, source.out)).rejects.toThrow(message);
+    await expect(importYandex(join(source.path, 'none'), source.out)).rejects.toThrow(/no such folder/);
     await refuses(/has no \*\.tsv\.gz/);
     await write('a.tsv', '');
     await refuses(/a\.tsv: is empty/);
@@ -83,10 +63,10 @@ describe('importing Yandex pages', () => {
     await refuses(/no rows/);
     await write('a.tsv', 'session\tresults\tclicked_sequence\n1\t2\t\n');
     await refuses(/has no column 'query_region'/);
-    await writeFile(join(folder, 'a.tsv'), gzipSync(`${HEAD}\n0\tq\t1,2\t1\n`).subarray(0, -9));
+    await writeFile(join(source.path, 'a.tsv'), gzipSync(`${HEAD}\n0\tq\t1,2\t1\n`).subarray(0, -9));
     await refuses(/damaged or cut-short gzip/);
     await write('a.tsv', `${HEAD}\n0\tq\t1,2\t1\n`);
-    await importYandex(folder, out);
+    await importYandex(source.path, source.out);
     await refuses(/not empty/);
   });
 
@@ -99,10 +79,10 @@ describe('importing Yandex pages', () => {
       fc.asyncProperty(fc.array(change, { maxLength: 3 }), fc.boolean(), async (changes, zipped) => {
         const text = changes.reduce((t, [at, drop, put]) => t.slice(0, at) + put + t.slice(at + drop), good);
         const bytes = zipped ? gzipSync(text).subarray(0, changes.length === 2 ? -9 : undefined) : Buffer.from(text);
-        await writeFile(join(folder, 'a.tsv'), bytes);
-        const to = join(folder, `fuzz${runs++}`);
+        await writeFile(join(source.path, 'a.tsv'), bytes);
+        const to = join(source.path, `fuzz${runs++}`);
         try {
-          await importYandex(folder, to);
+          await importYandex(source.path, to);
         } catch (error) {
           expect(error).toBeInstanceOf(UserError);
           return;

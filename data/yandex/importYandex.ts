@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, UserError } from '../../src/core/errors.ts';
 import type { Column, ColumnBatch, TextColumn } from '../../src/schema/columns.ts';
@@ -10,6 +9,7 @@ import type { CsvType } from '../../src/tables/csvTypes.ts';
 import { createOutputFolder } from '../../src/tables/outputFolder.ts';
 import { createTableWriter, type TableWriter } from '../../src/tables/parquetWriter.ts';
 import type { ImportResult } from '../csv/importCsv.ts';
+import { sourceFiles } from '../sourceFiles.ts';
 
 /** All as text: ids and lists are parsed here, so that a fault is told with its line. */
 const TYPES: Readonly<Record<string, CsvType>> = {
@@ -57,7 +57,7 @@ interface Counts {
  *   or one twice; and for an output folder that holds anything; no file is left then
  */
 export async function importYandex(fromDir: string, outDir: string): Promise<ImportResult> {
-  const files = await pageFiles(fromDir);
+  const files = await sourceFiles(fromDir, '', 'tsv', 'result pages');
   const counts: Counts = { clicks: 0, elsewhere: 0 };
   let writer: TableWriter | undefined;
   try {
@@ -85,18 +85,6 @@ export async function importYandex(fromDir: string, outDir: string): Promise<Imp
         ]
       : [];
   return { rowCount: writer.rowCount, files: [writer.path], days: [], warnings };
-}
-
-async function pageFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UserError(`${folder}: no such folder; check the path`, 'missing');
-    throw new UserError(`${folder}: cannot be listed (${error.code}); a folder of result pages was expected`);
-  });
-  const files = names.filter((name) => /\.tsv(\.gz)?$/.test(name)).sort();
-  if (files.length === 0) {
-    throw new UserError(`${folder}: has no *.tsv.gz; name the folder with the result pages`, 'missing');
-  }
-  return files.map((name) => join(folder, name));
 }
 
 /** A row a result of a batch of pages. */

@@ -75,6 +75,7 @@ export const testSupport: readonly string[] = [
   'src/creative/banditRuns.ts',
   'src/ranking/sampleMarket.ts',
   'training/tinyLog.ts',
+  'data/testFolder.ts',
 ];
 
 /** Packages that only some places may import. */
