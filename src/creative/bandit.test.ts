@@ -372,6 +372,20 @@ describe('feedback', () => {
     expect(bandit.save()).toEqual(state);
   });
 
+  it('of one batch is taken in any order, all of it or none', () => {
+    const [impression, click] = [shown(2, 1, 0), shown(2, 0, 1)];
+    const bandit = banditOf({}, held);
+    bandit.addAll([click, impression]);
+    expect([...bandit.record.totals.clicks.subarray(0, 3)]).toEqual([4, 1, 1]);
+    const state = bandit.save();
+    for (const wrong of [click, shown(9, 1, 0), { ...click, views: 2 }, shown(2, -1, 0)])
+      expect(() => bandit.addAll([impression, wrong, shown(0, 1, 1), click])).toThrow(UserError);
+    expect(() => bandit.check([impression, click, click])).toThrow(
+      "creative 'a2' would have 3 clicks in 2 impressions; tell each impression with or before what came of it",
+    );
+    expect(bandit.save()).toEqual(state);
+  });
+
   it('of a context that does not fit is refused, and what is held is kept', () => {
     const bandit = banditOf({ policy: 'linucb', contextSize: 2 }, held);
     const state = bandit.save();

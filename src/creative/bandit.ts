@@ -30,6 +30,10 @@ export interface AdStanding {
 export interface CreativeBandit extends Bandit {
   readonly settings: BanditSettings;
   readonly record: CreativeRecord;
+  /** Adds all of them or none, in whatever order: a click may stand before its impression. @throws UserError as `add` */
+  addAll(counts: readonly ArmCounts[]): void;
+  /** Throws what `addAll` would, and changes nothing. */
+  check(counts: readonly ArmCounts[]): void;
   /** Whether the best alone is shown, but for ε, as of the last `settle`. */
   hasExited(ad: number): boolean;
   standing(ad: number): AdStanding;
@@ -102,9 +106,22 @@ class PlayingBandit implements CreativeBandit {
     this.#choosing.choose(question, choices);
   }
 
+  check(counts: readonly ArmCounts[]): void {
+    this.record.check(counts);
+    for (const { context } of counts) if (context !== undefined) this.#contexts?.check(context);
+  }
+
+  addAll(counts: readonly ArmCounts[]): void {
+    this.check(counts);
+    for (const one of counts) this.#add(one);
+  }
+
   add(counts: ArmCounts): void {
+    this.addAll([counts]);
+  }
+
+  #add(counts: ArmCounts): void {
     const { arm, context, clicks = 0 } = counts;
-    if (this.#contexts !== undefined && context !== undefined) this.#contexts.check(context);
     const exposures = this.record.add(counts);
     if (context !== undefined) {
       const { logits, impressions = 0 } = counts;

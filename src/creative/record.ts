@@ -78,14 +78,10 @@ export class CreativeRecord {
     return isKept ? (window % this.windows) * this.armCount : -1;
   }
 
-  /**
-   * @returns their exposures
-   * @throws UserError; the record is then as it was
-   */
+  /** Adds counts that `check` has let pass. @returns their exposures */
   add(counts: ArmCounts): number {
     const { arm, timeMs, position = 1, impressions = 0, clicks = 0, revenueMicros = 0 } = counts;
     const { viewMs = 0, views = 0, logits } = counts;
-    this.#check(counts);
     const { totals } = this;
     totals.impressions[arm] += impressions;
     totals.clicks[arm] += clicks;
@@ -112,16 +108,44 @@ export class CreativeRecord {
     return exposures;
   }
 
-  #check(counts: ArmCounts): void {
+  /**
+   * Whether these may be added, in whatever order.
+   *
+   * @throws UserError for an unknown arm, for what is no count, and where an arm would have more clicks or views than impressions
+   */
+  check(counts: readonly ArmCounts[]): void {
+    const { totals } = this;
+    const sums = new Map<number, Record<'impressions' | 'clicks' | 'views', number>>();
+    for (const one of counts) {
+      const { arm, impressions = 0, clicks = 0, views = 0 } = one;
+      this.#checkOne(one);
+      const sum = sums.get(arm) ?? {
+        impressions: totals.impressions[arm],
+        clicks: totals.clicks[arm],
+        views: totals.views[arm],
+      };
+      sum.impressions += impressions;
+      sum.clicks += clicks;
+      sum.views += views;
+      sums.set(arm, sum);
+    }
+    for (const [arm, { impressions, ...of }] of sums)
+      for (const name of ['clicks', 'views'] as const)
+        if (of[name] > impressions)
+          this.#refuse(
+            arm,
+            `would have ${of[name]} ${name} in ${impressions} impressions; tell each impression with or before what came of it, and that once`,
+          );
+  }
+
+  #checkOne(counts: ArmCounts): void {
     const { arm, timeMs, position = 1, logits = 0 } = counts;
     if (!(Number.isInteger(arm) && arm >= 0 && arm < this.armCount))
       throw new UserError(
         `bandit: there is no arm ${arm} of ${this.armCount}; give a creative of the catalog`,
         'missing',
       );
-    const fail = (what: string) => {
-      throw new UserError(`bandit: creative '${this.arms.creativeKeys[arm]}': ${what}; these counts are left out`);
-    };
+    const fail = (what: string) => this.#refuse(arm, `cannot be told of: ${what}`);
     for (const name of ['impressions', 'clicks', 'views'] as const) {
       const value = counts[name] ?? 0;
       if (!(Number.isInteger(value) && value >= 0 && value < mostCount))
@@ -134,14 +158,12 @@ export class CreativeRecord {
     if (!(timeMs >= 0 && Number.isFinite(timeMs))) fail(`timeMs is ${timeMs}, expected milliseconds since 1970`);
     if (!(Number.isInteger(position) && position >= 1)) fail(`position is ${position}, expected 1, the best, or more`);
     if (!(Math.abs(logits) < mostCount)) fail(`logits are ${logits}, expected a finite sum`);
-    const { impressions = 0, clicks = 0, views = 0, viewMs = 0 } = counts;
+    const { views = 0, viewMs = 0 } = counts;
     if (viewMs > 0 && views === 0) fail(`viewMs is ${viewMs} of no views, expected their number in views`);
-    const { totals } = this;
-    const shown = totals.impressions[arm] + impressions;
-    if (totals.clicks[arm] + clicks > shown)
-      fail(`${totals.clicks[arm] + clicks} clicks in ${shown} impressions, expected no more clicks than impressions`);
-    if (totals.views[arm] + views > shown)
-      fail(`${totals.views[arm] + views} views in ${shown} impressions, expected no more views than impressions`);
+  }
+
+  #refuse(arm: number, what: string): never {
+    throw new UserError(`bandit: creative '${this.arms.creativeKeys[arm]}' ${what}; none of these counts is taken in`);
   }
 
   /** Begins the windows up to that of this time; time does not go back. @returns how many have ended */
