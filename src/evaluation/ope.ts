@@ -2,6 +2,7 @@ import { listOf, UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type EstimatorName, estimatorNames } from './estimatorNames.ts';
 import { bootstrapEstimates, type Estimate, type LinearEstimator } from './opeInterval.ts';
+import { meanWarnings, replayWarnings, summaryOf, unitWarnings, type WeightSummary } from './opeSummary.ts';
 import type { Predictions } from './rewardModel.ts';
 import type { Values } from './rows.ts';
 import { switchThreshold } from './switchThreshold.ts';
@@ -38,13 +39,7 @@ export interface OffPolicyEstimate extends Estimate {
   readonly accepted?: number;
 }
 
-export interface OffPolicyEvaluation {
-  readonly rows: number;
-  /** (Σw)² / Σw²: so many rows of the target policy itself would say as much. */
-  readonly effectiveSampleSize: number;
-  readonly weightMax: number;
-  /** 1 but for chance, where the log shows whatever the target does. */
-  readonly weightMean: number;
+export interface OffPolicyEvaluation extends WeightSummary {
   readonly estimates: readonly OffPolicyEstimate[];
   readonly warnings: readonly string[];
 }
@@ -145,50 +140,6 @@ function rewardRates(rewards: Values, predictions: Predictions | undefined): Flo
   }
   if (!(predicted > 0)) return new Float64Array(rewards.length).fill(clicks / rewards.length);
   return Float64Array.from(predictions?.logged ?? [], (q) => Math.min(1, Math.max(0, (q * clicks) / predicted)));
-}
-
-type Summary = Omit<OffPolicyEvaluation, 'estimates' | 'warnings'>;
-
-function summaryOf(weights: Float64Array): Summary {
-  const rows = weights.length;
-  let [sum, squares, weightMax] = [0, 0, 0];
-  for (const weight of weights) {
-    sum += weight;
-    squares += weight * weight;
-    if (weight > weightMax) weightMax = weight;
-  }
-  if (sum === 0)
-    throw new UserError(
-      `off-policy evaluation: the target takes none of the ${rows} logged actions, so that the log says nothing of it; evaluate it on a log that shows what it does`,
-    );
-  return { rows, effectiveSampleSize: sum ** 2 / squares, weightMax, weightMean: sum / rows };
-}
-
-function meanWarnings({ rows, weightMean }: Summary, weights: Float64Array): string[] {
-  const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
-  const standardError = Math.sqrt(Math.max(0, squares / rows - weightMean ** 2) / rows);
-  // Four standard errors: weights are skewed, and this is to speak of mistakes only.
-  if (Math.abs(weightMean - 1) <= 4 * standardError + 1e-6) return [];
-  return [
-    `the weights' mean is ${weightMean.toFixed(3)}, where 1 was expected: the target does things that the log never shows, or the propensities are not those of the log`,
-  ];
-}
-
-/** A bootstrap of fewer units is known to be too sure. */
-const UNITS_LEAST = 20;
-
-function unitWarnings(units: Int32Array | undefined): string[] {
-  const count = units ? new Set(units).size : UNITS_LEAST;
-  if (count === 1) return ['the log is of one unit, which says nothing of how others differ; there are no intervals'];
-  if (count >= UNITS_LEAST) return [];
-  return [`intervals are from ${count} units; of fewer than ${UNITS_LEAST} they are too narrow`];
-}
-
-function replayWarnings({ rows, effectiveSampleSize }: Summary, accepted: number): string[] {
-  if (accepted >= effectiveSampleSize / 10) return [];
-  return [
-    `replay accepted ${accepted} of ${rows} rows, which says little: weighted, the log is worth ${Math.round(effectiveSampleSize)} rows; go by snips or dr`,
-  ];
 }
 
 function checkLog({ rewards, propensities, targetProbabilities, predictions, units }: LoggedDecisions): void {
