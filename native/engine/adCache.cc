@@ -17,20 +17,7 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordB
   setCount_ = sets;
 }
 
-std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
-  tag |= tag == 0;
-  Set& set = sets_[setOf(hash)];
-  const auto recordOf = [&](int way) { return records_ + set.records[way] * recordBytes_; };
-  // Without a branch a way, since which way it is cannot be foreseen.
-  unsigned same = 0;
-  for (int way = 0; way < ways; way++) same |= unsigned(set.tags[way] == tag) << way;
-  if (same != 0) {
-    const int way = __builtin_ctz(same);
-    set.usedAt[way] = now_;
-    stats_.hits++;
-    isNew = false;
-    return recordOf(way);
-  }
+std::byte* AdCache::take(Set& set, uint64_t tag) {
   int oldest = -1;
   uint32_t oldestAge = 0;
   for (int way = 0; way < ways; way++) {
@@ -41,7 +28,6 @@ std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
     }
   }
   stats_.misses++;
-  isNew = true;
   if (oldest < 0) return nullptr;
   if (set.tags[oldest] == 0) {
     set.records[oldest] = static_cast<uint32_t>(stats_.entries++);
@@ -49,7 +35,7 @@ std::byte* AdCache::find(uint64_t hash, uint64_t tag, bool& isNew) {
   }
   set.tags[oldest] = tag;
   set.usedAt[oldest] = now_;
-  return recordOf(oldest);
+  return records_ + set.records[oldest] * recordBytes_;
 }
 
 }  // namespace limelight

@@ -29,11 +29,26 @@ class AdCache {
   /// Begins a batch: what it looks up stays until the next begins.
   void beginBatch() { now_++; }
 
-  /// Where what `find` reads first of a key lies, `setBytes` in whole cache lines.
-  const std::byte* placeOf(uint64_t hash) const { return reinterpret_cast<const std::byte*>(&sets_[setOf(hash)]); }
+  void prefetch(uint64_t hash) const {
+    const char* set = reinterpret_cast<const char*>(&sets_[setOf(hash)]);
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + 64);
+  }
 
   /// The record of a key: found or, with `isNew` set, to be written by the caller; nullptr if its set is all in use.
-  std::byte* find(uint64_t hash, uint64_t tag, bool& isNew);
+  std::byte* find(uint64_t hash, uint64_t tag, bool& isNew) {
+    tag |= tag == 0;
+    Set& set = sets_[setOf(hash)];
+    // Without a branch a way, since which way it is cannot be foreseen.
+    unsigned same = 0;
+    for (int way = 0; way < ways; way++) same |= unsigned(set.tags[way] == tag) << way;
+    isNew = same == 0;
+    if (isNew) return take(set, tag);
+    const int way = __builtin_ctz(same);
+    set.usedAt[way] = now_;
+    stats_.hits++;
+    return records_ + set.records[way] * recordBytes_;
+  }
 
   AdCacheStats stats() const { return stats_; }
 
@@ -43,11 +58,8 @@ class AdCache {
     uint32_t usedAt[ways];  // the batch that used it last
     uint32_t records[ways];  // in the order they were first used, so that few ads take few pages
   };
-
- public:
-  static constexpr size_t setBytes = sizeof(Set);
-
- private:
+  /// The record that a new key takes the place of.
+  std::byte* take(Set& set, uint64_t tag);
   /// Any number of sets, without a division.
   size_t setOf(uint64_t hash) const { return ((hash >> 32) * setCount_) >> 32; }
 

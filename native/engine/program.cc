@@ -10,6 +10,7 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
   packed_ = locatePacked(spec_, kernels_, packed);
   columns_.resize(spec_.columns.size());
   values_.resize(spec_.values.size());
+  hashes_ = Aligned<uint64_t>(2 * batchRows);
   layOutRecords();
   layOutTiles();
   for (size_t i = 0; i < spec_.values.size(); i++) {
@@ -25,8 +26,7 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
   if (spec_.candidates && !records_[1].keyColumns.empty()) hashedIds_ = Aligned<int32_t>(batchRows);
   size_t laterLines = (records_[0].bytes + records_[1].bytes) / 64;
   for (const auto& [column, table] : farTables_) laterLines += linesOfRow(table);
-  const size_t setLines = spec_.candidates ? batchRows * AdCache::setBytes / 64 : 0;
-  later_ = Aligned<const std::byte*>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines + setLines);
+  later_ = Aligned<uintptr_t>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
 }
@@ -60,7 +60,6 @@ void Program::layOutRecords() {
         if (spec_.columns[i].stage == of) records.keyColumns.push_back(int(i));
     }
     records.spare = Aligned<std::byte>(records.bytes * batchRows);
-    records.hashes = Aligned<uint64_t>(2 * batchRows);
     records.at = Aligned<std::byte*>(batchRows);
     records.missing = Aligned<int32_t>(batchRows);
   }

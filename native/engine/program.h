@@ -83,9 +83,6 @@ class Program {
   struct Records {
     size_t bytes = 0;
     int64_t from = 0;  // the first row of the batch at hand
-    Aligned<uint64_t> hashes;  // [batch, 2] of the rows from `hashedFrom` on
-    int64_t hashedFrom = -1;
-    int hashedRows = 0;
     std::optional<AdCache> cache;
     Aligned<std::byte> spare;          // [batch] records for what the cache cannot take
     Aligned<std::byte*> at;            // [batch] the record of each row: of an ad's a candidate, where there are candidates
@@ -169,7 +166,6 @@ class Program {
   // run.cc
   void runRows();
   void runCandidates();
-  int64_t rowsBefore(int64_t from, int64_t candidate) const;
   void runRequest();
   void runRowBlock(int64_t from, int rows);
   bool readStage();
@@ -177,14 +173,12 @@ class Program {
   int64_t rowsOf(Stage stage) const;
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
   void pointColumns(Stage stage, int64_t from);
-  void hashRecords(Stage stage, int64_t from, int rows);
   void fillRecords(Stage stage, int64_t from, int rows);
   void askForProjections() const;
   void askNothing(size_t work);
   void askLater(Stage stage, int64_t from, int rows);
-  void askForSets(const Records& records);
   MatrixProduct withLater(const MatrixProduct& product, size_t work);
-  void hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows, uint64_t* hashes);
+  void hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows);
   void takeMissing(Stage stage, int missing);
   void pointViews(Stage reader, const int32_t* rows, int64_t first, int count);
 
@@ -215,9 +209,10 @@ class Program {
   std::vector<Run> rowSteps_;
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
   std::vector<Projection> projections_;
+  Aligned<uint64_t> hashes_;
   Aligned<int32_t> hashedIds_;  // [batch] of candidates, a row each creative
   std::vector<std::pair<const Column*, Table>> farTables_;  // that rows and candidates are read from
-  Aligned<const std::byte*> later_;  // lines of records and table rows that are read soon
+  Aligned<uintptr_t> later_;  // as `MatrixProduct::later` has them: records and table rows that are read soon
   size_t laterCount_ = 0;
   size_t laterWork_ = 0;                // tiles multiplied by the products that ask for them,
   size_t laterDone_ = 0;                // and by those of them that are done

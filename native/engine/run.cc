@@ -16,7 +16,6 @@ bool Program::run() {
     column.values = column.allValues;
   }
   std::fill_n(answers_, spec_.tasks.size() * rowCount_, 1.0f);
-  for (Records& records : records_) records.hashedRows = 0;
   askForProjections();
   spec_.candidates ? runCandidates() : runRows();
   kernels_.matrix.end();
@@ -49,7 +48,7 @@ void Program::runCandidates() {
     for (int64_t from = batch; from < end; from += block) {
       const int count = int(std::min(block, end - from));
       const int64_t next = from + count;
-      const int64_t rowEnd = rowsBefore(row, next);
+      const int64_t rowEnd = std::lower_bound(candidateOf_ + row, candidateOf_ + rowCount_, next) - candidateOf_;
       candidatesFrom_ = from;
       for (bool isFirst = true; row < rowEnd; isFirst = false) {
         const int64_t chunkEnd = std::min<int64_t>(row + batchRows, rowEnd);
@@ -59,11 +58,6 @@ void Program::runCandidates() {
           askNothing(blockWork_[int(Stage::candidate)] + blocks * blockWork_[int(Stage::row)]);
           for (Stage stage : {Stage::creative, Stage::row}) askLater(stage, row, int(std::min(chunkEnd - row, laterBlocks * block)));
           for (Stage stage : {Stage::ad, Stage::candidate}) askLater(stage, next, int(std::min(block, end - next)));
-          // The next block's creatives are looked for then.
-          const int64_t nextRowEnd = rowsBefore(rowEnd, std::min(next + block, end));
-          records_[1].hashedRows = 0;
-          hashRecords(Stage::creative, rowEnd, int(std::min<int64_t>(batchRows, nextRowEnd - rowEnd)));
-          askForSets(records_[1]);
           pointColumns(Stage::candidate, from);
           pointViews(Stage::candidate, nullptr, from, count);
           for (const Run& step : candidateSteps_) step(count);
@@ -73,11 +67,6 @@ void Program::runCandidates() {
       }
     }
   }
-}
-
-/// Where the rows of candidates before one end. @param from a row of theirs
-int64_t Program::rowsBefore(int64_t from, int64_t candidate) const {
-  return std::lower_bound(candidateOf_ + from, candidateOf_ + rowCount_, candidate) - candidateOf_;
 }
 
 void Program::runRequest() {
@@ -160,19 +149,6 @@ void Program::pointColumns(Stage stage, int64_t from) {
   }
 }
 
-/// Hashes all that the records of rows depend on.
-void Program::hashRecords(Stage stage, int64_t from, int rows) {
-  Records& records = records_[int(stage) - 1];
-  if (!records.isUsed() || !records.cache->holdsAny()) return;
-  std::fill_n(records.hashes.get(), 2 * rows, salt_);
-  for (int index : records.keyColumns) {
-    const bool isOfCandidates = spec_.candidates && stage == Stage::creative && spec_.columns[index].stage == Stage::ad;
-    hashColumn(columns_[index], spec_.columns[index], isOfCandidates ? candidateOf_ : nullptr, from, rows, records.hashes.get());
-  }
-  records.hashedFrom = from;
-  records.hashedRows = rows;
-}
-
 void Program::fillRecords(Stage stage, int64_t from, int rows) {
   Records& records = records_[int(stage) - 1];
   if (!records.isUsed()) return;
@@ -183,17 +159,16 @@ void Program::fillRecords(Stage stage, int64_t from, int rows) {
     records.missing[missing++] = row;
   };
   if (records.cache->holdsAny()) {
-    const bool isHashed = records.hashedFrom == from && records.hashedRows == rows;
-    const uint64_t* hashes = records.hashes.get();
-    if (!isHashed) {
-      hashRecords(stage, from, rows);
-      for (int row = 0; row < rows; row++)
-        for (size_t at = 0; at < AdCache::setBytes; at += 64) __builtin_prefetch(records.cache->placeOf(hashes[2 * row]) + at);
+    std::fill_n(hashes_.get(), 2 * rows, salt_);
+    for (int index : records.keyColumns) {
+      const bool isOfCandidates = spec_.candidates && stage == Stage::creative && spec_.columns[index].stage == Stage::ad;
+      hashColumn(columns_[index], spec_.columns[index], isOfCandidates ? candidateOf_ : nullptr, from, rows);
     }
+    for (int row = 0; row < rows; row++) records.cache->prefetch(hashes_[2 * row]);
     records.cache->beginBatch();
     for (int row = 0; row < rows; row++) {
       bool isNew = false;
-      std::byte* record = records.cache->find(hashes[2 * row], hashes[2 * row + 1], isNew);
+      std::byte* record = records.cache->find(hashes_[2 * row], hashes_[2 * row + 1], isNew);
       if (isNew) {
         isMissing(row, record);
         continue;
@@ -235,9 +210,9 @@ void Program::askNothing(size_t work) {
 void Program::askLater(Stage stage, int64_t from, int rows) {
   if (laterWork_ == 0) return;
   const auto list = [&](const void* bytes, size_t count) {
-    const auto first = static_cast<const std::byte*>(bytes);
-    const size_t before = reinterpret_cast<uintptr_t>(first) % 64;
-    for (size_t line = 0; line < before + count; line += 64) later_[laterCount_++] = first - before + line;
+    uintptr_t line = reinterpret_cast<uintptr_t>(bytes) / 64 * 64;
+    const uintptr_t last = (reinterpret_cast<uintptr_t>(bytes) + count - 1) / 64 * 64;
+    for (; line <= last; line += 64 * 64) later_[laterCount_++] = line + std::min<uintptr_t>((last - line) / 64, 63);
   };
   if (stage == Stage::ad || stage == Stage::creative) {
     const Records& records = records_[int(stage) - 1];
@@ -249,13 +224,6 @@ void Program::askLater(Stage stage, int64_t from, int rows) {
     for (int64_t row = from; row < from + rows; row++)
       list(table.values + size_t(column->allIds[row]) * table.size, 4 * size_t(table.size));
   }
-}
-
-/// Adds where the records are looked for whose hashes are made.
-void Program::askForSets(const Records& records) {
-  if (laterWork_ == 0) return;
-  for (int row = 0; row < records.hashedRows; row++)
-    for (size_t at = 0; at < AdCache::setBytes; at += 64) later_[laterCount_++] = records.cache->placeOf(records.hashes[2 * row]) + at;
 }
 
 /// A product that asks for its share of these lines: the part of all work that is its own.
@@ -270,7 +238,7 @@ MatrixProduct Program::withLater(const MatrixProduct& product, size_t work) {
 }
 
 /// @param of which row of the column each row has; its own if null
-void Program::hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows, uint64_t* hashes) {
+void Program::hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows) {
   const uint64_t salt = salt_ + 2 * uint64_t(&column - columns_.data()) + 1;
   if (spec.kind == ColumnSpec::Kind::id) {
     const int32_t* ids = column.allIds + from;
@@ -278,11 +246,11 @@ void Program::hashColumn(const Column& column, const ColumnSpec& spec, const int
       for (int row = 0; row < rows; row++) hashedIds_[row] = column.allIds[of[from + row]];
       ids = hashedIds_.get();
     }
-    kernels_.rows.hashIds(rows, ids, salt, hashes);
+    kernels_.rows.hashIds(rows, ids, salt, hashes_.get());
     return;
   }
   for (int row = 0; row < rows; row++) {
-    uint64_t* h = hashes + 2 * row;
+    uint64_t* h = hashes_.get() + 2 * row;
     const int64_t at = of == nullptr ? from + row : of[from + row];
     const bool isList = spec.kind == ColumnSpec::Kind::ids;
     const int32_t* items = column.allIds + (isList ? size_t(column.allOffsets[at]) : size_t(at) * spec.width);

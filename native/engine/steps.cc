@@ -50,8 +50,7 @@ void Program::addEmbed(const StepSpec& step) {
     offset += part.size;
     if (spec.kind == ColumnSpec::Kind::dense) {
       steps.push_back([&column, out, to, size = part.size](int rows) {
-        for (int row = 0; row < rows; row++)
-          for (int d = 0; d < size; d++) out[row][to + d] = column.values[size_t(row) * size + d];
+        for (int row = 0; row < rows; row++) std::copy_n(column.values + size_t(row) * size, size, out[row] + to);
       });
       continue;
     }

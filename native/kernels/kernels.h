@@ -65,8 +65,9 @@ struct MatrixProduct {
   int outStride = 0;
   TileTarget tiles[2];  // of which `tileTargets` are used
   int tileTargets = 0;
-  /// Cache lines that will be read after this product: asked for on the way, a few with each block.
-  const std::byte* const* later = nullptr;
+  /// What will be read after this product, asked for on the way, a little with each block: where its first cache line is plus
+  /// how many follow, 63 at most.
+  const uintptr_t* later = nullptr;
   int laterCount = 0;
 };
 

@@ -21,7 +21,7 @@ inline bool isPlain(const MatrixProduct& p) {
 }
 
 /// Finishes 16 rows of 32 columns of a plain product: one whole row of a tile at a time.
-template <bool relu>
+template <bool relu, bool isAdded>
 inline void finishPlain(const MatrixProduct& p, int row, int column, const float* sums) {
   const TileTarget& target = p.tiles[0];
   std::byte* to = target.tiles + (static_cast<size_t>(row / tileRows) * target.kTiles + (target.column + column) / 32) * 1024;
@@ -31,11 +31,11 @@ inline void finishPlain(const MatrixProduct& p, int row, int column, const float
   times<tileRows>([&](auto r) LIMELIGHT_INLINE {
     __m512 low = _mm512_add_ps(bias[0], _mm512_load_ps(sums + r * 16));
     __m512 high = _mm512_add_ps(bias[1], _mm512_load_ps(sums + blockNumbers + r * 16));
-    if (p.added && r < real) {
+    if (isAdded && p.added && r < real) {
       low = _mm512_add_ps(low, _mm512_loadu_ps(p.added[row + r] + column));
       high = _mm512_add_ps(high, _mm512_loadu_ps(p.added[row + r] + column + 16));
     }
-    if (p.addedBf16 && r < real) {
+    if (isAdded && p.addedBf16 && r < real) {
       low = _mm512_add_ps(low, Vec::loadBf16(p.addedBf16[row + r] + column).v);
       high = _mm512_add_ps(high, Vec::loadBf16(p.addedBf16[row + r] + column + 16).v);
     }
@@ -87,8 +87,10 @@ struct Rest {
   void finishPart() const {
     if (isWide()) {
       const float* part = sums + next * columnTilesAtOnce * blockNumbers;
-      if (product.activation == Activation::relu) return finishPlain<true>(product, row + next * tileRows, column, part);
-      return finishPlain<false>(product, row + next * tileRows, column, part);
+      const bool relu = product.activation == Activation::relu, isAdded = product.added || product.addedBf16;
+      const auto finish = isAdded ? (relu ? finishPlain<true, true> : finishPlain<false, true>)
+                                  : (relu ? finishPlain<true, false> : finishPlain<false, false>);
+      return finish(product, row + next * tileRows, column, part);
     }
     const int r = next / columnTiles, c = next % columnTiles, at = (r * columnTilesAtOnce + c) * blockNumbers;
     finish(product, row + r * tileRows, column + c * 16, sums ? sums + at : nullptr, integers ? integers + at : nullptr);
