@@ -230,6 +230,23 @@ describe('leaving exploration', () => {
     expect(off.hasExited(0)).toBe(false);
   });
 
+  it('does not come before as many windows have ended as CTRs have to be stable for, nor again after a change', () => {
+    const bandit = banditOf();
+    const exits = range(4).map((window) => {
+      windowsOf(bandit, [0.02, 0.04, 0.02], window, window + 1);
+      return bandit.hasExited(0);
+    });
+    expect(exits).toEqual([false, true, true, true]);
+    bandit.record.forgetBefore(0, bandit.record.window - 1);
+    bandit.add({ ...shown(1, 1, 0), timeMs: nowMs + 4 * windowMs });
+    bandit.settle(nowMs + 4 * windowMs);
+    expect(bandit.hasExited(0)).toBe(false);
+    // All in one window, however much.
+    const first = banditOf({}, [shown(0, 20_000, 400), shown(1, 20_000, 800), shown(2, 20_000, 400)]);
+    expect(first.standing(0).expectedLoss).toBeLessThan(0.01);
+    expect(first.hasExited(0)).toBe(false);
+  });
+
   it('of an ad with one creative is at once: there is nothing to explore', () => {
     const bandit = banditOf();
     expect(bandit.hasExited(1)).toBe(true);

@@ -38,7 +38,8 @@ export function findLeader({ count, means, deviations, slopes, intercepts }: AdS
 }
 
 /**
- * Whether an ad's CTRs are settled: at the ends of the last `exitWindows` windows each of its creatives' was within `exitBand` of what it is now.
+ * Whether an ad's CTRs are settled: at the ends of the last `exitWindows` windows each of its creatives had been shown, and its CTR was within
+ * `exitBand` of what it is now.
  */
 export function isStable(
   record: CreativeRecord,
@@ -50,13 +51,13 @@ export function isStable(
   const { count, exposures, clicks, means, rate } = statistics;
   const first = record.arms.offsets[ad];
   if (count <= 1) return true;
-  if (record.window - exitWindows < record.since[ad]) return false;
   for (let i = 0; i < count; i++) {
     let [exposuresThen, clicksThen] = [exposures[i], clicks[i]];
     for (let ago = 0; ago < exitWindows; ago++) {
       const at = record.windowAt(record.window - ago) + first + i;
       exposuresThen -= record.windowExposures[at];
       clicksThen -= record.windowClicks[at];
+      if (exposuresThen <= 0) return false;
       const then = (clicksThen + kappa) / (exposuresThen + kappa / rate);
       if (Math.abs(then - means[i]) > exitBand * means[i]) return false;
     }
