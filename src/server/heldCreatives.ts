@@ -43,31 +43,17 @@ export class HeldCreatives {
     if (counts.length === 0) return;
     this.check(counts);
     this.settleByClock(nowMs);
-    for (const one of counts) this.bandit.add(one);
+    this.bandit.addAll(counts);
     this.bandit.settle(nowMs);
   }
 
   /** Throws what `add` would, and changes nothing. */
   check(counts: readonly ArmCounts[]): void {
-    const { totals } = this.bandit.record;
-    const added = new Map<number, { impressions: number; clicks: number; views: number }>();
-    for (const { arm, impressions = 0, clicks = 0, views = 0 } of counts) {
-      const sum = added.get(arm) ?? { impressions: 0, clicks: 0, views: 0 };
-      added.set(arm, {
-        impressions: sum.impressions + impressions,
-        clicks: sum.clicks + clicks,
-        views: sum.views + views,
-      });
-    }
-    for (const [arm, sum] of added) {
-      const shown = totals.impressions[arm] + sum.impressions;
-      for (const name of ['clicks', 'views'] as const) {
-        const count = totals[name][arm] + sum[name];
-        if (count <= shown) continue;
-        throw new UserError(
-          `events: creative ${this.bandit.arms.creativeKeys[arm]} would have ${count} ${name} in ${shown} impressions; tell each impression before what came of it, and that once; none of them was taken in`,
-        );
-      }
+    try {
+      this.bandit.check(counts);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(error.message.replace(/^bandit: /, 'events: '));
     }
   }
 
