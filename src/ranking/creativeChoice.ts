@@ -56,12 +56,16 @@ export class CreativeChoice {
     return this.finder.find(candidates);
   }
 
-  /** @param probabilities of the creatives, where the model tells them apart */
+  /**
+   * @param probabilities of the creatives, where the model tells them apart
+   * @param firsts        by candidate the first of the same ad, where an ad is named more than once
+   */
   choose(
     of: Variants,
     probabilities: CandidateProbabilities | undefined,
     { user, context }: RankBody,
     random?: Random,
+    firsts?: Int32Array,
   ): ChosenCreatives {
     const count = of.ads.length;
     if (this.variants.length < count) {
@@ -80,8 +84,18 @@ export class CreativeChoice {
     const ofClicks = probabilities?.tasks.has('click') ? p : undefined;
     const segment = this.segments?.contextOf(user, context);
     bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, context: segment, random }, choices);
+    if (firsts !== undefined) drawOnce(of, firsts, choices);
     return choices;
   }
+}
+
+/** Of several draws for an ad the one of the best creative would win, and more often than it is answered: its first counts for all. */
+function drawOnce({ ads, offsets }: Variants, firsts: Int32Array, { variants, propensities }: CreativeChoices): void {
+  firsts.forEach((first, i) => {
+    if (ads[i] < 0 || ads[first] < 0) return;
+    variants[i] = offsets[i] + variants[first] - offsets[first];
+    propensities[i] = propensities[first];
+  });
 }
 
 /** The creative of the highest p of each candidate, the first of equals. */

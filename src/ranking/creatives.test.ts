@@ -413,6 +413,42 @@ describe('a bandit', () => {
     }
   });
 
+  it('chooses as often as it answers for an ad that a request names more than once, in whatever way', () => {
+    const { market, creatives, scorer } = served;
+    const ranker = createRanker(market.bundle, scorer, { catalog: market.catalog, creatives, bandit: drawing(served) });
+    const random = createRandom(9);
+    const full = bareRow(market, 3);
+    const { creativeId } = fullRow(served, 3, 1);
+    const entry = fc.record({
+      bidMicros: fc.constantFrom(1000, 900_000),
+      distance: fc.constantFrom(0, market.distances[3]),
+      named: fc.integer({ min: 0, max: 4 }).map((k) => (k === 0 ? { creativeId } : {})),
+    });
+    const rounds = 300;
+    fc.assert(
+      fc.property(fc.array(entry, { minLength: 2, maxLength: 4 }), (entries) => {
+        const candidates = [
+          ...entries.map(({ named, ...more }) => ({ ...full, bidType: 'cpc', ...more, ...named })),
+          bareRow(market, 5),
+        ];
+        const seen = new Map<unknown, { times: number; propensity: number }>();
+        for (let round = 0; round < rounds; round++) {
+          const { slots } = ranker.rank(ask(market, candidates), undefined, random);
+          expect(slots.map(({ adId }) => adId).toSorted()).toEqual([4, 6]);
+          const slot = slots.find(({ adId }) => adId === 4) as RankedSlot;
+          const known = seen.get(slot.creativeId);
+          if (known !== undefined) expect(slot.propensity).toBe(known.propensity);
+          seen.set(slot.creativeId, { times: (known?.times ?? 0) + 1, propensity: slot.propensity as number });
+        }
+        for (const { times, propensity } of seen.values()) {
+          const sd = Math.sqrt(rounds * propensity * (1 - propensity));
+          expect(Math.abs(times - rounds * propensity)).toBeLessThanOrEqual(5 * sd);
+        }
+      }),
+      { numRuns: 25, seed: 6 },
+    );
+  });
+
   it('chooses for a model that knows nothing of creatives too, which then scores each ad once', async () => {
     const plain = await sampleMarket({ seed: 2, adCount, fields: sampleFields.filter(({ name }) => name !== 'image') });
     const { bundle, catalog } = plain;

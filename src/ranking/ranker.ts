@@ -20,7 +20,7 @@ import { EventReader } from './eventRows.ts';
 import { type FieldPlan, planFields } from './fieldPlan.ts';
 import { createPast } from './past.ts';
 import { CandidateProbabilities } from './probabilities.ts';
-import { RepeatedAds } from './repeatedAds.ts';
+import { excludeRepeats, RepeatedAds } from './repeatedAds.ts';
 
 export const defaultMaxCandidates = 100_000;
 
@@ -77,7 +77,8 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
   );
   const requests = new RequestEncoder(plan, encoder, encodedCatalog, past?.fields);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);
-  const auction = new AuctionBuffers(new RepeatedAds());
+  const auction = new AuctionBuffers();
+  const repeated = new RepeatedAds();
   const rules = { catalog, most: maxCandidates, names: plan.candidateNames, requestNames: plan.requestNames };
   return {
     bundle,
@@ -103,9 +104,11 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
       }
       const scores = scoreInBlocks(scorer, input);
       const compared = scored && probabilities.compare(scores, scored.count);
-      const choice = chooser && variants && chooser.choose(variants, compared, body, random);
+      const firsts = repeated.firstsOf(candidates);
+      const choice = chooser && variants && chooser.choose(variants, compared, body, random, firsts);
       probabilities.update(scores, candidates.count, scored && choice?.variants);
-      const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros);
+      const repeats = firsts && { firsts, drawn: bandit && variants?.ads };
+      const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros, repeats);
       return answerOf({ manifest, body, candidates, catalog, creatives, choice, scores, probabilities, ...outcome });
     },
   };
@@ -132,20 +135,21 @@ class AuctionBuffers {
   private scores = this.bufferOf();
   private prices = this.bufferOf();
   private order = new Int32Array(0);
-  private readonly repeated: RepeatedAds;
 
-  constructor(repeated: RepeatedAds) {
-    this.repeated = repeated;
-  }
-
-  run(candidates: Candidates, p: CandidateProbabilities, slotCount: number, reserve: number) {
+  run(
+    candidates: Candidates,
+    p: CandidateProbabilities,
+    slotCount: number,
+    reserve: number,
+    repeats?: { readonly firsts: Int32Array; readonly drawn?: Int32Array },
+  ) {
     const { count, types, bidMicros } = candidates;
     this.grow(count);
     const { eventsPerMille, eCpmMicros, quality, scores, order, prices } = this;
     eventsPerMilleInto(types, p, count, eventsPerMille);
     eCpmInto(bidMicros, eventsPerMille, count, eCpmMicros);
     scoreInto(eCpmMicros, quality, count, scores);
-    this.repeated.exclude(candidates, scores);
+    if (repeats !== undefined) excludeRepeats(repeats.firsts, scores, repeats.drawn);
     let eligibleCount = 0;
     for (let i = 0; i < count; i++) if (scores[i] >= reserve) eligibleCount++;
     // One more than there are slots: it sets the last slot's price.

@@ -1,32 +1,29 @@
 import type { Candidates } from './candidates.ts';
 
 /**
- * An ad wins one slot and never sets its own price: where a request names it more than once, its best entry counts (the first of
- * equals) and the others get a score of NaN, which is never chosen.
- *
- * Ads of the catalog are told apart by their row, others by their id as it is written.
+ * Finds ads that a request names more than once. Those of the catalog are told apart by their row, others by their id as it is
+ * written.
  */
 export class RepeatedAds {
   /** Rows of the request at hand, plus one, by their hash: small enough to stay in the cache, as a mark an ad would not. */
   private slots = new Int32Array(1024);
 
-  /** @param scores [count], changed in place */
-  exclude(candidates: Candidates, scores: Float64Array): void {
-    if (!this.any(candidates)) return;
+  /** @returns by candidate the first of the same ad; nothing where each is of another */
+  firstsOf(candidates: Candidates): Int32Array | undefined {
+    if (!this.any(candidates)) return undefined;
     const { adIds, catalogRows, count } = candidates;
-    const bestOfRow = new Map<unknown, number>();
-    const bestOfId = new Map<unknown, number>();
+    const firsts = new Int32Array(count);
+    const firstOfRow = new Map<unknown, number>();
+    const firstOfId = new Map<unknown, number>();
     for (let i = 0; i < count; i++) {
       const row = catalogRows?.[i] ?? -1;
-      const best = row >= 0 ? bestOfRow : bestOfId;
+      const known = row >= 0 ? firstOfRow : firstOfId;
       const ad = row >= 0 ? row : adIds[i];
-      const before = best.get(ad);
-      if (before === undefined) best.set(ad, i);
-      else if (scores[i] > scores[before]) {
-        best.set(ad, i);
-        scores[before] = Number.NaN;
-      } else scores[i] = Number.NaN;
+      const first = known.get(ad);
+      if (first === undefined) known.set(ad, i);
+      firsts[i] = first ?? i;
     }
+    return firsts;
   }
 
   private any({ adIds, catalogRows, count }: Candidates): boolean {
@@ -43,5 +40,27 @@ export class RepeatedAds {
       slots[slot] = row + 1;
     }
     return false;
+  }
+}
+
+/**
+ * An ad wins one slot and never sets its own price: its best entry counts (the first of equals) and the others get a score of NaN,
+ * which is never chosen. Where a bandit draws creatives, an entry that says its creative goes before those that leave it open: which of
+ * the two was shown would depend on the draw, and be no more as likely as it is answered.
+ *
+ * @param firsts by candidate the first of the same ad
+ * @param scores [count], changed in place
+ * @param drawn  [count]: at least 0 for an entry whose creative was drawn
+ */
+export function excludeRepeats(firsts: Int32Array, scores: Float64Array, drawn?: Int32Array): void {
+  const bests = firsts.slice();
+  const isDrawn = (i: number) => drawn !== undefined && drawn[i] >= 0;
+  for (let i = 0; i < firsts.length; i++) {
+    const first = firsts[i];
+    if (first === i) continue;
+    const before = bests[first];
+    const isBetter = isDrawn(i) === isDrawn(before) ? scores[i] > scores[before] : isDrawn(before);
+    scores[isBetter ? before : i] = Number.NaN;
+    if (isBetter) bests[first] = i;
   }
 }
