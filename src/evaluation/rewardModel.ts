@@ -116,12 +116,16 @@ function fitCells({ rows, sums, squares }: Half, { ads, contexts, actions }: Cel
       ofPriors[groups[cell]] = priors[cell];
     }
     const shrunken = shrink(ofGroups, ofPriors, variance);
-    return Float64Array.from(groups, (group) => shrunken[group]);
+    const means = new Float64Array(groups.length);
+    for (let cell = 0; cell < groups.length; cell++) means[cell] = shrunken[groups[cell]];
+    return means;
   };
   const ofAd = meansOf(ads, new Float64Array(rows.length).fill(mean));
   const ofAction = meansOf(actions, ofAd);
   const ofContext = meansOf(contexts, ofAd);
-  const priors = ofAd.map((rate, cell) => (rate === 0 ? 0 : (ofAction[cell] * ofContext[cell]) / rate));
+  const priors = new Float64Array(rows.length);
+  for (let cell = 0; cell < rows.length; cell++)
+    if (ofAd[cell] !== 0) priors[cell] = (ofAction[cell] * ofContext[cell]) / ofAd[cell];
   return shrink({ rows, sums }, priors, variance);
 }
 
@@ -148,8 +152,12 @@ function shrink({ rows, sums }: Sums, priors: Float64Array, variance: number): F
     below += (rows[g] * priors[g]) / (1 + rows[g] / strength);
   }
   const scale = below === 0 ? 1 : above / below;
-  if (!isSpread) return priors.map((prior) => prior * scale);
-  return priors.map((prior, g) => (sums[g] + strength * scale * prior) / (rows[g] + strength));
+  const means = new Float64Array(priors.length);
+  for (let g = 0; g < means.length; g++) {
+    const prior = scale * priors[g];
+    means[g] = isSpread ? (sums[g] + strength * prior) / (rows[g] + strength) : prior;
+  }
+  return means;
 }
 
 function sum(values: Float64Array): number {
