@@ -47,10 +47,16 @@ export interface CreativeBandit extends Bandit {
  * A bandit over these arms that has seen nothing, or goes on where a state was saved: what that holds of other arms is kept aside, and
  * saved again.
  *
+ * @param source how messages name the state, e.g. the file's path
  * @throws UserError for a state that `readBanditState` refuses
  */
-export function createBandit(arms: Arms, settings: BanditSettings, state?: unknown): CreativeBandit {
-  return new PlayingBandit(arms, settings, state);
+export function createBandit(
+  arms: Arms,
+  settings: BanditSettings,
+  state?: unknown,
+  source = 'bandit state',
+): CreativeBandit {
+  return new PlayingBandit(arms, settings, state, source);
 }
 
 const SHARPNESS_MOST = 6;
@@ -78,7 +84,7 @@ class PlayingBandit implements CreativeBandit {
   #endedCount = 0;
   #endedNext = 0;
 
-  constructor(arms: Arms, settings: BanditSettings, state: unknown) {
+  constructor(arms: Arms, settings: BanditSettings, state: unknown, source: string) {
     this.arms = arms;
     this.settings = settings;
     this.record = new CreativeRecord(arms, settings);
@@ -97,7 +103,7 @@ class PlayingBandit implements CreativeBandit {
     this.#scratch = new Float64Array(most);
     this.#isChanged = new Uint8Array(adCount);
     this.#changed = new Int32Array(adCount);
-    this.#keptAside = restoreState(state, this.record, this.#viewTime, this.#contexts);
+    this.#keptAside = restoreState(state, this.record, this.#viewTime, this.#contexts, source);
     this.#viewTime.follow(this.record, settings);
     for (let ad = 0; ad < adCount; ad++) this.#settleAd(ad);
   }
@@ -181,6 +187,8 @@ class PlayingBandit implements CreativeBandit {
       since = Math.max(since, findChange(record, arm, this.#statistics.rate, settings));
     if (since < 0) return;
     record.forgetBefore(ad, since);
+    // Contexts have no windows: what they hold is all from before.
+    for (let arm = this.arms.offsets[ad]; arm < this.arms.offsets[ad + 1]; arm++) this.#contexts?.clear(arm);
     this.#reopened++;
   }
 

@@ -63,6 +63,14 @@ export class Contexts {
     return true;
   }
 
+  /** Forgets an arm's. */
+  clear(arm: number): void {
+    const { size } = this;
+    this.moments.fill(0, arm * size * size, (arm + 1) * size * size);
+    this.clicks.fill(0, arm * size, (arm + 1) * size);
+    this.logits.fill(0, arm * size, (arm + 1) * size);
+  }
+
   /**
    * @param weight    λ, the exposures that the means count for
    * @param meanLogit of the arm's impressions

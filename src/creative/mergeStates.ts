@@ -31,13 +31,17 @@ export function mergeBanditStates(a: unknown, b: unknown): BanditState {
 
 function mergeAds(a: AdState, b: AdState): AdState {
   const since = Math.max(a.since, b.since);
-  const learnedFrom = ({ since: own, creatives }: AdState) =>
-    own === since ? creatives : creatives.map((creative) => ({ ...creative, learned: learnedSince(creative, since) }));
-  const creatives = mergedBy(learnedFrom(a), learnedFrom(b), ({ creative }) => creative, mergeCreatives);
+  const creatives = mergedBy(learnedFrom(a, since), learnedFrom(b, since), ({ creative }) => creative, mergeCreatives);
   return { ad: a.ad, since, creatives };
 }
 
-function learnedSince({ windows }: CreativeState, since: number): [exposures: number, clicks: number] {
+/** An ad's creatives, where what is learned begins with a later change: that of contexts, which have no windows, is all from before. */
+export function learnedFrom({ since: own, creatives }: AdState, since: number): readonly CreativeState[] {
+  if (own >= since) return creatives;
+  return creatives.map(({ contexts, ...creative }) => ({ ...creative, learned: learnedSince(creative, since) }));
+}
+
+function learnedSince({ windows }: Pick<CreativeState, 'windows'>, since: number): [exposures: number, clicks: number] {
   let [exposures, clicks] = [0, 0];
   for (const [window, shown, clicked] of windows) {
     if (window < since) continue;
@@ -51,7 +55,7 @@ function mergeCreatives(a: CreativeState, b: CreativeState): CreativeState {
   const contexts = a.contexts && b.contexts ? sums(a.contexts, b.contexts) : (a.contexts ?? b.contexts);
   if (contexts && a.contexts && b.contexts && a.contexts.length !== b.contexts.length)
     throw new UserError(
-      `bandit state: contexts of creative '${a.creative}' are of different length; give all replicas the same contextSize`,
+      `bandit state: contexts of creative '${a.creative}' are of different length; give all replicas the same segments`,
     );
   return {
     creative: a.creative,

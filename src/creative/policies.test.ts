@@ -125,6 +125,22 @@ describe('policies', () => {
     }
   });
 
+  it('forget, with a change, what they have learned of each segment', () => {
+    const settings = readBanditSettings({ policy: 'linucb', contextSize: 2, exit: true });
+    const bandit = createBandit(armsOf(2), settings);
+    const context = Float64Array.of(1, 0);
+    for (let window = 0; window < 24; window++) {
+      const timeMs = 1e12 + window * settings.windowMs;
+      bandit.settle(timeMs);
+      for (const [arm, clicks] of [window < 20 ? 500 : 100, 250].entries())
+        bandit.add({ arm, timeMs, impressions: 5000, clicks, context });
+      if (window === 19) expect(chosenShares(bandit, 0, undefined, context).shares[0]).toBeGreaterThan(0.9);
+    }
+    bandit.settle(1e12 + 24 * settings.windowMs);
+    expect(bandit.stats().reopened).toBe(1);
+    expect(chosenShares(bandit, 0, undefined, context).shares[1]).toBeGreaterThan(0.9);
+  });
+
   it('correct the model by context: not at all where it was right in each segment, towards the record where it was wrong', () => {
     const segments = [Float64Array.of(1, 0), Float64Array.of(0, 1)];
     // Creative 0 is clicked more in segment 0, creative 1 in segment 1.

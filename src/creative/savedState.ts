@@ -1,5 +1,6 @@
 import { UserError } from '../core/errors.ts';
 import type { Contexts } from './contexts.ts';
+import { learnedFrom } from './mergeStates.ts';
 import { type CreativeRecord, totalNames } from './record.ts';
 import type { ViewTime } from './reward.ts';
 import {
@@ -13,7 +14,7 @@ import {
 
 /** What a state holds that these arms and settings have no place for. */
 export interface KeptAside {
-  readonly ads: Map<string, { readonly since: number; readonly creatives: CreativeState[] }>;
+  readonly ads: Map<string, AdState>;
   /** Contexts by arm, where the policy is not contextual. */
   readonly contexts: Map<number, readonly number[]>;
 }
@@ -26,15 +27,19 @@ export function saveState(
 ): BanditState {
   const { arms, windowMs, window } = record;
   const ads: AdState[] = [];
+  // No window of theirs is later than time is, which may have gone back.
+  const keptAds = [...kept.ads.values()].map((ad) => renumberAd(ad, (number) => Math.min(number, window)));
+  const keptOf = new Map(keptAds.map((ad) => [ad.ad, ad]));
   for (let ad = 0; ad < record.adCount; ad++) {
-    const creatives = [...(kept.ads.get(arms.adKeys[ad])?.creatives ?? [])];
+    const gone = keptOf.get(arms.adKeys[ad]);
+    const creatives = gone === undefined ? [] : [...learnedFrom(gone, record.since[ad])];
     for (let arm = arms.offsets[ad]; arm < arms.offsets[ad + 1]; arm++)
       if (record.totals.impressions[arm] > 0)
         creatives.push(creativeOf(record, arm, contexts?.read(arm) ?? kept.contexts.get(arm)));
     if (creatives.length > 0) ads.push({ ad: arms.adKeys[ad], since: record.since[ad], creatives });
   }
   const known = new Set(arms.adKeys);
-  for (const [ad, { since, creatives }] of kept.ads) if (!known.has(ad)) ads.push({ ad, since, creatives });
+  for (const ad of keptAds) if (!known.has(ad.ad)) ads.push(ad);
   const viewTimes: [number, number, number][] = [];
   for (const kept of keptWindows(record)) {
     const at = kept % record.windows;
@@ -65,42 +70,72 @@ function keptWindows({ window, windows }: CreativeRecord): number[] {
   return Array.from({ length: window - first + 1 }, (_, i) => first + i);
 }
 
-/** @throws UserError as `readBanditState` */
+/** The state with windows of another length: each counts in that which it begins in. */
+function withWindowsOf(state: BanditState, windowMs: number): BanditState {
+  if (state.windowMs === windowMs) return state;
+  const renumber = (window: number) => Math.floor((window * state.windowMs) / windowMs);
+  return {
+    ...state,
+    windowMs,
+    window: renumber(state.window),
+    lambdaWindow: state.lambdaWindow < 0 ? -1 : renumber(state.lambdaWindow),
+    viewTimes: renumberWindows(state.viewTimes, renumber),
+    ads: state.ads.map((ad) => renumberAd(ad, renumber)),
+  };
+}
+
+function renumberAd({ ad, since, creatives }: AdState, renumber: (window: number) => number): AdState {
+  const renumbered = creatives.map((one) => ({ ...one, windows: renumberWindows(one.windows, renumber) }));
+  return { ad, since: renumber(since), creatives: renumbered };
+}
+
+/** @param renumber keeps the order; windows that become one add up */
+function renumberWindows(windows: readonly CountedWindow[], renumber: (window: number) => number): CountedWindow[] {
+  const counted = new Map<number, CountedWindow>();
+  for (const [window, one, other] of windows) {
+    const number = renumber(window);
+    const [, ones, others] = counted.get(number) ?? [number, 0, 0];
+    counted.set(number, [number, ones + one, others + other]);
+  }
+  return [...counted.values()];
+}
+
+/**
+ * @param source how messages name the state, e.g. the file's path
+ * @throws UserError as `readBanditState`
+ */
 export function restoreState(
   json: unknown,
   record: CreativeRecord,
   viewTime: ViewTime,
   contexts: Contexts | undefined,
+  source: string,
 ): KeptAside {
   const kept: KeptAside = { ads: new Map(), contexts: new Map() };
   if (json === undefined) return kept;
-  const state = readBanditState(json);
+  const state = withWindowsOf(readBanditState(json, source), record.windowMs);
   const { arms } = record;
-  // Windows of another length become those that they begin in.
-  const renumbered = (window: number) =>
-    record.windowMs === state.windowMs ? window : Math.floor((window * state.windowMs) / record.windowMs);
-  record.window = renumbered(state.window);
+  record.window = state.window;
   viewTime.lambda = state.lambda;
-  viewTime.window = state.lambdaWindow < 0 ? -1 : renumbered(state.lambdaWindow);
+  viewTime.window = state.lambdaWindow;
   for (const [window, viewMs, views] of state.viewTimes) {
-    const at = record.windowAt(renumbered(window));
-    if (at < 0) continue;
-    record.windowViewMs[renumbered(window) % record.windows] += viewMs;
-    record.windowViews[renumbered(window) % record.windows] += views;
+    if (record.windowAt(window) < 0) continue;
+    record.windowViewMs[window % record.windows] += viewMs;
+    record.windowViews[window % record.windows] += views;
   }
   const adOf = new Map(arms.adKeys.map((key, ad) => [key, ad]));
   for (const { ad: key, since, creatives } of state.ads) {
     const ad = adOf.get(key);
     const [from, to] = ad === undefined ? [0, 0] : [arms.offsets[ad], arms.offsets[ad + 1]];
     const armOf = new Map(arms.creativeKeys.slice(from, to).map((creative, i) => [creative, from + i]));
-    if (ad !== undefined) record.since[ad] = renumbered(since);
+    if (ad !== undefined) record.since[ad] = since;
     const gone: CreativeState[] = [];
     for (const creative of creatives) {
       const arm = armOf.get(creative.creative);
       if (arm === undefined) gone.push(creative);
-      else restoreCreative(creative, arm, record, renumbered, contexts, kept);
+      else restoreCreative(creative, arm, record, contexts, kept, source);
     }
-    if (gone.length > 0) kept.ads.set(key, { since, creatives: gone });
+    if (gone.length > 0) kept.ads.set(key, { ad: key, since, creatives: gone });
   }
   return kept;
 }
@@ -109,14 +144,14 @@ function restoreCreative(
   { creative, totals, learned, windows, contexts: given }: CreativeState,
   arm: number,
   record: CreativeRecord,
-  renumbered: (window: number) => number,
   contexts: Contexts | undefined,
   kept: KeptAside,
+  source: string,
 ): void {
   for (const [i, name] of totalNames.entries()) record.totals[name][arm] = totals[i];
   [record.exposures[arm], record.clicks[arm]] = learned;
   for (const [window, exposures, clicks] of windows) {
-    const at = record.windowAt(renumbered(window));
+    const at = record.windowAt(window);
     if (at < 0) continue;
     record.windowExposures[at + arm] += exposures;
     record.windowClicks[at + arm] += clicks;
@@ -125,6 +160,6 @@ function restoreCreative(
   if (contexts === undefined) kept.contexts.set(arm, given);
   else if (!contexts.write(arm, given))
     throw new UserError(
-      `bandit state: creative '${creative}' has ${given.length} numbers of contexts, which is not what a context of ${contexts.size} has; give the contextSize that they were learned with`,
+      `${source}: creative '${creative}' has ${given.length} numbers of contexts, which is not what a context of ${contexts.size} has; give the segments that they were learned with`,
     );
 }

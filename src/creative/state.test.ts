@@ -80,7 +80,11 @@ describe('a saved bandit', () => {
     const plain = createBandit(arms, readBanditSettings(), bandit.save());
     expect(createBandit(arms, linear, plain.save()).save()).toEqual(bandit.save());
     const other = readBanditSettings({ policy: 'linucb', contextSize: 3 });
-    expect(() => createBandit(arms, other, bandit.save())).toThrow("creative 'a1' has 8 numbers of contexts");
+    expect(() => createBandit(arms, other, bandit.save())).toThrow(
+      "bandit state: creative 'a1' has 8 numbers of contexts",
+    );
+    expect(() => createBandit(arms, other, bandit.save(), 'state.json')).toThrow("state.json: creative 'a1'");
+    expect(() => createBandit(arms, other, {}, 'state.json')).toThrow('state.json: expected');
   });
 
   it('may be given windows of another length: nothing that was counted is lost', () => {
@@ -90,6 +94,35 @@ describe('a saved bandit', () => {
     expect(other.record.totals).toEqual(one.record.totals);
     expect(other.record.exposures).toEqual(one.record.exposures);
     expect(other.record.window).toBe(Math.floor(one.record.window / 2));
+  });
+
+  it.each([3_600_000, 2_000_000, 900_000])(
+    'reads its own save again after windows have become of %i ms',
+    (windowMs) => {
+      const all = armsOf(3, 2);
+      const state = fed(all, randomCounts(createRandom(3), all, nowMs, 40)).save();
+      // Ad b and two creatives of a are gone.
+      const fewer: Arms = { offsets: Int32Array.of(0, 1), adKeys: ['a'], creativeKeys: ['a1'] };
+      const between = createBandit(fewer, readBanditSettings({ windowMs }), state).save();
+      expect(() => readBanditState(between)).not.toThrow();
+      const [back, whole] = [between, state].map((one) => createBandit(all, readBanditSettings({ windowMs }), one));
+      expect(back.save()).toEqual(whole.save());
+      expect(back.record.totals.impressions.every((count) => count > 0)).toBe(true);
+    },
+  );
+
+  it('forgets a change in creatives that were gone when it was found, once they come back', () => {
+    const all = armsOf(2);
+    const before = createBandit(all, settings);
+    before.settle(nowMs);
+    const told = (timeMs: number) => [0, 1].map((arm) => ({ arm, timeMs, impressions: 100, clicks: 2 }));
+    for (const timeMs of [nowMs - 3_600_000, nowMs]) before.addAll(told(timeMs));
+    const fewer: Arms = { offsets: Int32Array.of(0, 1), adKeys: ['a'], creativeKeys: ['a1'] };
+    const between = createBandit(fewer, settings, before.save());
+    between.record.forgetBefore(0, between.record.window);
+    const back = createBandit(all, settings, between.save());
+    expect([...back.record.exposures]).toEqual([100, 100]);
+    expect([...back.record.totals.impressions]).toEqual([200, 200]);
   });
 });
 
@@ -178,7 +211,8 @@ describe('a state from outside', () => {
   });
 
   it('that is damaged anywhere is refused or read as it stands, never half of it', () => {
-    const state = randomState(11);
+    const state = structuredClone(randomState(11));
+    Object.assign(state.ads[0].creatives[0], { contexts: new Array(8).fill(1) });
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(null, -1, Number.NaN, 'x', [], {}, 0.5), (place, value) => {
         const copy = JSON.parse(JSON.stringify(state));
@@ -209,6 +243,7 @@ describe('a state from outside', () => {
     const where = `damaged at creative '${creatives[0].creative}' of ad '${ad}'`;
     const [impressions] = creatives[0].totals;
     expect(wrong((creative) => Object.assign(creative, { learned: [1] }))).toThrow(where);
+    expect(wrong((creative) => Object.assign(creative, { contexts: null }))).toThrow(where);
     const tooMany = [impressions, impressions + 1, 0, 0, 0, 0, 0];
     expect(wrong((creative) => Object.assign(creative, { totals: tooMany }))).toThrow(where);
     expect(wrong((creative) => Object.assign(creative, { windows: [[state.window + 1, 1, 0]] }))).toThrow(where);

@@ -75,7 +75,7 @@ function isCreative({ creative, totals, learned, windows, contexts }: CreativeSt
     totals[totalNames.indexOf('clicks')] <= totals[totalNames.indexOf('impressions')] &&
     totals[totalNames.indexOf('views')] <= totals[totalNames.indexOf('impressions')];
   const areLearned = areNumbers(learned, 2) && learned.every(isCount);
-  const areContexts = contexts === undefined || areNumbers(contexts, contexts.length);
+  const areContexts = contexts === undefined || (Array.isArray(contexts) && contexts.every(Number.isFinite));
   return typeof creative === 'string' && areTotals && areLearned && areContexts && areWindows(windows, window);
 }
 
