@@ -16,7 +16,11 @@ export function addSimulate(program: Command): void {
     .requiredOption('--out <folder>', 'where to write log/ and catalog/; must be new or empty')
     .option('--impressions <number>', 'rows of the log', wholeNumber(1, 1_000_000_000), 200_000)
     .option('--seed <number>', 'same seed: same bytes', wholeNumber(0, 2 ** 31), 1)
-    .option('--preset <name>', 'the market: static, drift, where history matters, or creatives, where the choice of creative does', 'static')
+    .option(
+      '--preset <name>',
+      'the market: static, drift, where history matters, or creatives, where the choice of creative does',
+      'static',
+    )
     .option('--json', 'print one JSON object on standard output')
     .action(runSimulate);
 }
