@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import type { Column } from '../schema/columns.ts';
@@ -223,6 +223,25 @@ describe('creative evaluate', () => {
       once.map((row) => ({ ...row, user: 1 })),
     );
     expect((await evaluate({ data: alone, unit: 'user' })).observed.log).toMatchObject({ low: null, high: null });
+  });
+
+  it('prints of a target from a log that its own error is in no interval', async () => {
+    const data = await write('log', ownLog(50));
+    const printed = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const run = async (target: string) => {
+      const program = new Command();
+      addCreativeEvaluate(program);
+      await program.parseAsync(['evaluate', '--data', data, '--target', target, '--estimator', 'snips'], {
+        from: 'user',
+      });
+      return printed.mock.calls.splice(0).join('');
+    };
+    try {
+      expect(await run(data)).toMatch(/snips .*observed in this log.*shares in its log, whose own error no interval/s);
+      expect(await run('uniform')).not.toContain('its log');
+    } finally {
+      printed.mockRestore();
+    }
   });
 
   it.each([
