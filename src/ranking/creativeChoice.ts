@@ -3,6 +3,7 @@ import { assert } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Bandit, CreativeChoices } from '../creative/creative.ts';
 import type { BanditSettings } from '../creative/settings.ts';
+import type { Schema } from '../schema/schema.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan } from './fieldPlan.ts';
@@ -38,7 +39,7 @@ export class CreativeChoice {
   private propensities = new Float64Array(0);
   private readonly isExploring: ChosenCreatives['isExploring'];
 
-  constructor(creatives: Creatives, plan: FieldPlan, bandit?: ServedBandit) {
+  constructor(creatives: Creatives, plan: FieldPlan, schema: Schema, bandit?: ServedBandit) {
     assert(
       bandit === undefined || bandit.arms.creativeKeys.length === creatives.count,
       'a bandit has an arm a creative: see creativeArms',
@@ -47,7 +48,7 @@ export class CreativeChoice {
     this.bandit = bandit;
     this.isExploring = bandit && ((ad) => !bandit.hasExited(ad));
     this.ofModel = plan.candidate.some(({ ofVariant }) => ofVariant);
-    this.segments = bandit && Segments.of(bandit.settings, plan);
+    this.segments = bandit && Segments.of(bandit.settings, plan, schema);
     this.finder = new VariantFinder(creatives, plan.candidate);
   }
 

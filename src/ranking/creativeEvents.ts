@@ -63,7 +63,7 @@ export class CreativeEvents {
    * What an event adds to its creative's record.
    *
    * @param context what the event says of the request: its user's segment, and its position where the event itself does not
-   * @throws UserError for a number that a record does not take
+   * @throws UserError for a number that a record does not take, and where it does not say what tells users apart
    */
   countsOf(event: EventRequest, row: number, context: Record<string, unknown>, where: string): ArmCounts {
     const { type, eventMs, pCtr, values = {} } = event;
@@ -85,7 +85,7 @@ export class CreativeEvents {
       clicks: Number(isClick),
       revenueMicros,
       ...(values.viewMs !== undefined && { viewMs, views: 1 }),
-      ...(this.segments && { context: this.segments.contextOf(context) }),
+      ...(this.segments && { context: this.segments.contextOfEvent(context, where) }),
       ...(isImpression && pCtr !== undefined && { logits: Math.log(pCtr / (1 - pCtr)) }),
     };
   }

@@ -81,6 +81,8 @@ export interface EventContext {
   readonly arrivedMs?: number;
   /** What events do not say of their user. */
   readonly user?: Record<string, unknown>;
+  /** Whether they are a request's own history, which no record of creatives learns from. */
+  readonly isOwnHistory?: boolean;
 }
 
 /** Reads events as JSON for a history, and for a record of creatives: checked, all of them or none. */
@@ -107,7 +109,7 @@ export class EventReader {
     this.plan = plan ?? { keyFields: [], values: [] };
     this.fields = fields;
     this.catalog = tables.catalog;
-    const segments = tables.bandit && Segments.of(tables.bandit.settings, fields);
+    const segments = tables.bandit && Segments.of(tables.bandit.settings, fields, schema);
     this.creatives = tables.creatives && new CreativeEvents(tables.creatives, schema, segments);
     this.keys = new EventKeys(this.plan.keyFields, fitted, tables);
     this.userNames = this.plan.keyFields.flatMap((field) =>
@@ -148,7 +150,7 @@ export class EventReader {
       );
     const named = this.userNames.filter((name) => Object.hasOwn(context, name)).map((name) => [name, context[name]]);
     const ofUser = { ...user, ...Object.fromEntries(named) };
-    return this.read(json as EventRequest[], 'history', { user: ofUser });
+    return this.read(json as EventRequest[], 'history', { user: ofUser, isOwnHistory: true });
   }
 
   private read(events: readonly EventRequest[], where: string, context: EventContext): ReadEvents {
@@ -195,6 +197,7 @@ export class EventReader {
     if (creativeRow >= 0) catalogRow = this.creatives!.creatives.ads[creativeRow];
     const keys = this.keys.given(given, adFields);
     if (isNamed && catalogRow < 0) this.keys.checkUnknownAd(adId, keys, where);
+    const isCounted = creativeRow >= 0 && !context.isOwnHistory;
     return {
       eventMs,
       arrivedMs: context.arrivedMs ?? arrivedMs,
@@ -203,7 +206,7 @@ export class EventReader {
       catalogRow,
       creativeRow,
       values: this.readValues(type, event.values ?? {}, where),
-      ...(creativeRow >= 0 && { creativeCounts: this.creatives?.countsOf(event, creativeRow, given, where) }),
+      ...(isCounted && { creativeCounts: this.creatives?.countsOf(event, creativeRow, given, where) }),
     };
   }
 

@@ -66,7 +66,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
   const plan = planFields(typed, fitted, creatives !== undefined);
   const encoder = createEncoder(typed.schema, fitted);
   const encodedCatalog = catalog && encodeFor(catalog, plan, encoder, creatives);
-  const chooser = creatives && new CreativeChoice(creatives, plan, bandit);
+  const chooser = creatives && new CreativeChoice(creatives, plan, typed.schema, bandit);
   assert(creatives === undefined || catalog !== undefined, 'creatives are of a catalog');
   const past = createPast(
     bundle,

@@ -1,40 +1,63 @@
 import { UserError } from '../core/errors.ts';
-import { bucketOf, hashBytes, type KeyHalves } from '../core/hash.ts';
 import type { BanditSettings } from '../creative/settings.ts';
+import { columnOf, isMade } from '../schema/fields.ts';
+import type { Schema } from '../schema/schema.ts';
 import type { FieldPlan } from './fieldPlan.ts';
 
-const text = new TextEncoder();
-
 /**
- * The segment of a request's user as a contextual policy takes it: the value of one field, hashed into `contextSize` segments, of which
- * that one's share is 1. No value is a segment as well.
+ * The segment of a request's user as a contextual policy takes it: the place of one field's value, as text, among those that the
+ * settings list, of which that one's share is 1. Every other value, and none, is the last segment.
  */
 export class Segments {
-  private readonly field: string;
-  private readonly size: number;
-  private readonly key: KeyHalves = { lo: 0, hi: 0 };
+  /** What requests and events may call the field. */
+  private readonly names: readonly string[];
+  private readonly places: ReadonlyMap<unknown, number>;
 
   /** @returns none of a policy that takes no contexts. @throws UserError if it does not say by which field, or requests do not know that */
-  static of({ policy, segment, contextSize }: BanditSettings, { requestNames }: FieldPlan): Segments | undefined {
+  static of(
+    { policy, segment, segments, contextSize }: BanditSettings,
+    { requestNames }: Pick<FieldPlan, 'requestNames'>,
+    { fields }: Pick<Schema, 'fields'>,
+  ): Segments | undefined {
     if (contextSize === 0) return undefined;
-    if (segment !== undefined && requestNames.has(segment)) return new Segments(segment, contextSize);
-    throw new UserError(
-      `bandit settings: policy '${policy}' tells users apart by segment ${segment === undefined ? 'of no field' : `'${segment}', which is no field of requests`}; set "segment" to one of ${[...requestNames].join(', ')}`,
+    if (segment === undefined || segments === undefined || !requestNames.has(segment))
+      throw new UserError(
+        `bandit settings: policy '${policy}' tells users apart by segment ${segment === undefined ? 'of no field' : `'${segment}', which is no field of requests`}; set "segment" to one of ${[...requestNames].join(', ')}, and "segments" to its values`,
+      );
+    const namesOf = fields.flatMap((field) => (isMade(field) ? [] : [[field.name, columnOf(field)]]));
+    return new Segments(
+      [...new Set([segment, ...namesOf.filter((names) => names.includes(segment)).flat()])],
+      segments,
     );
   }
 
-  private constructor(field: string, size: number) {
-    this.field = field;
-    this.size = size;
+  private constructor(names: readonly string[], segments: readonly string[]) {
+    this.names = names;
+    this.places = new Map(segments.map((value, place) => [value, place]));
   }
 
-  /** @param given what a request or an event says of its user and context */
+  /** @param given what a request says of its user, and of its context */
   contextOf(...given: readonly Record<string, unknown>[]): Float64Array {
-    const value = given.find((values) => Object.hasOwn(values, this.field))?.[this.field] ?? null;
-    const bytes = text.encode(String(value));
-    hashBytes(bytes, 0, bytes.length, this.key);
-    const context = new Float64Array(this.size);
-    context[bucketOf(this.key.lo, this.key.hi, this.size)] = 1;
+    const said = given.flatMap((values) =>
+      this.names.filter((name) => Object.hasOwn(values, name)).map((name) => values[name]),
+    );
+    const context = new Float64Array(this.places.size + 1);
+    context[this.places.get(textOf(said[0])) ?? this.places.size] = 1;
     return context;
   }
+
+  /** @throws UserError for an event that does not say what its request said, as it would count for the wrong segment */
+  contextOfEvent(given: Record<string, unknown>, where: string): Float64Array {
+    if (!this.names.some((name) => Object.hasOwn(given, name)))
+      throw new UserError(
+        `${where}: lacks '${this.names[0]}', by which the policy tells users apart; send it in user or context as the ranking request did, null where that had none`,
+      );
+    return this.contextOf(given);
+  }
+}
+
+/** Requests may send a whole number as a Boolean, or as text. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'boolean') return String(Number(value));
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }

@@ -158,7 +158,7 @@ describe('POST /v1/events with creatives', () => {
   });
 
   it('shows each segment of users what that clicks on, under a contextual policy', async () => {
-    const { app } = serve({ held: fresh({ policy: 'linucb', segment: 'placement', contextSize: 16 }) });
+    const { app } = serve({ held: fresh({ policy: 'linucb', segment: 'placement', segments: ['1', '2'] }) });
     const liked = new Map([
       [1, 903],
       [2, 905],
@@ -177,6 +177,20 @@ describe('POST /v1/events with creatives', () => {
         15,
       );
     }
+  });
+
+  it('refuses an event that does not say the segment, which is another user’s; a request’s own history need not', async () => {
+    const { app, held } = serve({ held: fresh({ policy: 'linucb', segment: 'placement', segments: ['1', '2'] }) });
+    const silent = impression(903, { context: {} });
+    const refused = await post(app, '/v1/events', { events: [impression(903), silent] });
+    expect([refused.statusCode, refused.json().error?.message]).toEqual([
+      422,
+      expect.stringContaining("events, item 1: lacks 'placement', by which the policy tells users apart; send it in"),
+    ]);
+    expect(held.bandit.record.totals.impressions.some((count) => count > 0)).toBe(false);
+    const uncounted = { ...silent, creativeId: undefined, ad: 2 };
+    expect((await post(app, '/v1/events', { events: [uncounted] })).json()).toEqual({ accepted: 1, creatives: 0 });
+    expect(await slotsOf(app, { history: [silent] })).toHaveLength(adCount);
   });
 
   it('counts a click, revenue and view time that come later, at the impression’s position', async () => {
@@ -374,16 +388,24 @@ describe('what is held of creatives', () => {
   it.each<[string, RegExp]>([
     ['thomson', /--creative-policy 'thomson': there is no such policy; did you mean 'thompson'\?/],
     ['nowhere.json', /--creative-policy 'nowhere\.json': no such file/],
-    ['linucb', /contextSize is 0 with policy 'linucb'; expected above 0/],
+    ['linucb', /--creative-policy 'linucb': policy 'linucb' needs segments; name a \.json file/],
   ])('is refused with policy %s', async (policy, message) => {
     await expect(openBandit(arms(), policy)).rejects.toThrow(message);
   });
 
   it.each<[string, object, RegExp]>([
-    ['no field', {}, /policy 'linucb' tells users apart by segment of no field; set "segment" to one of userId,/],
-    ['a field that requests lack', { segment: 'colour' }, /by segment 'colour', which is no field of requests/],
+    [
+      'no field',
+      { contextSize: 4 },
+      /policy 'linucb' tells users apart by segment of no field; set "segment" to one of userId,/,
+    ],
+    [
+      'a field that requests lack',
+      { segment: 'colour', segments: ['red'] },
+      /by segment 'colour', which is no field of requests/,
+    ],
   ])('is refused if it tells users apart by %s', (_, more, message) => {
-    expect(() => serve({ held: fresh({ policy: 'linucb', contextSize: 4, ...more }) })).toThrow(message);
+    expect(() => serve({ held: fresh({ policy: 'linucb', ...more }) })).toThrow(message);
   });
 
   it('needs creatives, which need a catalog', async () => {
