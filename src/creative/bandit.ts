@@ -145,7 +145,7 @@ class PlayingBandit implements CreativeBandit {
 
   settle(nowMs: number): void {
     const { record, settings } = this;
-    if (record.advance(nowMs) > 0) {
+    if (record.advance(nowMs)) {
       this.#viewTime.follow(record, settings);
       this.#endedCount = record.adCount;
     }

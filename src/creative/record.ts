@@ -166,20 +166,51 @@ export class CreativeRecord {
     throw new UserError(`bandit: creative '${this.arms.creativeKeys[arm]}' ${what}; none of these counts is taken in`);
   }
 
-  /** Begins the windows up to that of this time; time does not go back. @returns how many have ended */
-  advance(nowMs: number): number {
-    const { armCount, windows, window } = this;
+  /**
+   * Goes to the window of this time. One before is waited for; where the clock was ahead by more, time goes back, and what has been counted in
+   * windows that are yet to come counts in that of now.
+   *
+   * @returns whether it is another window
+   */
+  advance(nowMs: number): boolean {
     const next = Math.floor(nowMs / this.windowMs);
-    if (!(next > window)) return 0;
-    for (let begun = Math.max(window + 1, next - windows + 1); begun <= next; begun++) {
-      const slot = begun % windows;
-      this.windowExposures.fill(0, slot * armCount, (slot + 1) * armCount);
-      this.windowClicks.fill(0, slot * armCount, (slot + 1) * armCount);
-      this.windowViewMs[slot] = 0;
-      this.windowViews[slot] = 0;
+    if (next > this.window) this.#begin(next);
+    else if (next >= 0 && next < this.window - 1) this.#goBack(next);
+    else return false;
+    return true;
+  }
+
+  #begin(next: number): void {
+    const { windows } = this;
+    for (let begun = Math.max(this.window + 1, next - windows + 1); begun <= next; begun++)
+      this.#empty(begun % windows);
+    this.window = next;
+  }
+
+  #goBack(next: number): void {
+    const { armCount, adCount, windows } = this;
+    const to = next % windows;
+    for (let ahead = Math.max(next + 1, this.window - windows + 1); ahead <= this.window; ahead++) {
+      const from = ahead % windows;
+      if (from === to) continue;
+      for (let arm = 0; arm < armCount; arm++) {
+        this.windowExposures[to * armCount + arm] += this.windowExposures[from * armCount + arm];
+        this.windowClicks[to * armCount + arm] += this.windowClicks[from * armCount + arm];
+      }
+      this.windowViewMs[to] += this.windowViewMs[from];
+      this.windowViews[to] += this.windowViews[from];
+      this.#empty(from);
     }
     this.window = next;
-    return next - window;
+    for (let ad = 0; ad < adCount; ad++) if (this.since[ad] > next) this.forgetBefore(ad, next);
+  }
+
+  #empty(slot: number): void {
+    const { armCount } = this;
+    this.windowExposures.fill(0, slot * armCount, (slot + 1) * armCount);
+    this.windowClicks.fill(0, slot * armCount, (slot + 1) * armCount);
+    this.windowViewMs[slot] = 0;
+    this.windowViews[slot] = 0;
   }
 
   /** Forgets, for what is learned, what was before this window, one of those kept. */

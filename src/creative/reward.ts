@@ -21,8 +21,9 @@ export class ViewTime {
   #mean = 0;
   #deviation = 0;
 
-  /** After windows have ended. */
+  /** After windows have ended, or time has gone back. */
   follow(record: CreativeRecord, { viewMsTarget, qoeStep, qoeMost }: BanditSettings): void {
+    this.window = Math.min(this.window, record.window - 1);
     if (viewMsTarget === 0) return;
     for (let window = Math.max(this.window + 1, record.window - record.windows + 1); window < record.window; window++) {
       const at = record.windowAt(window) / record.armCount;
@@ -31,7 +32,7 @@ export class ViewTime {
       const shortfall = 1 - record.windowViewMs[at] / views / viewMsTarget;
       this.lambda = clamp(this.lambda + qoeStep * shortfall, 0, qoeMost);
     }
-    this.window = Math.max(this.window, record.window - 1);
+    this.window = record.window - 1;
     this.#standardise(record);
   }
 
