@@ -33,18 +33,19 @@ export class CreativeEvents {
 
   /**
    * @param name of the creative; null where the event does not say, which leaves no doubt of an ad that has but one
-   * @param ad   the ad's row of the catalog, -1 if it lacks it
+   * @param ad   the ad's row of the catalog, -1 if it lacks it; undefined where the event names none
    * @returns the creative's row, -1 where it is not known which it was
    * @throws UserError for a creative that is not the ad's, or unknown of a known ad
    */
-  rowOf(name: unknown, ad: number, where: string): number {
+  rowOf(name: unknown, ad: number | undefined, where: string): number {
     const { creatives } = this;
     const { offsets, rows } = creatives;
-    if (name === null) return ad >= 0 && offsets[ad + 1] - offsets[ad] === 1 ? rows[offsets[ad]] : -1;
+    const isKnown = ad !== undefined && ad >= 0;
+    if (name === null) return isKnown && offsets[ad + 1] - offsets[ad] === 1 ? rows[offsets[ad]] : -1;
     const row = this.find(name, where);
-    if (row >= 0 && ad >= 0 && creatives.ads[row] !== ad)
+    if (row >= 0 && ad !== undefined && creatives.ads[row] !== ad)
       throw new UserError(`${where}: creative ${shown(name)} is another ad's; name the one that was shown`);
-    if (row < 0 && ad >= 0)
+    if (row < 0 && isKnown)
       throw new UserError(
         `${where}: creative ${shown(name)} is unknown; name one of the catalog's, or leave it out if it was the request's own`,
       );

@@ -192,7 +192,7 @@ export class EventReader {
     const { adId, creativeId = null } = adFields;
     const isNamed = adId !== undefined && adId !== null;
     let catalogRow = isNamed && this.catalog !== undefined ? this.rowOf(adId, where) : -1;
-    const creativeRow = this.creatives?.rowOf(creativeId, catalogRow, where) ?? -1;
+    const creativeRow = this.creatives?.rowOf(creativeId, isNamed ? catalogRow : undefined, where) ?? -1;
     // A creative says which ad it is of.
     if (creativeRow >= 0) catalogRow = this.creatives!.creatives.ads[creativeRow];
     const keys = this.keys.given(given, adFields);

@@ -232,6 +232,11 @@ describe('POST /v1/events with creatives', () => {
       { ad: 2 },
       /events, item 1: creative 900 is another ad's; name the one that was shown/,
     ],
+    [
+      'of an unknown ad with another’s creative',
+      { ad: 999 },
+      /item 1: creative 900 is another ad's; name the one that/,
+    ],
     ['of no such creative id', { creativeId: 'x' }, /events, item 1: creative id "x": expected a whole number/],
     ['that names it twice', { ad: { adId: 1, creativeId: 900 } }, /creativeId is both in the event and in its ad/],
     ['with a certain click', { pCtr: 1 }, /pCtr must be < 1, got 1/],
