@@ -6,9 +6,9 @@ import { type CreativeBandit, createBandit } from '../creative/bandit.ts';
 import type { ArmCounts, Arms } from '../creative/creative.ts';
 import { policyNames } from '../creative/policyNames.ts';
 import { type BanditSettings, readBanditSettings } from '../creative/settings.ts';
-import { readBanditState } from '../creative/state.ts';
 import type { RankedSlot } from '../ranking/answer.ts';
 import { parseJson } from '../schema/parseSchema.ts';
+import { readStateFile, stateLines } from './stateFile.ts';
 
 /** What has been told is made use of at once; what the clock alone moves, no more often than this. */
 const settleMs = 1000;
@@ -78,8 +78,8 @@ export async function openBandit(arms: Arms, policy = 'default', state?: string)
   const settings = await readPolicy(policy);
   if (state === undefined) return new HeldCreatives(createBandit(arms, settings), 'empty');
   const source = `--creative-state '${state}'`;
-  const saved = readBanditState(parseJson(await readText(state, source), source), source);
-  return new HeldCreatives(createBandit(arms, settings, saved), `from ${state}`);
+  const saved = await reading(() => readStateFile(state, source), source);
+  return new HeldCreatives(createBandit(arms, settings, saved, source), `from ${state}`);
 }
 
 async function readPolicy(policy: string): Promise<BanditSettings> {
@@ -91,14 +91,15 @@ async function readPolicy(policy: string): Promise<BanditSettings> {
       `${source}: there is no such policy; ${meant ? `did you mean '${meant}'?` : `there are ${policyNames.join(', ')}`} Or name a .json file of settings`,
     );
   }
-  const json = isName ? { policy } : parseJson(await readText(policy, source), source);
+  const json = isName ? { policy } : parseJson(await reading(() => readFile(policy, 'utf8'), source), source);
   return readBanditSettings(json, source);
 }
 
-async function readText(file: string, source: string): Promise<string> {
+async function reading<T>(read: () => Promise<T>, source: string): Promise<T> {
   try {
-    return await readFile(file, 'utf8');
+    return await read();
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UserError(
       missing ? `${source}: no such file; name one that exists` : `${source}: cannot be read: ${messageOf(error)}`,
@@ -113,7 +114,7 @@ export async function saveBandit(file: string, bandit: CreativeBandit): Promise<
   const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
   try {
     await mkdir(parent, { recursive: true });
-    await writeFile(temporary, `${JSON.stringify(bandit.save())}\n`, { flush: true });
+    await writeFile(temporary, stateLines(bandit.save()), { flush: true });
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
