@@ -28,6 +28,7 @@ import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import { HeldCreatives, openBandit, saveBandit } from './heldCreatives.ts';
 import { HeldHistory } from './heldHistory.ts';
 import { loadRanker } from './loadRanker.ts';
+import { saveHeld } from './runServer.ts';
 import { buildServer, type ModelHost } from './server.ts';
 import { warmUp } from './warmUp.ts';
 
@@ -74,7 +75,7 @@ function serve({ held = fresh(), replay = false, seed = 1 } = {}) {
   const random = createRandom(seed);
   const app = buildServer({ host, nowUs: () => 0, nowMs: () => clock.nowMs, newId: () => 'id', random, replay });
   open.push(app);
-  return { app, clock, held, history, ranker };
+  return { app, clock, held, history, ranker, host };
 }
 
 const post = (app: FastifyInstance, url: string, payload: unknown) =>
@@ -372,6 +373,25 @@ describe('what is held of creatives', () => {
       return [await slotsOf(app), await slotsOf(app), await slotsOf(app)];
     };
     expect(await rounds(again)).toEqual(await rounds(held));
+  });
+
+  it('is written where history cannot be, and the other way round; every failure is told', async () => {
+    const { host, held } = serve();
+    const loaded = host.current as NonNullable<ModelHost['current']>;
+    const logger = { info() {} };
+    const [written, asHistory] = [path.join(folder, 'written.json'), path.join(folder, 'written')];
+    const blocked = path.join(folder, 'no-folder');
+    await writeFile(blocked, '');
+    const nowhere = path.join(blocked, 'a', 'b');
+    await expect(saveHeld(loaded, { history: nowhere, creativeState: written }, logger)).rejects.toThrow(/history/);
+    expect(JSON.parse(await readFile(written, 'utf8'))).toEqual(held.bandit.save());
+    await expect(saveHeld(loaded, { history: asHistory, creativeState: nowhere }, logger)).rejects.toThrow(
+      /--creative-state '.+': cannot be written/,
+    );
+    expect((await readFile(asHistory)).length).toBeGreaterThan(0);
+    const both = saveHeld(loaded, { history: nowhere, creativeState: nowhere }, logger);
+    await expect(both).rejects.toThrow(/history.+\n--creative-state '.+': cannot be written/);
+    await saveHeld(loaded, {}, logger);
   });
 
   it.each<[string, string, RegExp]>([

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
+import { messageOf, UserError } from '../core/errors.ts';
 import { saveWithSchema } from '../history/stateSchema.ts';
 import { writeHistoryFile } from '../model/bundleFiles.ts';
 import { type HeldCreatives, saveBandit } from './heldCreatives.ts';
@@ -58,17 +59,38 @@ export async function runServer(options: RunOptions): Promise<void> {
   );
   const answered = await stopped;
   scorer.dispose();
-  if (loaded.history !== undefined && options.history !== undefined) {
-    await writeHistoryFile(options.history, saveWithSchema(loaded.history.history, bundle.typed.schema));
-    logger.info({ history: options.history }, 'history written');
-  }
-  if (loaded.creatives !== undefined && creativeState !== undefined) {
-    await saveBandit(creativeState, loaded.creatives.bandit);
-    logger.info({ creativeState }, 'state of creatives written');
-  }
+  await saveHeld(loaded, options, logger);
   logger.info({ answered }, answered ? 'stopped' : 'stopped before all requests were answered');
   // A second signal leaves connections half open, which would keep the process alive.
   if (!answered) process.exit(1);
+}
+
+/**
+ * Writes down what a server was told; a file that cannot be written keeps no other from it.
+ *
+ * @throws UserError that names each that could not
+ */
+export async function saveHeld(
+  { history: held, creatives, ranker }: LoadedRanker,
+  { history, creativeState }: Pick<RunOptions, 'history' | 'creativeState'>,
+  logger: Pick<Logger, 'info'>,
+): Promise<void> {
+  const saveHistory = async () => {
+    if (held === undefined || history === undefined) return;
+    await writeHistoryFile(history, saveWithSchema(held.history, ranker.bundle.typed.schema));
+    logger.info({ history }, 'history written');
+  };
+  const saveCreatives = async () => {
+    if (creatives === undefined || creativeState === undefined) return;
+    await saveBandit(creativeState, creatives.bandit);
+    logger.info({ creativeState }, 'state of creatives written');
+  };
+  const saved = await Promise.allSettled([saveHistory(), saveCreatives()]);
+  const errors = saved.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (errors.length === 0) return;
+  if (errors.length === 1) throw errors[0];
+  const areKnown = errors.every((error) => error instanceof UserError);
+  throw areKnown ? new UserError(errors.map(messageOf).join('\n')) : new AggregateError(errors);
 }
 
 /** Finds out now, rather than when it ends, that the server's clock or its file is wrong. */
