@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { violations } from './architecture/check.ts';
 import { importsOf, withoutComments } from './architecture/imports.ts';
+import { testSupport } from './architecture/rules.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['src', 'training', 'data', 'benchmarks', 'scripts', 'test'];
@@ -26,6 +27,11 @@ describe('the architecture', () => {
   it('holds: every import keeps to the table of the design', () => {
     expect(files.size).toBeGreaterThan(100);
     expect(violations(files)).toEqual([]);
+  });
+
+  it('publishes no file for tests', () => {
+    const { exclude } = JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8'));
+    expect(exclude).toEqual(['**/*.test.ts', ...testSupport]);
   });
 
   /** The project with one line added to one file, or a new file. */
