@@ -298,7 +298,9 @@ describe('a creative that a request cannot have', () => {
     const plain = await sampleMarket({ seed: 3, adCount: 4 });
     const ranker = createRanker(plain.bundle, createReferenceScorer(plain.bundle), { catalog: plain.catalog });
     const row = { adId: 1, distance: 3, creativeId: 4 };
-    expect(() => ranker.rank(ask(plain, [row]))).toThrow(/unknown field 'creativeId'/);
+    expect(() => ranker.rank(ask(plain, [row]))).toThrow(
+      /unknown field 'creativeId'; no creatives are loaded; add --creatives, or leave it out/,
+    );
   });
 });
 

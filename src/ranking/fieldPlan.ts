@@ -106,6 +106,7 @@ export function unknownName(where: string, name: string, own: ReadonlySet<string
     throw new UserError(`${where}: '${name}' is a field of ${other}; send it there`);
   }
   const meant = nearestName(name, own);
-  const hint = meant === undefined ? `it knows ${listOf([...own], 40)}` : `did you mean '${meant}'?`;
+  const guess = meant === undefined ? `it knows ${listOf([...own], 40)}` : `did you mean '${meant}'?`;
+  const hint = name === 'creativeId' ? 'no creatives are loaded; add --creatives, or leave it out' : guess;
   throw new UserError(`${where}: unknown field '${name}'; ${hint}`);
 }
