@@ -1,5 +1,5 @@
 import type { Creatives } from '../catalog/creatives.ts';
-import { assert } from '../core/errors.ts';
+import { assert, UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Bandit, CreativeChoices } from '../creative/creative.ts';
 import type { BanditSettings } from '../creative/settings.ts';
@@ -39,11 +39,16 @@ export class CreativeChoice {
   private propensities = new Float64Array(0);
   private readonly isExploring: ChosenCreatives['isExploring'];
 
+  /** @throws UserError for a bandit that could not be told a click, or a user's segment */
   constructor(creatives: Creatives, plan: FieldPlan, schema: Schema, bandit?: ServedBandit) {
     assert(
       bandit === undefined || bandit.arms.creativeKeys.length === creatives.count,
       'a bandit has an arm a creative: see creativeArms',
     );
+    if (bandit !== undefined && !schema.labels.some(({ name }) => name === 'click'))
+      throw new UserError(
+        `bandit settings: policy '${bandit.settings.policy}' learns from clicks, and the model's schema has no label 'click', so that none could be told; serve a model that has, or leave the policy out`,
+      );
     this.creatives = creatives;
     this.bandit = bandit;
     this.isExploring = bandit && ((ad) => !bandit.hasExited(ad));

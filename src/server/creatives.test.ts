@@ -433,6 +433,53 @@ describe('what is held of creatives', () => {
     expect(() => serve({ held: fresh({ policy: 'linucb', ...more }) })).toThrow(message);
   });
 
+  it.each<[string, object, number]>([
+    ['epsilon-greedy', { greedyEpsilon: 0.2 }, 0.2],
+    ['random', {}, 1],
+    ['ucb1', {}, 0.05],
+  ])('says which share of choices policy %s draws by chance', async (policy, more, epsilon) => {
+    const { app } = serve({ held: fresh({ policy, ...more }) });
+    const [info] = (await app.inject('/v1/models')).json().models;
+    expect(info.creatives.policy).toMatchObject({ name: policy, epsilon });
+  });
+
+  it('counts how often a change has reopened an ad’s exploration', async () => {
+    const held = fresh({ windowMs: 60_000, exit: true });
+    const { app, clock } = serve({ held });
+    const told = async () => {
+      const { body } = await app.inject('/metrics');
+      expect(body).toContain('# TYPE limelight_creative_reopened_total counter');
+      return Number(/^limelight_creative_reopened_total (.+)$/m.exec(body)?.[1]);
+    };
+    expect(await told()).toBe(0);
+    const first = creatives.rows.indexOf(creatives.rowOf(900));
+    const inWindows = (windows: number, clicks: readonly number[]) => {
+      for (let window = 0; window < windows; window++) {
+        const counts = clicks.map((clicks, k) => ({ arm: first + k, timeMs: clock.nowMs, impressions: 5000, clicks }));
+        held.add(counts, clock.nowMs);
+        clock.nowMs += 60_000;
+        held.settleByClock(clock.nowMs);
+      }
+    };
+    inWindows(8, [500, 250, 250]);
+    expect(await told()).toBe(0);
+    inWindows(3, [100, 250, 250]);
+    expect(await told()).toBe(1);
+  });
+
+  it('needs a model that can be told clicks', async () => {
+    const fields = [...sampleFields, ...creativeSampleFields];
+    const { bundle, catalog, ...more } = await sampleMarket({ seed: 3, adCount, fields, labels: ['conversion'] });
+    const table = sampleCreatives({ bundle, catalog, ...more }, 5, () => 3);
+    const creatives = await readCreatives([sampleBatch(table, bundle)], catalog);
+    const bandit = createBandit(creativeArms(catalog, creatives), policy());
+    const scorer = createReferenceScorer(bundle);
+    expect(() => createRanker(bundle, scorer, { catalog, creatives, bandit })).toThrow(
+      /policy 'default' learns from clicks, and the model's schema has no label 'click'.+; serve a model that has/,
+    );
+    expect(createRanker(bundle, scorer, { catalog, creatives }).creatives).toBe(creatives);
+  });
+
   it('needs creatives, which need a catalog', async () => {
     const model = path.join(folder, 'model', '1');
     await writeBundle(model, market.bundle);

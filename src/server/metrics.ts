@@ -163,10 +163,18 @@ function addCreativeMetrics(host: ModelHost, registry: Registry): void {
       this.set(propensities / (explore + exploit || 1));
     },
   });
+  new Counter({
+    name: 'limelight_creative_reopened_total',
+    help: 'Times that a change has reopened the exploration of an ad since the start',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(held()?.bandit.stats().reopened ?? 0);
+    },
+  });
   const gauges: readonly [name: string, help: string, of: (stats: BanditStats) => number][] = [
     ['exploring_ads', 'Ads whose creatives are still explored', ({ exploring }) => exploring],
     ['exited_ads', 'Ads that have left exploration and show their best creative', ({ exited }) => exited],
-    ['reopened', 'Times that a change has reopened the exploration of an ad', ({ reopened }) => reopened],
   ];
   for (const [name, help, of] of gauges) {
     new Gauge({

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { catalogFields } from '../catalog/encodeCatalog.ts';
+import { policies } from '../creative/policies.ts';
 import type { PlainField } from '../ranking/fieldPlan.ts';
 import { columnOf } from '../schema/fields.ts';
 import type { HeldCreatives } from './heldCreatives.ts';
@@ -50,8 +51,10 @@ export function modelInfo({ ranker, reason, history, creatives: held }: LoadedRa
 
 /** What chooses creatives, and where their ads stand. */
 function policyInfo({ bandit, origin }: HeldCreatives) {
-  const { policy, epsilon } = bandit.settings;
-  return { name: policy, epsilon, origin, ...bandit.stats() };
+  const { settings } = bandit;
+  // Some have an ε of their own.
+  const { epsilon } = policies[settings.policy](settings);
+  return { name: settings.policy, epsilon, origin, ...bandit.stats() };
 }
 
 function describeField({ field, type, required }: PlainField) {
