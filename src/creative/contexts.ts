@@ -35,7 +35,7 @@ export class Contexts {
   }
 
   /** @param meanLogit of the impressions, or of the arm's where these do not tell */
-  add(arm: number, context: Float64Array, exposures: number, clicks: number, meanLogit = 0): void {
+  add(arm: number, context: Float64Array, exposures: number, clicks: number, meanLogit: number): void {
     const { size } = this;
     for (let i = 0; i < size; i++) {
       this.clicks[arm * size + i] += exactly(clicks * context[i]);
@@ -75,7 +75,7 @@ export class Contexts {
    * @param weight    λ, the exposures that the means count for
    * @param meanLogit of the arm's impressions
    */
-  settle(arm: number, mean: number, weight: number, meanLogit = 0): void {
+  settle(arm: number, mean: number, weight: number, meanLogit: number): void {
     const { size, moments } = this;
     const own = moments.subarray(arm * size * size, (arm + 1) * size * size);
     const inverse = this.#variances.subarray(arm * size * size, (arm + 1) * size * size);

@@ -23,7 +23,7 @@ export interface AdStatistics {
   readonly intercepts: Float64Array;
 }
 
-/** A way to explore: of one that has `bonuses` the arm of the highest reward is chosen, of one that has `shares` an arm by chance. */
+/** A way to explore: the arm of the highest reward is chosen, `bonuses` added where there are any; of one that has `shares` an arm by chance. */
 export interface Policy {
   /** The share of choices that is drawn from all arms. */
   readonly epsilon: number;

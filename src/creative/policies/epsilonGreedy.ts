@@ -1,7 +1,4 @@
 import type { CreatePolicy } from '../policy.ts';
 
 /** The highest posterior mean, but for a larger ε. */
-export const epsilonGreedy: CreatePolicy = ({ greedyEpsilon }) => ({
-  epsilon: greedyEpsilon,
-  bonuses: ({ count }, bonuses) => void bonuses.fill(0, 0, count),
-});
+export const epsilonGreedy: CreatePolicy = ({ greedyEpsilon }) => ({ epsilon: greedyEpsilon });

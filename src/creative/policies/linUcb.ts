@@ -11,8 +11,4 @@ import type { CreatePolicy } from '../policy.ts';
  *
  * @see Li, Chu, Langford and Schapire 2010, "A contextual-bandit approach to personalized news article recommendation", disjoint models
  */
-export const linUcb: CreatePolicy = ({ epsilon, linearConfidence }) => ({
-  epsilon,
-  linearConfidence,
-  bonuses: ({ count }, bonuses) => void bonuses.fill(0, 0, count),
-});
+export const linUcb: CreatePolicy = ({ epsilon, linearConfidence }) => ({ epsilon, linearConfidence });
