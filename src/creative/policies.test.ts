@@ -82,7 +82,8 @@ describe('policies', () => {
   it('learn linear rates by context', () => {
     const { mean, weight, seen, asked, rate, variance } = golden.contexts;
     const contexts = new Contexts(2, asked.length);
-    for (const { context, exposures, clicks } of seen) contexts.add(1, Float64Array.from(context), exposures, clicks, 0);
+    for (const { context, exposures, clicks } of seen)
+      contexts.add(1, Float64Array.from(context), exposures, clicks, 0);
     contexts.settle(1, mean, weight, 0);
     // Sums are kept in steps of 2⁻²⁰.
     expect(contexts.rate(1, Float64Array.from(asked))).toBeCloseTo(rate, 8);
