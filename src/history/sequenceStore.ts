@@ -4,10 +4,15 @@ import type { PendingEvents } from './pendingEvents.ts';
 import { grown } from './records.ts';
 import type { SequencePlan } from './sequencePlan.ts';
 
-/** Entry words before its items: bits (actions, then which items have a value), and the impression's order, low 32 bits. */
-const headWords = 2;
+/** Words of an entry: its `eventMs` (a float64), bits (actions, then which items have a value), the low 32 bits of the impression's order, items. */
+export const bitsAt = 2;
+const orderAt = 3;
+const headWords = 4;
 const validShift = 8;
 const firstBlock = 4;
+
+/** Of a cache line. */
+const lineWords = 16;
 
 /** From how many ms on an event is in each gap bucket: floor(2·log2(1 + s)) ≥ k at s ≥ 2^(k/2) − 1. */
 const gapFromMs = Float64Array.from({ length: gapBuckets + 2 }, (_, k) => 1000 * (2 ** (k / 2) - 1));
@@ -31,8 +36,9 @@ export class SequenceStore {
   readonly stride: number;
   /** By record of the family: its block's first entry, the block's length (0 for none), the oldest event's place, and how many. */
   blocks: Int32Array = new Int32Array(64);
-  ms: Float64Array = new Float64Array(64);
   words: Int32Array;
+  /** The same, as float64s. */
+  times: Float64Array;
   /** Entries ever used, and by length of block (as a power of two of the first) the first free one, -1 for none. */
   used = 0;
   free: Int32Array = new Int32Array(16).fill(-1);
@@ -41,6 +47,7 @@ export class SequenceStore {
     this.plan = plan;
     this.stride = headWords + 2 * plan.items.length;
     this.words = new Int32Array(64 * this.stride);
+    this.times = new Float64Array(this.words.buffer);
   }
 
   /** Lists an event among those of a record, or drops it where all it has room for are newer. */
@@ -55,17 +62,17 @@ export class SequenceStore {
       words[entry * stride + headWords + 2 * k] = events.words[2 * key];
       words[entry * stride + headWords + 2 * k + 1] = events.words[2 * key + 1];
     }
-    words[entry * stride] = actions | (valid << validShift);
-    words[entry * stride + 1] = events.order[at] | 0;
+    words[entry * stride + bitsAt] = actions | (valid << validShift);
+    words[entry * stride + orderAt] = events.order[at] | 0;
   }
 
   /** Lists another store's event, with its order so much higher. */
   insertEntry(slot: number, from: SequenceStore, other: number, orders: number): void {
-    const entry = this.makeRoom(slot, from.ms[other]);
+    const entry = this.makeRoom(slot, from.msOf(other));
     if (entry < 0) return;
     const { stride, words } = this;
     for (let i = 0; i < stride; i++) words[entry * stride + i] = from.words[other * stride + i];
-    words[entry * stride + 1] = (words[entry * stride + 1] + orders) | 0;
+    words[entry * stride + orderAt] = (words[entry * stride + orderAt] + orders) | 0;
   }
 
   /** How many events of a record are listed. */
@@ -80,17 +87,17 @@ export class SequenceStore {
     const { blocks } = this;
     if (blocks[4 * slot + 3] === blocks[4 * slot + 1]) {
       if (blocks[4 * slot + 1] < this.plan.length) this.enlarge(slot);
-      else if (eventMs < this.ms[blocks[4 * slot] + blocks[4 * slot + 2]]) return -1;
+      else if (eventMs < this.msOf(blocks[4 * slot] + blocks[4 * slot + 2])) return -1;
       else this.dropOldest(slot);
     }
     let i = blocks[4 * slot + 3]++;
     for (; i > 0; i--) {
       const newer = this.entryOf(slot, i - 1);
-      if (this.ms[newer] <= eventMs) break;
+      if (this.msOf(newer) <= eventMs) break;
       this.copy(newer, this.entryOf(slot, i));
     }
     const entry = this.entryOf(slot, i);
-    this.ms[entry] = eventMs;
+    this.times[(entry * this.stride) >> 1] = eventMs;
     return entry;
   }
 
@@ -99,23 +106,25 @@ export class SequenceStore {
    * newest of its time and items.
    */
   find(slot: number, events: PendingEvents, at: number): number {
-    const { blocks, ms, words, stride } = this;
+    const { blocks, words, stride } = this;
     if (4 * slot >= blocks.length) return -1;
     const eventMs = events.eventMs[at];
     for (let i = blocks[4 * slot + 3] - 1; i >= 0; i--) {
       const entry = this.entryOf(slot, i);
-      if (ms[entry] < eventMs) return -1;
-      if (ms[entry] > eventMs) continue;
-      if (
-        events.isOutcome[at] === 0 ? words[entry * stride + 1] === (events.order[at] | 0) : this.isOf(entry, events, at)
-      )
-        return entry;
+      const ms = this.msOf(entry);
+      if (ms < eventMs) return -1;
+      if (ms > eventMs) continue;
+      const isIt =
+        events.isOutcome[at] === 0
+          ? words[entry * stride + orderAt] === (events.order[at] | 0)
+          : this.isOf(entry, events, at);
+      if (isIt) return entry;
     }
     return -1;
   }
 
   addActions(entry: number, actions: number): void {
-    this.words[entry * this.stride] |= actions;
+    this.words[entry * this.stride + bitsAt] |= actions;
   }
 
   /** Takes an entry out; what it had pushed out does not come back. */
@@ -146,8 +155,8 @@ export class SequenceStore {
       for (let block = 0; block < blocks.length; block += 4) {
         for (let entry = blocks[block]; entry < blocks[block] + blocks[block + 1]; entry++) {
           const at = entry * stride;
-          if ((words[at] & bit) === 0 || words[at + item] !== lo || words[at + item + 1] !== hi) continue;
-          words[at] &= ~bit;
+          if ((words[at + bitsAt] & bit) === 0 || words[at + item] !== lo || words[at + item + 1] !== hi) continue;
+          words[at + bitsAt] &= ~bit;
           words.fill(0, at + item, at + item + 2);
           any = true;
         }
@@ -158,65 +167,44 @@ export class SequenceStore {
 
   /** Brings a record's events into cache. */
   touch(slot: number): number {
-    const { blocks, ms, words, stride } = this;
+    const { blocks, words, stride } = this;
     if (4 * slot >= blocks.length) return 0;
-    const first = blocks[4 * slot];
+    const from = blocks[4 * slot] * stride;
+    const to = from + blocks[4 * slot + 1] * stride;
     let touched = 0;
-    for (let entry = first; entry < first + blocks[4 * slot + 1]; entry += 2)
-      touched += words[entry * stride] + ms[entry];
+    for (let at = from; at < to; at += lineWords) touched += words[at];
     return touched;
   }
 
   /** Writes a record's events as row `to`, latest first; none of slot -1. */
   read(slot: number, nowMs: number, out: SequenceRows, to: number): void {
     const { blocks } = this;
-    const { length, items } = this.plan;
-    const count = slot < 0 || 4 * slot >= blocks.length ? 0 : blocks[4 * slot + 3];
+    const count = this.countOf(slot);
     out.counts[to] = count;
     if (count === 0) return;
-    const { ms, words, stride } = this;
-    const { actions, gaps } = out;
-    const from = to * length;
     const first = blocks[4 * slot];
-    const last = first + blocks[4 * slot + 1] - 1;
     const newest = this.entryOf(slot, count - 1);
-    const newestWord = newest * stride;
-    const lastWord = last * stride;
-    const firstWord = first * stride;
-    for (let i = from, entry = newest, at = newestWord; i < from + count; i++) {
-      gaps[i] = gapOf(nowMs - ms[entry]);
-      // Their bits are the lowest eight.
-      actions[i] = words[at];
-      const wraps = entry === first;
-      entry = wraps ? last : entry - 1;
-      at = wraps ? lastWord : at - stride;
-    }
-    for (let k = 0; k < items.length; k++) {
-      const keys = out.items[k];
-      const valid = out.valid[k];
-      const item = headWords + 2 * k;
-      const shift = validShift + k;
-      for (let i = from, at = newestWord; i < from + count; i++) {
-        keys[2 * i] = words[at + item];
-        keys[2 * i + 1] = words[at + item + 1];
-        valid[i] = (words[at] >> shift) & 1;
-        at = at === firstWord ? lastWord : at - stride;
-      }
-    }
+    const from = to * this.plan.length;
+    const beforeTurn = Math.min(count, newest - first + 1);
+    this.readRun(newest, nowMs, out, from, from + beforeTurn);
+    if (beforeTurn < count) this.readRun(first + blocks[4 * slot + 1] - 1, nowMs, out, from + beforeTurn, from + count);
   }
 
   bytes(): number {
-    return this.blocks.byteLength + this.ms.byteLength + this.words.byteLength;
+    return this.blocks.byteLength + this.words.byteLength;
   }
 
   /** Takes over a state that was read. */
-  restore(blocks: Int32Array, ms: Float64Array, words: Int32Array, free: Int32Array): void {
-    const room = Math.max(64, ms.length);
+  restore(blocks: Int32Array, words: Int32Array, free: Int32Array): void {
     this.blocks = grown(blocks, Math.max(64, blocks.length));
-    this.ms = grown(ms, room);
-    this.words = grown(words, room * this.stride);
+    this.setWords(grown(words, Math.max(64 * this.stride, words.length)));
     this.free = free.slice();
-    this.used = ms.length;
+    this.used = words.length / this.stride;
+  }
+
+  /** When an entry's event was. */
+  msOf(entry: number): number {
+    return this.times[(entry * this.stride) >> 1];
   }
 
   /** The length of the blocks of a class. */
@@ -236,12 +224,35 @@ export class SequenceStore {
     return blocks[4 * slot] + (place < size ? place : place - size);
   }
 
+  /** Writes entries, from `entry` back, to places `from` to `to`. */
+  private readRun(entry: number, nowMs: number, out: SequenceRows, from: number, to: number): void {
+    const { words, times, stride, plan } = this;
+    const { actions, gaps, items, valid } = out;
+    const newest = entry * stride;
+    for (let i = from, at = newest; i < to; i++, at -= stride) {
+      gaps[i] = gapOf(nowMs - times[at >> 1]);
+      // Their bits are the lowest eight.
+      actions[i] = words[at + bitsAt];
+    }
+    for (let k = 0; k < plan.items.length; k++) {
+      const keys = items[k];
+      const has = valid[k];
+      const item = headWords + 2 * k;
+      const shift = validShift + k;
+      for (let i = from, at = newest; i < to; i++, at -= stride) {
+        keys[2 * i] = words[at + item];
+        keys[2 * i + 1] = words[at + item + 1];
+        has[i] = (words[at + bitsAt] >> shift) & 1;
+      }
+    }
+  }
+
   private isOf(entry: number, events: PendingEvents, at: number): boolean {
     const { words, stride, plan } = this;
     for (let k = 0; k < plan.items.length; k++) {
       const key = at * events.keyCount + plan.items[k];
       const word = entry * stride + headWords + 2 * k;
-      if (((words[entry * stride] >> (validShift + k)) & 1) !== events.valid[key]) return false;
+      if (((words[entry * stride + bitsAt] >> (validShift + k)) & 1) !== events.valid[key]) return false;
       if (words[word] !== events.words[2 * key] || words[word + 1] !== events.words[2 * key + 1]) return false;
     }
     return true;
@@ -254,8 +265,7 @@ export class SequenceStore {
   }
 
   private copy(from: number, to: number): void {
-    const { ms, words, stride } = this;
-    ms[to] = ms[from];
+    const { words, stride } = this;
     for (let i = 0; i < stride; i++) words[to * stride + i] = words[from * stride + i];
   }
 
@@ -273,26 +283,27 @@ export class SequenceStore {
     blocks[4 * slot + 2] = 0;
   }
 
+  private setWords(words: Int32Array): void {
+    this.words = words;
+    this.times = new Float64Array(words.buffer);
+  }
+
   private take(size: number): number {
     const at = this.free[classOf(size)];
     if (at >= 0) {
-      this.free[classOf(size)] = this.words[at * this.stride];
+      this.free[classOf(size)] = this.words[at * this.stride + bitsAt];
       return at;
     }
-    if (this.used + size > this.ms.length) {
-      const more = Math.max(this.used + size, this.ms.length * 2);
-      this.ms = grown(this.ms, more);
-      this.words = grown(this.words, more * this.stride);
-    }
+    const needed = (this.used + size) * this.stride;
+    if (needed > this.words.length) this.setWords(grown(this.words, Math.max(needed, this.words.length * 2)));
     this.used += size;
     return this.used - size;
   }
 
   /** Frees a block, so that nothing of it gets into a file. */
   private release(block: number, size: number): void {
-    this.ms.fill(0, block, block + size);
     this.words.fill(0, block * this.stride, (block + size) * this.stride);
-    this.words[block * this.stride] = this.free[classOf(size)];
+    this.words[block * this.stride + bitsAt] = this.free[classOf(size)];
     this.free[classOf(size)] = block;
   }
 }

@@ -11,7 +11,7 @@ export interface StateTensor {
 }
 
 /** Of the layout of the arrays; a state of another version is refused. */
-const stateVersion = 1;
+const stateVersion = 2;
 
 /** What a state's head holds, in order. */
 const headLength = 7;
@@ -42,7 +42,6 @@ export function saveHistory(history: History): Map<string, StateTensor> {
   families.sequences.forEach((store, s) => {
     put(`sequence${s}.blocks`, store.blocks, store.blocks.length / 4, 4);
     put(`sequence${s}.free`, store.free, store.free.length);
-    put(`sequence${s}.ms`, store.ms, store.used);
     put(`sequence${s}.words`, store.words, store.used, store.stride);
   });
   const at = pending.living();

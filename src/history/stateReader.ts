@@ -2,7 +2,7 @@ import { UserError } from '../core/errors.ts';
 import { RING } from './familyPlan.ts';
 import { isTime } from './historyPlan.ts';
 import type { Records } from './records.ts';
-import type { SequenceStore } from './sequenceStore.ts';
+import { bitsAt, type SequenceStore } from './sequenceStore.ts';
 import type { StateTensor } from './state.ts';
 
 /** Whether it is a number of things. */
@@ -95,15 +95,15 @@ export class StateReader {
   }
 
   readSequence(store: SequenceStore, records: Records, name: string): void {
-    const ms = this.floats(`${name}.ms`, -1);
-    const words = this.ints(`${name}.words`, ms.length, store.stride);
+    const words = this.ints(`${name}.words`, -1, store.stride);
     const blocks = this.ints(`${name}.blocks`, -1, 4);
     const free = this.ints(`${name}.free`, store.free.length);
-    for (let at = 0; at < ms.length; at++) this.check(isTime(ms[at]), `${name}.ms`);
+    store.restore(blocks, words, free);
+    for (let at = 0; at < store.used; at++) this.check(isTime(store.msOf(at)), `${name}.words`);
     // Each entry belongs to at most one block, in use or free.
-    const taken = new Uint8Array(ms.length);
+    const taken = new Uint8Array(store.used);
     const take = (from: number, size: number) => {
-      this.check(from >= 0 && size > 0 && from + size <= ms.length, `${name}.blocks`);
+      this.check(from >= 0 && size > 0 && from + size <= store.used, `${name}.blocks`);
       for (let at = from; at < from + size; at++) {
         this.check(taken[at] === 0, `${name}.blocks`);
         taken[at] = 1;
@@ -117,9 +117,8 @@ export class StateReader {
       take(from, size);
     }
     free.forEach((first, sizeClass) => {
-      for (let at = first; at !== -1; at = words[at * store.stride]) take(at, store.sizeOf(sizeClass));
+      for (let at = first; at !== -1; at = words[at * store.stride + bitsAt]) take(at, store.sizeOf(sizeClass));
     });
-    store.restore(blocks, ms, words, free);
   }
 
   private tensor(name: string, shape: readonly number[]): StateTensor {
