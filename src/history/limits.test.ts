@@ -260,6 +260,15 @@ describe('a state', () => {
     }
   });
 
+  it('with an event listed at a time such as no history has is refused', () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+      const damaged = state();
+      const [first, second] = new Int32Array(Float64Array.of(value).buffer);
+      damaged.get('sequence0.words')?.values.set([first, second] as never);
+      expect(() => loadHistory(plan, damaged), `${value}`).toThrow(/'sequence0.words' is damaged/);
+    }
+  });
+
   const odd = [-1, 0, 1, 5, 1e9, 2 ** 53, 1e300, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
   const pick = (random: Random) => odd[random.below(odd.length)];
 
