@@ -242,7 +242,7 @@ describe('leaving exploration', () => {
     bandit.settle(nowMs + 4 * windowMs);
     expect(bandit.hasExited(0)).toBe(false);
     // All in one window, however much.
-    const first = banditOf({}, [shown(0, 20_000, 400), shown(1, 20_000, 800), shown(2, 20_000, 400)]);
+    const first = banditOf({}, [shown(0, 20_000, 1000), shown(1, 20_000, 1200), shown(2, 20_000, 1000)]);
     expect(first.standing(0).expectedLoss).toBeLessThan(0.01);
     expect(first.hasExited(0)).toBe(false);
   });
