@@ -13,6 +13,7 @@ import { quality } from './quality.bench.ts';
 import { rankCreatives } from './rankCreatives.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
+import { towers } from './towers.bench.ts';
 import { training } from './training.bench.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
@@ -32,6 +33,7 @@ for (const topic of [
   creativeChoice,
   creativeReplay,
   rankCreatives,
+  towers,
 ]) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);

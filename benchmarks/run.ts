@@ -18,6 +18,7 @@ import { rankCreatives } from './rankCreatives.bench.ts';
 import { roofline } from './roofline.bench.ts';
 import { scaling } from './scaling.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
+import { towers } from './towers.bench.ts';
 import { training } from './training.bench.ts';
 
 /** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
@@ -37,6 +38,7 @@ const topics: readonly Topic[] = [
   creativeChoice,
   creativeReplay,
   rankCreatives,
+  towers,
 ];
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]

@@ -63,10 +63,12 @@ void Program::layOutRecords() {
     records.at = Aligned<std::byte*>(batchRows);
     records.missing = Aligned<int32_t>(batchRows);
   }
-  // The budget is shared in proportion, so that both kinds of records fit the same number of times.
-  const size_t both = records_[0].bytes + records_[1].bytes;
-  for (Records& records : records_)
-    if (records.isUsed()) records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * records.bytes / both));
+  // The budget is shared so that both kinds of records last equally long: as many of each, or some creatives of each ad.
+  const double weights[] = {double(records_[0].bytes), double(records_[1].bytes) * (spec_.candidates ? creativesPerAd : 1)};
+  for (int kind = 0; kind < 2; kind++) {
+    Records& records = records_[kind];
+    if (records.isUsed()) records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * weights[kind] / (weights[0] + weights[1])));
+  }
 }
 
 /// Whether what is a creative's depends on its ad.

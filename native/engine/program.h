@@ -47,6 +47,9 @@ class Program {
   /// Blocks of rows that the products of a block of candidates ask for, at most.
   static constexpr int laterBlocks = 8;
 
+  /// What the ad cache has room for, where rows are creatives of candidates.
+  static constexpr int creativesPerAd = 5;
+
   /// For projections of request fields.
   static constexpr size_t keptProjectionBytes = 32 << 20;
 

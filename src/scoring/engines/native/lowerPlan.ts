@@ -49,6 +49,8 @@ export interface LowerOptions {
 /** Outputs and inputs from which on a product is worth a matrix kernel. */
 const leastUnits = 16;
 const leastInputs = 24;
+/** Inputs from which on a product of bytes is faster than one in bf16: fewer multiplications, but more to do with each sum. */
+const leastQuantised = 176;
 /** As many as `MatrixProduct::maxTerms`. */
 const mostTerms = 8;
 
@@ -277,7 +279,8 @@ class Lowering {
     const matrix = this.isMatrix(step);
     const isWide = step.units >= leastUnits;
     // The kernels scale one sum of integers, so one product is quantised: the widest of those whose range is known.
-    const known = step.terms.filter((term) => term.kind === 'product' && this.rangeOf(term) !== undefined);
+    const least = this.formats.other === 'bf16' ? leastQuantised : 0;
+    const known = step.terms.filter((term) => widthOfTerm(term) >= least && this.rangeOf(term) !== undefined);
     const widest = known.sort((a, b) => widthOfTerm(b) - widthOfTerm(a))[0];
     const quantised = matrix && isWide && this.formats.quantised === 'u8' ? widest : undefined;
     return {
