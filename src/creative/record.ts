@@ -129,12 +129,12 @@ export class CreativeRecord {
       sum.views += views;
       sums.set(arm, sum);
     }
-    for (const [arm, { impressions, ...of }] of sums)
+    for (const [arm, sum] of sums)
       for (const name of ['clicks', 'views'] as const)
-        if (of[name] > impressions)
+        if (sum[name] > sum.impressions)
           this.#refuse(
             arm,
-            `would have ${of[name]} ${name} in ${impressions} impressions; tell each impression with or before what came of it, and that once`,
+            `would have ${sum[name]} ${name} in ${sum.impressions} impressions; tell each impression with or before what came of it, and that once`,
           );
   }
 
