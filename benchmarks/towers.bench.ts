@@ -6,7 +6,7 @@ import { describeTowers, smallTowerSize, TowerMarket, towerSize } from './towers
 
 const seed = 41;
 /** Room for what is kept of every ad and creative. */
-const warmMb = 2048;
+const warmMb = 512;
 
 interface Case {
   readonly creatives: number;

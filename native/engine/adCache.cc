@@ -17,25 +17,30 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordB
   setCount_ = sets;
 }
 
-std::byte* AdCache::take(Set& set, uint64_t tag) {
+std::byte* AdCache::take(Set& set, int own, uint64_t tag) {
+  Half* half = nullptr;
   int oldest = -1;
   uint32_t oldestAge = 0;
-  for (int way = 0; way < ways; way++) {
-    const uint32_t age = set.tags[way] == 0 ? UINT32_MAX : now_ - set.usedAt[way];
-    if (age > oldestAge) {
+  for (int i = 0; i < 2; i++) {
+    Half& each = set.halves[(own + i) % 2];
+    for (int way = 0; way < ways / 2; way++) {
+      const uint32_t age = each.tags[way] == 0 ? UINT32_MAX : now_ - each.usedAt[way];
+      if (age <= oldestAge) continue;
       oldestAge = age;
       oldest = way;
+      half = &each;
     }
   }
   stats_.misses++;
   if (oldest < 0) return nullptr;
-  if (set.tags[oldest] == 0) {
-    set.records[oldest] = static_cast<uint32_t>(stats_.entries++);
+  if (half->tags[oldest] == 0) {
+    half->records[oldest] = static_cast<uint32_t>(stats_.entries++);
     stats_.bytes += recordBytes_;
+    isCrowded_ = stats_.entries > setCount_ * ways / 2;
   }
-  set.tags[oldest] = tag;
-  set.usedAt[oldest] = now_;
-  return records_ + set.records[oldest] * recordBytes_;
+  half->tags[oldest] = tag;
+  half->usedAt[oldest] = now_;
+  return records_ + half->records[oldest] * recordBytes_;
 }
 
 }  // namespace limelight

@@ -30,41 +30,52 @@ class AdCache {
   void beginBatch() { now_++; }
 
   void prefetch(uint64_t hash) const {
-    const char* set = reinterpret_cast<const char*>(&sets_[setOf(hash)]);
-    __builtin_prefetch(set);
-    __builtin_prefetch(set + 64);
+    const Set& set = sets_[setOf(hash)];
+    __builtin_prefetch(&set.halves[hash % 2]);
+    if (isCrowded_) __builtin_prefetch(&set.halves[1 - hash % 2]);
   }
 
   /// The record of a key: found or, with `isNew` set, to be written by the caller; nullptr if its set is all in use.
   std::byte* find(uint64_t hash, uint64_t tag, bool& isNew) {
     tag |= tag == 0;
     Set& set = sets_[setOf(hash)];
-    // Without a branch a way, since which way it is cannot be foreseen.
-    unsigned same = 0;
-    for (int way = 0; way < ways; way++) same |= unsigned(set.tags[way] == tag) << way;
-    isNew = same == 0;
-    if (isNew) return take(set, tag);
-    const int way = __builtin_ctz(same);
-    set.usedAt[way] = now_;
-    stats_.hits++;
-    return records_ + set.records[way] * recordBytes_;
+    for (int i = 0; i < 2; i++) {
+      Half& half = set.halves[(hash + i) % 2];
+      // Without a branch a way, since which way it is cannot be foreseen.
+      unsigned same = 0;
+      for (int way = 0; way < ways / 2; way++) same |= unsigned(half.tags[way] == tag) << way;
+      if (same == 0) continue;
+      const int way = __builtin_ctz(same);
+      half.usedAt[way] = now_;
+      stats_.hits++;
+      isNew = false;
+      return records_ + half.records[way] * recordBytes_;
+    }
+    isNew = true;
+    return take(set, hash % 2, tag);
   }
 
   AdCacheStats stats() const { return stats_; }
 
  private:
-  struct alignas(64) Set {
-    uint64_t tags[ways];    // 0 marks an empty way
-    uint32_t usedAt[ways];  // the batch that used it last
-    uint32_t records[ways];  // in the order they were first used, so that few ads take few pages
+  /// Half of a set, a cache line.
+  struct alignas(64) Half {
+    uint64_t tags[ways / 2];    // 0 marks an empty way
+    uint32_t usedAt[ways / 2];  // the batch that used it last
+    uint32_t records[ways / 2];  // in the order they were first used, so that few ads take few pages
+  };
+  /// A key is looked for in its own half first and goes there while that has room, so that one line is read where the cache is not full.
+  struct Set {
+    Half halves[2];
   };
   /// The record that a new key takes the place of.
-  std::byte* take(Set& set, uint64_t tag);
+  std::byte* take(Set& set, int own, uint64_t tag);
   /// Any number of sets, without a division.
   size_t setOf(uint64_t hash) const { return ((hash >> 32) * setCount_) >> 32; }
 
   size_t recordBytes_;
   size_t setCount_ = 0;  // less than 2^32
+  bool isCrowded_ = false;  // many keys lie in the other half
   uint32_t now_ = 0;
   Mapped setMemory_;
   Mapped recordMemory_;
