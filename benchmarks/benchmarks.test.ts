@@ -1,40 +1,10 @@
 import { expect, test } from 'vitest';
-import { against } from './against.bench.ts';
-import { call } from './call.bench.ts';
-import { creative } from './creative.bench.ts';
-import { creativeChoice } from './creativeChoice.bench.ts';
-import { creativeReplay } from './creativeReplay.bench.ts';
-import { history } from './history.bench.ts';
-import { hotPath } from './hotPath.bench.ts';
-import { ingest } from './ingest.bench.ts';
 import { load } from './load.bench.ts';
-import { positions } from './positions.bench.ts';
-import { quality } from './quality.bench.ts';
-import { rankCreatives } from './rankCreatives.bench.ts';
-import { roofline } from './roofline.bench.ts';
-import { scaling } from './scaling.bench.ts';
-import { towers } from './towers.bench.ts';
-import { training } from './training.bench.ts';
+import { topics } from './topics.ts';
 
 const options = { small: true, rounds: 1, log: () => {} };
 
-for (const topic of [
-  quality,
-  training,
-  ingest,
-  hotPath,
-  against,
-  scaling,
-  roofline,
-  call,
-  history,
-  positions,
-  creative,
-  creativeChoice,
-  creativeReplay,
-  rankCreatives,
-  towers,
-]) {
+for (const topic of topics.filter((topic) => topic !== load)) {
   test(`the ${topic.name} benchmark runs at a small size`, async () => {
     const { rows, setting, notes } = await topic.run(options);
     expect(setting).not.toBe('');

@@ -2,44 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { textTable } from '../src/commands/output.ts';
 import { type Precision, precisions } from '../src/scoring/engines.ts';
-import { against } from './against.bench.ts';
-import { call } from './call.bench.ts';
-import { creative } from './creative.bench.ts';
-import { creativeChoice } from './creativeChoice.bench.ts';
-import { creativeReplay } from './creativeReplay.bench.ts';
-import { history } from './history.bench.ts';
-import { hotPath } from './hotPath.bench.ts';
-import { ingest } from './ingest.bench.ts';
-import { load } from './load.bench.ts';
 import { describeMachine } from './machine.ts';
-import { positions } from './positions.bench.ts';
-import { quality } from './quality.bench.ts';
-import { rankCreatives } from './rankCreatives.bench.ts';
-import { roofline } from './roofline.bench.ts';
-import { scaling } from './scaling.bench.ts';
 import type { Topic, TopicOptions, TopicResult } from './topic.ts';
-import { towers } from './towers.bench.ts';
-import { training } from './training.bench.ts';
-
-/** Every topic; `npm run bench -- TOPIC…` runs some, without names all. */
-const topics: readonly Topic[] = [
-  quality,
-  training,
-  ingest,
-  hotPath,
-  against,
-  scaling,
-  roofline,
-  call,
-  load,
-  history,
-  positions,
-  creative,
-  creativeChoice,
-  creativeReplay,
-  rankCreatives,
-  towers,
-];
+import { topics } from './topics.ts';
 
 const usage = `npm run bench -- [TOPIC…] [--candidates N,…] [--engine E,…] [--precision P,…] [--rounds N] [--small] [--keep]
 topics:

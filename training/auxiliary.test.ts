@@ -15,6 +15,7 @@ import { parseAuxiliary, servedModel, withAuxiliary, withThresholds } from './au
 import { type Config, parseConfig } from './config.ts';
 import { silentReporter } from './reporter.ts';
 import { dayOf, tinyLog, tinySchema, writeLog } from './tinyLog.ts';
+import { tinyInputs } from './tinyTraining.ts';
 import { type TrainInputs, train } from './train.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'auxiliary-test-'));
@@ -38,14 +39,7 @@ async function trained(name: string, more: Partial<TrainInputs> = {}) {
   await train({
     schema,
     config: configOf(),
-    train: log,
-    valid: { fromMs: dayOf(8) },
-    out: join(folder, name),
-    seed: 1,
-    loadLearner: async () => (typed, options) => createTfjsLearner(typed, backend, options),
-    reporter: silentReporter,
-    nowMs: () => 1_700_000_000_000,
-    createdBy: 'test',
+    ...tinyInputs(folder, name, log, backend),
     ...more,
   });
   return readBundle(join(folder, name));

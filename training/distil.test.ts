@@ -9,11 +9,10 @@ import { createEncoder } from '../src/schema/encoder.ts';
 import { columnFromJson } from '../src/schema/jsonColumns.ts';
 import { parseSchema } from '../src/schema/parseSchema.ts';
 import { createReferenceScorer } from '../src/scoring/engines/reference/scorer.ts';
-import { createTfjsLearner } from '../src/scoring/engines/tfjs/learner.ts';
 import { loadBackend } from '../src/scoring/engines/tfjs/load.ts';
 import { parseConfig } from './config.ts';
-import { silentReporter } from './reporter.ts';
-import { dayOf, tinyLog, tinySchema, writeLog } from './tinyLog.ts';
+import { tinyLog, tinySchema, writeLog } from './tinyLog.ts';
+import { tinyInputs } from './tinyTraining.ts';
 import { type TrainInputs, train } from './train.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'distil-test-'));
@@ -50,14 +49,7 @@ async function trained(name: string, more: Partial<TrainInputs> = {}) {
   await train({
     schema: schemaOf('coin'),
     config: configOf(),
-    train: log,
-    valid: { fromMs: dayOf(8) },
-    out: join(folder, name),
-    seed: 1,
-    loadLearner: async () => (typed, options) => createTfjsLearner(typed, backend, options),
-    reporter: silentReporter,
-    nowMs: () => 1_700_000_000_000,
-    createdBy: 'test',
+    ...tinyInputs(folder, name, log, backend),
     ...more,
   });
   return readBundle(join(folder, name));

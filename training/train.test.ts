@@ -15,7 +15,8 @@ import type { ScoringInput } from '../src/scoring/scorer.ts';
 import { parseConfig } from './config.ts';
 import { evaluate } from './evaluate.ts';
 import { silentReporter } from './reporter.ts';
-import { dayOf, tinyLog, tinySchema, writeLog } from './tinyLog.ts';
+import { tinyLog, tinySchema, writeLog } from './tinyLog.ts';
+import { tinyInputs } from './tinyTraining.ts';
 import { type TrainInputs, train } from './train.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'train-test-'));
@@ -41,14 +42,7 @@ function inputsOf(name: string, more: Partial<TrainInputs> = {}): TrainInputs {
   return {
     schema: parseSchema(tinySchema),
     config,
-    train: log,
-    valid: { fromMs: dayOf(8) },
-    out: join(folder, name),
-    seed: 1,
-    loadLearner: async () => (typed, options) => createTfjsLearner(typed, backend, options),
-    reporter: silentReporter,
-    nowMs: () => 1_700_000_000_000,
-    createdBy: 'test',
+    ...tinyInputs(folder, name, log, backend),
     ...more,
   };
 }

@@ -75,6 +75,7 @@ export const testSupport: readonly string[] = [
   'src/creative/banditRuns.ts',
   'src/ranking/sampleMarket.ts',
   'training/tinyLog.ts',
+  'training/tinyTraining.ts',
   'data/testFolder.ts',
 ];
 

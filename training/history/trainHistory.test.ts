@@ -12,7 +12,6 @@ import { historyFile } from '../../src/model/historyFile.ts';
 import type { Column, ListColumn, NumberColumn } from '../../src/schema/columns.ts';
 import { parseSchema } from '../../src/schema/parseSchema.ts';
 import { selectRows } from '../../src/schema/selectRows.ts';
-import { createTfjsLearner } from '../../src/scoring/engines/tfjs/learner.ts';
 import { loadBackend } from '../../src/scoring/engines/tfjs/load.ts';
 import { createScorer } from '../../src/scoring/engines.ts';
 import { replayGolden } from '../../src/scoring/golden.ts';
@@ -23,6 +22,7 @@ import { evaluate } from '../evaluate.ts';
 import { predict } from '../predict.ts';
 import { silentReporter } from '../reporter.ts';
 import { dayOf, tinyHistorySchema, tinyLog, writeLog } from '../tinyLog.ts';
+import { tinyInputs } from '../tinyTraining.ts';
 import { type TrainInputs, train } from '../train.ts';
 import { withHistory } from './withHistory.ts';
 
@@ -39,14 +39,7 @@ async function trained(name: string, more: Partial<TrainInputs> = {}) {
   await train({
     schema,
     config: parseConfig({ model: { hidden: [8] }, training: { batchSize: 128, validationsPerEpoch: 2 } }),
-    train: log,
-    valid: { fromMs: dayOf(8) },
-    out: join(folder, name),
-    seed: 1,
-    loadLearner: async () => (typed, options) => createTfjsLearner(typed, backend, options),
-    reporter: silentReporter,
-    nowMs: () => 1_700_000_000_000,
-    createdBy: 'test',
+    ...tinyInputs(folder, name, log, backend),
     ...more,
   });
   return readBundle(join(folder, name));
