@@ -10,22 +10,28 @@ describe('scoring in blocks', () => {
   const bundle = randomBundle({ random: createRandom(1) });
   const scorer = createReferenceScorer(bundle);
 
-  it.each([1, 7, 12, 36, 37, 100])('of %i rows answers as at once, whatever the fields', (block) => {
-    for (const alone of [undefined, 'request'] as const) {
-      const input = randomInput(bundle, 37, createRandom(2), alone);
-      const seen: number[] = [];
-      const counting = {
-        ...scorer,
-        score: (part: typeof input) => {
-          seen.push(part.rowCount);
-          return scorer.score(part);
-        },
-      };
-      expect([...scoreInBlocks(counting, input, block)]).toEqual([...scorer.score(input)]);
-      expect(Math.max(...seen)).toBeLessThanOrEqual(block);
-      expect(seen.reduce((sum, rows) => sum + rows)).toBe(37);
-    }
-  });
+  it.each([1, 7, 12, 36, 37, 100])(
+    "of %i rows, given or the engine's own, answers as at once, whatever the fields",
+    (block) => {
+      for (const alone of [undefined, 'request'] as const) {
+        const input = randomInput(bundle, 37, createRandom(2), alone);
+        const seen: number[] = [];
+        const counting = {
+          ...scorer,
+          score: (part: typeof input) => {
+            seen.push(part.rowCount);
+            return scorer.score(part);
+          },
+        };
+        expect([...scoreInBlocks(counting, input, block)]).toEqual([...scorer.score(input)]);
+        expect(Math.max(...seen)).toBeLessThanOrEqual(block);
+        expect(seen.reduce((sum, rows) => sum + rows)).toBe(37);
+        const before = seen.splice(0);
+        scoreInBlocks({ ...counting, rowsAtOnce: block }, input);
+        expect(seen).toEqual(before);
+      }
+    },
+  );
 
   it.each([1, 3, 7, 12, 100])('of %i rows cuts between candidates where it can', (block) => {
     const bundle = randomBundle({ random: createRandom(1), fields: variantFields });

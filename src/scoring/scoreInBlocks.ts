@@ -3,13 +3,13 @@ import { rowsIn } from './input.ts';
 import type { Scorer, Scores, ScoringInput } from './scorer.ts';
 
 /**
- * Rows an engine is given at a time. Whatever it holds for a row, it holds for no more than these: in TensorFlow.js 100,000
+ * Rows an engine is given at a time where it does not say. Whatever it holds for a row, it holds for no more than these: in TensorFlow.js 100,000
  * candidates at once took 1.2 GB, in blocks a quarter of that and less time.
  */
 export const blockRows = 2048;
 
 /** Scores a request of any size; up to a block is passed on as it is. Creatives of a candidate stay together where a block has room for them. */
-export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = blockRows): Scores {
+export function scoreInBlocks(scorer: Scorer, input: ScoringInput, block = scorer.rowsAtOnce ?? blockRows): Scores {
   const { rowCount } = input;
   if (rowCount <= block) return scorer.score(input);
   const all = new Map<string, Float32Array>();

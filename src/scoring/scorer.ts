@@ -38,6 +38,8 @@ export interface Scorer {
   readonly engine: string;
   /** In what it computes, where that is less than float32. */
   readonly precision?: 'bf16' | 'int8';
+  /** The most rows to give it at a time; `blockRows` of `scoreInBlocks` where absent. */
+  readonly rowsAtOnce?: number;
   /**
    * @returns arrays of `input.rowCount`, valid until the next call
    * @throws UserError if a field is missing or has another number of rows, or an id lies outside its table

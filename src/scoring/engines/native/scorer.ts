@@ -28,6 +28,9 @@ export interface NativeOptions {
 /** Creatives of a candidate that requests with creatives are planned for. */
 const usualCreatives = 5;
 
+/** The engine works in blocks of its own: of a row it holds no more than what it is given, a few hundred bytes. */
+const rowsAtOnce = 16_384;
+
 /** A program, and its weights as `NativeAddon.pack` gave them; packed when it is made where absent. */
 export interface PackedProgram {
   readonly lowered: Lowered;
@@ -116,6 +119,7 @@ export function createNativeScorer(
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
+    rowsAtOnce,
     score(input) {
       const { candidates } = input;
       const answers = candidates === undefined ? scoreRows(input) : scoreCreatives(input, candidates);
