@@ -195,6 +195,36 @@ describe('the reward', () => {
     expect(lambdas[2].best[1]).toBeGreaterThan(0.97);
     expect(lambdas[5].best[0]).toBeGreaterThan(0.97);
   });
+
+  it.each([0, 1, 5, 100])('counts view time that is told %i windows late once, as it would have in time', (late) => {
+    const { windowMs } = readBanditSettings();
+    const bandit = banditOf({ viewMsTarget: 4000, qoeStep: 0.5, qoeMost: 2 }, [shown(0, 100, 1), shown(1, 100, 1)]);
+    const lambdaAt = (windows: number) => {
+      bandit.settle(nowMs + windows * windowMs);
+      return bandit.stats().lambda;
+    };
+    expect(lambdaAt(late)).toBe(0);
+    // 100 views of 1 s and 50 of 4 s: a mean of 2 s.
+    bandit.add({ arm: 0, timeMs: nowMs, views: 100, viewMs: 100_000 });
+    bandit.add({ arm: 1, timeMs: nowMs + late * windowMs, views: 50, viewMs: 200_000 });
+    expect(lambdaAt(late)).toBe(0);
+    expect(lambdaAt(late + 1)).toBe(0.25);
+    expect([5, 1, 3, 30].map((windows) => lambdaAt(late + windows))).toEqual([0.25, 0.25, 0.25, 0.25]);
+  });
+
+  it('keeps view time at its target where the longest views are told last', () => {
+    const { windowMs } = readBanditSettings();
+    const bandit = banditOf({ viewMsTarget: 4000, qoeStep: 0.1, qoeMost: 2 });
+    // Half of the views take 1 s and are told at once, half 7 s and are told three windows later: 4 s, once they come in.
+    for (let window = 0; window < 200; window++) {
+      const timeMs = nowMs + window * windowMs;
+      bandit.settle(timeMs);
+      bandit.add({ ...shown(0, 100, 1), timeMs, views: 50, viewMs: 50_000 });
+      if (window >= 3) bandit.add({ arm: 0, timeMs: timeMs - 3 * windowMs, views: 50, viewMs: 350_000 });
+    }
+    // Three windows without the long ones, 0.1·(1 − 1/4) each.
+    expect(bandit.stats().lambda).toBeCloseTo(0.225, 9);
+  });
 });
 
 describe('leaving exploration', () => {
@@ -357,7 +387,8 @@ describe('a clock that was ahead', () => {
       expect(one.record.windowExposures[now]).toBe(700 + kept);
       expect(one.record.windowExposures[before + 1]).toBe(kept);
       expect(one.record.windowExposures.reduce((sum, count) => sum + count)).toBe(750 + 2 * kept);
-      expect(one.record.windowViews.reduce((sum, count) => sum + count)).toBe(1 + (kept > 0 ? 10 : 0));
+      // λ has followed the ten views of before, and does not again.
+      expect(one.save().viewTimes).toEqual([[one.record.window, 100, 1]]);
       // What is saved can be read, whatever it is read with.
       const again = createBandit(armsOf(2), readBanditSettings(), one.save());
       again.settle(nowMs - 3 * windowMs);

@@ -44,8 +44,8 @@ export interface CreativeBandit extends Bandit {
 }
 
 /**
- * A bandit over these arms that has seen nothing, or goes on where a state was saved: what that holds of other arms is kept aside, and
- * saved again.
+ * A bandit over these arms that has seen nothing, or goes on where a state was saved: what that holds of other arms is kept aside and saved
+ * again, until they have been gone for the settings' `goneDays`.
  *
  * @param source how messages name the state, e.g. the file's path
  * @throws UserError for a state that `readBanditState` refuses
@@ -129,6 +129,7 @@ class PlayingBandit implements CreativeBandit {
   #add(counts: ArmCounts): void {
     const { arm, context, clicks = 0 } = counts;
     const exposures = this.record.add(counts);
+    this.#viewTime.add(counts);
     if (context !== undefined) {
       const { logits, impressions = 0 } = counts;
       const meanLogit = logits !== undefined && impressions > 0 ? logits / impressions : this.#meanLogit(arm);

@@ -10,7 +10,8 @@ import {
 
 /**
  * The state of all impressions of two replicas that have served side by side: counts add up; where a change was found in an ad, what counts
- * is from the later one on. Merging is associative and commutative, to the bit.
+ * is from the later one on. Merging is associative and commutative, to the bit. It forgets nothing: a bandit that begins from the merged
+ * state does, of creatives that neither replica has had among its arms for long.
  *
  * @throws UserError for a state that `readBanditState` refuses, and for windows or contexts of different length
  */
@@ -23,10 +24,15 @@ export function mergeBanditStates(a: unknown, b: unknown): BanditState {
   // λ follows what each replica sees; that which has followed longest speaks for all.
   const [first, second] = [one, other].sort((x, y) => y.lambdaWindow - x.lambdaWindow || y.lambda - x.lambda);
   const { lambda, lambdaWindow } = first;
-  const ads = mergedBy(first.ads, second.ads, ({ ad }) => ad, mergeAds);
+  const ads = mergedBy(seenAds(first), seenAds(second), ({ ad }) => ad, mergeAds);
   const viewTimes = mergedBy(first.viewTimes, second.viewTimes, ([window]) => window, addWindows);
   const window = Math.max(one.window, other.window);
   return { version: stateVersion, windowMs: one.windowMs, window, lambda, lambdaWindow, viewTimes, ads };
+}
+
+/** Ads whose creatives all say when they were last arms: what has long been gone in one replica stays so, however new the other's state is. */
+function seenAds({ ads, window }: BanditState): AdState[] {
+  return ads.map((ad) => ({ ...ad, creatives: ad.creatives.map((one) => ({ ...one, seen: one.seen ?? window })) }));
 }
 
 function mergeAds(a: AdState, b: AdState): AdState {
@@ -62,6 +68,7 @@ function mergeCreatives(a: CreativeState, b: CreativeState): CreativeState {
     totals: sums(a.totals, b.totals),
     learned: [a.learned[0] + b.learned[0], a.learned[1] + b.learned[1]],
     windows: mergedBy(a.windows, b.windows, ([window]) => window, addWindows),
+    seen: Math.max(a.seen as number, b.seen as number),
     ...(contexts && { contexts }),
   };
 }

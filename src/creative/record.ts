@@ -39,18 +39,18 @@ export class CreativeRecord {
   /** [windows · arms], a window's arms side by side, in the slot of its number modulo `windows`. */
   readonly windowExposures: Float64Array;
   readonly windowClicks: Float64Array;
-  /** [windows] of all arms. */
-  readonly windowViewMs: Float64Array;
-  readonly windowViews: Float64Array;
   /** Number of the window that time is in: windows since 1970; 0 until it is first told. */
   window = 0;
   readonly #examination: readonly number[];
+  /** So many windows surely hold the settings' `goneDays`, wherever in its window a creative was last seen. */
+  readonly #goneWindows: number;
 
-  constructor(arms: Arms, { windowMs, windows, examination }: BanditSettings) {
+  constructor(arms: Arms, { windowMs, windows, examination, goneDays }: BanditSettings) {
     const [adCount, armCount] = [arms.adKeys.length, arms.creativeKeys.length];
     this.arms = arms;
     [this.adCount, this.armCount, this.windowMs, this.windows] = [adCount, armCount, windowMs, windows];
     this.#examination = examination.map(exactly);
+    this.#goneWindows = 1 + Math.ceil((goneDays * dayMs) / windowMs);
     this.adOf = new Int32Array(armCount);
     for (let ad = 0; ad < adCount; ad++) this.adOf.fill(ad, arms.offsets[ad], arms.offsets[ad + 1]);
     const column = () => new Float64Array(armCount);
@@ -68,14 +68,17 @@ export class CreativeRecord {
     this.since = new Float64Array(adCount);
     this.windowExposures = new Float64Array(windows * armCount);
     this.windowClicks = new Float64Array(windows * armCount);
-    this.windowViewMs = new Float64Array(windows);
-    this.windowViews = new Float64Array(windows);
   }
 
   /** Where a window's arms begin, or −1 where it is not among those kept. */
   windowAt(window: number): number {
     const isKept = window <= this.window && window > this.window - this.windows && window >= 0;
     return isKept ? (window % this.windows) * this.armCount : -1;
+  }
+
+  /** Whether a creative that was last among the arms in this window is to be forgotten. */
+  isLongGone(seen: number): boolean {
+    return this.window - seen >= this.#goneWindows;
   }
 
   /** Adds counts that `check` has let pass. @returns their exposures */
@@ -103,8 +106,6 @@ export class CreativeRecord {
     if (at < 0) return exposures;
     this.windowExposures[at + arm] += exposures;
     this.windowClicks[at + arm] += clicks;
-    this.windowViewMs[at / this.armCount] += Math.round(viewMs);
-    this.windowViews[at / this.armCount] += views;
     return exposures;
   }
 
@@ -197,8 +198,6 @@ export class CreativeRecord {
         this.windowExposures[to * armCount + arm] += this.windowExposures[from * armCount + arm];
         this.windowClicks[to * armCount + arm] += this.windowClicks[from * armCount + arm];
       }
-      this.windowViewMs[to] += this.windowViewMs[from];
-      this.windowViews[to] += this.windowViews[from];
       this.#empty(from);
     }
     this.window = next;
@@ -209,8 +208,6 @@ export class CreativeRecord {
     const { armCount } = this;
     this.windowExposures.fill(0, slot * armCount, (slot + 1) * armCount);
     this.windowClicks.fill(0, slot * armCount, (slot + 1) * armCount);
-    this.windowViewMs[slot] = 0;
-    this.windowViews[slot] = 0;
   }
 
   /** Forgets, for what is learned, what was before this window, one of those kept. */
@@ -229,5 +226,6 @@ export class CreativeRecord {
   }
 }
 
+const dayMs = 86_400_000;
 /** Sums beyond this would no longer be exact. */
 const mostCount = 2 ** 53 * unit;

@@ -1,4 +1,5 @@
 import { clamp } from '../core/numerics.ts';
+import type { ArmCounts } from './creative.ts';
 import type { AdStatistics } from './policy.ts';
 import type { CreativeRecord } from './record.ts';
 import type { BanditSettings } from './settings.ts';
@@ -9,31 +10,39 @@ const VIEWS = 20;
 /**
  * The quality of experience and its weight λ, a dual variable of "mean view time is at least its target": at each window's end
  *
- *   λ ← clamp(λ + qoeStep·(1 − mean view time of the window / target), 0, qoeMost)
+ *   λ ← clamp(λ + qoeStep·(1 − mean view time told in the window / target), 0, qoeMost)
  *
- * so that it rises while view time is below its target, and goes back to 0 while it is above. A creative's bonus is its mean view time,
- * standardised over all creatives, and drawn to 0 while views are few.
+ * so that it rises while view time is below its target, and goes back to 0 while it is above. Each view counts once, in the window in which
+ * it is told, however long ago the impression was: the longest views are told last, and the mean of those that a window's end does not cut
+ * off would be too short, always. Told late, they only move λ later. A creative's bonus is its mean view time, standardised over all
+ * creatives, and drawn to 0 while views are few.
  */
 export class ViewTime {
   lambda = 0;
   /** Number of the last window that λ has followed. */
   window = -1;
+  /** Told since. */
+  viewMs = 0;
+  views = 0;
   #mean = 0;
   #deviation = 0;
 
+  /** Counts that the record has taken in. */
+  add({ viewMs = 0, views = 0 }: Pick<ArmCounts, 'viewMs' | 'views'>): void {
+    this.viewMs += Math.round(viewMs);
+    this.views += views;
+  }
+
   /** After windows have ended, or time has gone back. */
   follow(record: CreativeRecord, { viewMsTarget, qoeStep, qoeMost }: BanditSettings): void {
-    this.window = Math.min(this.window, record.window - 1);
-    if (viewMsTarget === 0) return;
-    for (let window = Math.max(this.window + 1, record.window - record.windows + 1); window < record.window; window++) {
-      const at = record.windowAt(window) / record.armCount;
-      const views = record.windowViews[at];
-      if (!(views > 0)) continue;
-      const shortfall = 1 - record.windowViewMs[at] / views / viewMsTarget;
-      this.lambda = clamp(this.lambda + qoeStep * shortfall, 0, qoeMost);
-    }
+    const hasEnded = this.window < record.window - 1;
     this.window = record.window - 1;
-    this.#standardise(record);
+    if (hasEnded) {
+      const shortfall = this.views > 0 ? 1 - this.viewMs / this.views / viewMsTarget : 0;
+      if (viewMsTarget > 0) this.lambda = clamp(this.lambda + qoeStep * shortfall, 0, qoeMost);
+      [this.viewMs, this.views] = [0, 0];
+    }
+    if (viewMsTarget > 0) this.#standardise(record);
   }
 
   #standardise({ totals: { viewMs, views }, armCount }: CreativeRecord): void {

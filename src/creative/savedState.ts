@@ -14,7 +14,8 @@ import {
 
 /** What a state holds that these arms and settings have no place for. */
 export interface KeptAside {
-  readonly ads: Map<string, AdState>;
+  /** Creatives that are not among the arms, each with the window that it was last seen in. */
+  readonly ads: readonly AdState[];
   /** Contexts by arm, where the policy is not contextual. */
   readonly contexts: Map<number, readonly number[]>;
 }
@@ -27,25 +28,22 @@ export function saveState(
 ): BanditState {
   const { arms, windowMs, window } = record;
   const ads: AdState[] = [];
-  // No window of theirs is later than time is, which may have gone back.
-  const keptAds = [...kept.ads.values()].map((ad) => renumberAd(ad, (number) => Math.min(number, window)));
-  const keptOf = new Map(keptAds.map((ad) => [ad.ad, ad]));
+  const goneOf = new Map(kept.ads.map((ad) => [ad.ad, ad]));
   for (let ad = 0; ad < record.adCount; ad++) {
-    const gone = keptOf.get(arms.adKeys[ad]);
-    const creatives = gone === undefined ? [] : [...learnedFrom(gone, record.since[ad])];
+    const gone = goneOf.get(arms.adKeys[ad]);
+    goneOf.delete(arms.adKeys[ad]);
+    const creatives = gone === undefined ? [] : rememberedOf(gone, record, record.since[ad]);
     for (let arm = arms.offsets[ad]; arm < arms.offsets[ad + 1]; arm++)
       if (record.totals.impressions[arm] > 0)
         creatives.push(creativeOf(record, arm, contexts?.read(arm) ?? kept.contexts.get(arm)));
     if (creatives.length > 0) ads.push({ ad: arms.adKeys[ad], since: record.since[ad], creatives });
   }
-  const known = new Set(arms.adKeys);
-  for (const ad of keptAds) if (!known.has(ad.ad)) ads.push(ad);
-  const viewTimes: [number, number, number][] = [];
-  for (const kept of keptWindows(record)) {
-    const at = kept % record.windows;
-    if (record.windowViews[at] > 0) viewTimes.push([kept, record.windowViewMs[at], record.windowViews[at]]);
+  for (const gone of goneOf.values()) {
+    const creatives = rememberedOf(gone, record);
+    if (creatives.length > 0) ads.push({ ad: gone.ad, since: Math.min(gone.since, window), creatives });
   }
-  const { lambda, window: lambdaWindow } = viewTime;
+  const { lambda, window: lambdaWindow, viewMs, views } = viewTime;
+  const viewTimes: CountedWindow[] = views > 0 ? [[window, viewMs, views]] : [];
   return { version: stateVersion, windowMs, window, lambda, lambdaWindow, viewTimes, ads };
 }
 
@@ -63,6 +61,21 @@ function creativeOf(record: CreativeRecord, arm: number, contexts: readonly numb
     windows,
     ...(contexts && { contexts }),
   };
+}
+
+/**
+ * An ad's creatives that are gone, as they are saved: without those that have been for too long, and, as arms are, without what is older
+ * than the windows kept.
+ *
+ * @param since where what is learned begins, if later than the ad's own
+ */
+function rememberedOf(gone: AdState, record: CreativeRecord, since = 0): CreativeState[] {
+  const { window, windows } = record;
+  // No window of theirs is later than time is, which may have gone back.
+  const ad = renumberAd(gone, (number) => Math.min(number, window));
+  return learnedFrom(ad, since)
+    .filter(({ seen = window }) => !record.isLongGone(seen))
+    .map((one) => ({ ...one, windows: one.windows.filter(([number]) => number > window - windows) }));
 }
 
 function keptWindows({ window, windows }: CreativeRecord): number[] {
@@ -85,7 +98,11 @@ function withWindowsOf(state: BanditState, windowMs: number): BanditState {
 }
 
 function renumberAd({ ad, since, creatives }: AdState, renumber: (window: number) => number): AdState {
-  const renumbered = creatives.map((one) => ({ ...one, windows: renumberWindows(one.windows, renumber) }));
+  const renumbered = creatives.map((one) => ({
+    ...one,
+    windows: renumberWindows(one.windows, renumber),
+    ...(one.seen !== undefined && { seen: renumber(one.seen) }),
+  }));
   return { ad, since: renumber(since), creatives: renumbered };
 }
 
@@ -111,18 +128,16 @@ export function restoreState(
   contexts: Contexts | undefined,
   source: string,
 ): KeptAside {
-  const kept: KeptAside = { ads: new Map(), contexts: new Map() };
+  const ads: AdState[] = [];
+  const kept: KeptAside = { ads, contexts: new Map() };
   if (json === undefined) return kept;
   const state = withWindowsOf(readBanditState(json, source), record.windowMs);
   const { arms } = record;
   record.window = state.window;
   viewTime.lambda = state.lambda;
   viewTime.window = state.lambdaWindow;
-  for (const [window, viewMs, views] of state.viewTimes) {
-    if (record.windowAt(window) < 0) continue;
-    record.windowViewMs[window % record.windows] += viewMs;
-    record.windowViews[window % record.windows] += views;
-  }
+  for (const [window, viewMs, views] of state.viewTimes)
+    if (window > state.lambdaWindow) viewTime.add({ viewMs, views });
   const adOf = new Map(arms.adKeys.map((key, ad) => [key, ad]));
   for (const { ad: key, since, creatives } of state.ads) {
     const ad = adOf.get(key);
@@ -132,10 +147,11 @@ export function restoreState(
     const gone: CreativeState[] = [];
     for (const creative of creatives) {
       const arm = armOf.get(creative.creative);
-      if (arm === undefined) gone.push(creative);
-      else restoreCreative(creative, arm, record, contexts, kept, source);
+      const { seen = state.window } = creative;
+      if (arm !== undefined) restoreCreative(creative, arm, record, contexts, kept, source);
+      else if (!record.isLongGone(seen)) gone.push({ ...creative, seen });
     }
-    if (gone.length > 0) kept.ads.set(key, { ad: key, since, creatives: gone });
+    if (gone.length > 0) ads.push({ ad: key, since, creatives: gone });
   }
   return kept;
 }

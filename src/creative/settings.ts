@@ -62,6 +62,8 @@ const numbers = {
   /** Length of a window, and how many are kept. */
   windowMs: { value: 1_800_000, low: 1000, high: 366 * 86_400_000, whole: true },
   windows: { value: 24, low: 2, high: 1000, whole: true },
+  /** How long what was counted of a creative is kept after it has gone from the arms. */
+  goneDays: { value: 30, low: 0, high: 36_500 },
   /** Exposures that each creative is owed in a window; half of ε goes to those that lack them. */
   windowFloor: { value: 20, low: 0, high: most },
   /** A creative's record counts σ((views − longTailViews)/longTailScale) beside the model. */

@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { createBandit } from './bandit.ts';
-import { armsOf, chosenShares, randomCounts } from './banditRuns.ts';
+import { armsOf, chosenShares, randomCounts, range } from './banditRuns.ts';
 import type { ArmCounts, Arms } from './creative.ts';
 import { mergeBanditStates } from './mergeStates.ts';
 import { readBanditSettings } from './settings.ts';
 import { type BanditState, readBanditState } from './state.ts';
 
 const nowMs = 1_700_000_000_000;
+const dayMs = 86_400_000;
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 const settings = readBanditSettings({ viewMsTarget: 4000, examination: [1, 0.3, 0.17], windows: 6 });
 
@@ -23,14 +24,17 @@ function fed(arms: Arms, counts: readonly ArmCounts[], untilMs = nowMs, state?: 
   return bandit;
 }
 
-/** A state of random counts, some of which have been forgotten. */
+/** A state of random counts, some of which have been forgotten, and some of which are of creatives that are gone. */
 function randomState(seed: number): BanditState {
   const random = createRandom(seed);
   const arms = armsOf(3, 1, 5);
   const bandit = fed(arms, randomCounts(random, arms, nowMs, random.below(30)), nowMs + random.below(8_000_000));
   for (let ad = 0; ad < 3; ad++)
     if (random.next() < 0.4) bandit.record.forgetBefore(ad, bandit.record.window - random.below(6));
-  return bandit.save();
+  if (random.next() < 0.5) return bandit.save();
+  const later = createBandit(armsOf(...range(3).map(() => random.below(3))), settings, bandit.save());
+  later.settle(nowMs + random.below(90 * dayMs));
+  return later.save();
 }
 
 describe('a saved bandit', () => {
@@ -124,6 +128,114 @@ describe('a saved bandit', () => {
     expect([...back.record.exposures]).toEqual([100, 100]);
     expect([...back.record.totals.impressions]).toEqual([200, 200]);
   });
+});
+
+describe('creatives that are gone', () => {
+  const fewer: Arms = { offsets: Int32Array.of(0, 1), adKeys: ['a'], creativeKeys: ['a1'] };
+  const all = armsOf(2, 1);
+  const told = (timeMs: number): ArmCounts[] => range(3).map((arm) => ({ arm, timeMs, impressions: 100, clicks: 2 }));
+  const saved = () => {
+    const bandit = createBandit(all, settings);
+    bandit.settle(nowMs);
+    bandit.addAll(told(nowMs));
+    return bandit.save();
+  };
+  const idsOf = ({ ads }: BanditState) => ads.map(({ ad, creatives }) => [ad, ...creatives.map((one) => one.creative)]);
+  /** Goes on without them until then. */
+  const goneUntil = (timeMs: number, state: unknown, json = {}) => {
+    const bandit = createBandit(fewer, readBanditSettings(json), state);
+    bandit.settle(timeMs);
+    return bandit.save();
+  };
+
+  it.each([1, 30, 365])('for more than %i days, if so set, are forgotten, and no sooner', (goneDays) => {
+    const comesBack = (timeMs: number) => {
+      const back = createBandit(all, settings, goneUntil(timeMs, saved(), { goneDays }));
+      return [...back.record.totals.impressions];
+    };
+    const { windowMs } = settings;
+    // They may have been seen at the very end of their window.
+    const windowEndMs = (Math.floor(nowMs / windowMs) + 1) * windowMs;
+    expect(comesBack(windowEndMs + goneDays * dayMs - 1)).toEqual([100, 100, 100]);
+    expect(comesBack(windowEndMs + goneDays * dayMs + 1)).toEqual([0, 100, 0]);
+  });
+
+  it('begin their days anew when they have been back, shown or not', () => {
+    let state = saved();
+    for (let month = 1; month <= 24; month++) {
+      state = goneUntil(nowMs + (29 * month - 14) * dayMs, state);
+      const back = createBandit(all, settings, state);
+      back.settle(nowMs + 29 * month * dayMs);
+      state = back.save();
+      expect([...back.record.totals.impressions]).toEqual([100, 100, 100]);
+    }
+    // Nor are those forgotten that have been there all the time.
+    expect(idsOf(goneUntil(nowMs + 10_000 * dayMs, state))).toEqual([['a', 'a1']]);
+  });
+
+  it('do not make the state of ever new ones grow for ever', () => {
+    let state: BanditState | undefined;
+    for (let day = 0; day < 100; day++) {
+      const arms: Arms = { offsets: Int32Array.of(0, 2), adKeys: ['ad'], creativeKeys: ['stays', `of day ${day}`] };
+      const bandit = createBandit(arms, settings, state);
+      bandit.settle(nowMs + day * dayMs);
+      for (const arm of [0, 1]) bandit.add({ arm, timeMs: nowMs + day * dayMs, impressions: 10 });
+      state = bandit.save();
+      expect(state.ads[0].creatives.length).toBe(Math.min(day, 30) + 2);
+    }
+    const stays = state?.ads[0].creatives.find(({ creative }) => creative === 'stays');
+    expect(stays?.totals[0]).toBe(1000);
+  });
+
+  it('are not brought back by merging with states of old, nor lost where another replica still has them', () => {
+    const old = saved();
+    const laterMs = nowMs + 20 * dayMs;
+    const without = goneUntil(laterMs, old);
+    const later = createBandit(all, settings, old);
+    later.settle(laterMs);
+    // One has them no more since day 0, the other since day 20: both counts are kept until day 50.
+    const both = mergeBanditStates(goneUntil(laterMs, without), later.save());
+    expect(goneUntil(nowMs + 49 * dayMs, both).ads[0].creatives[0]).toMatchObject({
+      creative: 'a0',
+      learned: [200, 4],
+    });
+    expect(idsOf(goneUntil(nowMs + 51 * dayMs, both))).toEqual([['a', 'a1']]);
+    // 40 days after day 0, one has forgotten them.
+    const states = [old, later.save()].map((other) => {
+      let state = goneUntil(laterMs + 20 * dayMs, without);
+      for (let time = 0; time < 3; time++)
+        state = createBandit(fewer, settings, mergeBanditStates(state, other)).save();
+      return idsOf(state);
+    });
+    expect(states[0]).toEqual([['a', 'a1']]);
+    expect(states[1]).toEqual([
+      ['a', 'a0', 'a1'],
+      ['b', 'b0'],
+    ]);
+  });
+
+  it('are kept without the windows that are of no more use, and with what was learned', () => {
+    const state = goneUntil(nowMs + dayMs, saved());
+    const [{ creatives }] = state.ads;
+    expect(creatives[0]).toMatchObject({ creative: 'a0', learned: [100, 2], windows: [] });
+    expect(creatives[0].seen).toBe(Math.floor(nowMs / settings.windowMs));
+    expect(creatives[1]).not.toHaveProperty('seen');
+  });
+});
+
+it('a state’s view time that λ has followed is not followed again', () => {
+  const bandit = createBandit(armsOf(1), settings);
+  bandit.settle(nowMs);
+  bandit.add({ arm: 0, timeMs: nowMs, impressions: 9, views: 9, viewMs: 9000 });
+  const { window, lambdaWindow, viewTimes, ...state } = bandit.save();
+  expect([lambdaWindow, viewTimes]).toEqual([window - 1, [[window, 9000, 9]]]);
+  const lambdaOf = (given: readonly [number, number, number][]) => {
+    const restored = createBandit(armsOf(1), settings, { ...state, window, lambdaWindow, viewTimes: given });
+    restored.settle(nowMs + settings.windowMs);
+    return restored.stats().lambda;
+  };
+  expect(lambdaOf([[window, 9000, 9]])).toBeCloseTo(0.05 * (1 - 1 / 4), 12);
+  expect(lambdaOf([[window - 1, 9000, 9]])).toBe(0);
 });
 
 describe('merging', () => {

@@ -13,6 +13,7 @@ export interface BanditState {
   /** λ of the reward, and the last window that it has followed. */
   readonly lambda: number;
   readonly lambdaWindow: number;
+  /** What λ is yet to follow. */
   readonly viewTimes: readonly (readonly [window: number, viewMs: number, views: number])[];
   readonly ads: readonly AdState[];
 }
@@ -30,6 +31,8 @@ export interface CreativeState {
   readonly totals: readonly number[];
   readonly learned: readonly [exposures: number, clicks: number];
   readonly windows: readonly CountedWindow[];
+  /** The last window in which it was an arm; that of the state where absent. */
+  readonly seen?: number;
   /** A contextual policy's moments, clicks and logits. */
   readonly contexts?: readonly number[];
 }
@@ -68,15 +71,18 @@ export function readBanditState(json: unknown, source = 'bandit state'): BanditS
   return state;
 }
 
-function isCreative({ creative, totals, learned, windows, contexts }: CreativeState, window: number): boolean {
+function isCreative({ creative, totals, learned, windows, seen, contexts }: CreativeState, window: number): boolean {
   const areTotals =
     areNumbers(totals, totalNames.length) &&
     totals.every((value, i) => totalNames[i] === 'logits' || value >= 0) &&
     totals[totalNames.indexOf('clicks')] <= totals[totalNames.indexOf('impressions')] &&
     totals[totalNames.indexOf('views')] <= totals[totalNames.indexOf('impressions')];
   const areLearned = areNumbers(learned, 2) && learned.every(isCount);
+  const isSeen = seen === undefined || isWindow(seen, window);
   const areContexts = contexts === undefined || (Array.isArray(contexts) && contexts.every(Number.isFinite));
-  return typeof creative === 'string' && areTotals && areLearned && areContexts && areWindows(windows, window);
+  return (
+    typeof creative === 'string' && areTotals && areLearned && isSeen && areContexts && areWindows(windows, window)
+  );
 }
 
 const isWindow = (value: unknown, latest = Number.MAX_SAFE_INTEGER) =>
