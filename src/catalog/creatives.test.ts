@@ -48,6 +48,7 @@ describe('a table of creatives', () => {
     expect([creatives.count, creatives.namedCount]).toEqual([6, 5]);
     expect([5, '9', 4].map(creatives.rowOf)).toEqual([0, 4, -1]);
     expect([...creatives.ads]).toEqual([2, 0, 2, 1, 2, 3]);
+    expect([...creatives.places]).toEqual([2, 0, 3, 1, 4, 5]);
   });
 
   it.each<[string, Record<string, unknown[]>, RegExp]>([
@@ -102,17 +103,17 @@ describe('encoded for a model', () => {
   const own = { topic: [1, 2], format: [3, 1], colour: [2, 2] };
   const table = batch({ creativeId: [1, 2, 3], adId: [10, 10, 11], format: [1, 2, 1], colour: [3, 1, 1] });
 
-  it('has creatives’ fields of the table, then of ads without, and makes no cross of both tables', async () => {
+  it('has creatives’ fields ad by ad, of the table and of ads without, and makes no cross of both tables', async () => {
     const ads = await readCatalog([batch(adsFrom([10, 12], own)), batch(adsFrom([11, 13], own))]);
     const creatives = await readCreatives([table], ads);
     const encoded = encodeCatalog(ads, encoder, typed.schema.fields, { creatives });
     expect([...encoded.names]).toEqual(['topic', 'format', 'colour', 'formatColour']);
-    // Ads 12 and 13, the second of each batch, have their own.
-    const rows = batch({ format: [1, 2, 1, 1, 1], colour: [3, 1, 1, 2, 2] });
+    // Ad by ad; 12 and 13, the second of each batch, have their own.
+    const rows = batch({ format: [1, 2, 1, 1, 1], colour: [3, 1, 2, 1, 2] });
     const chosen = typed.schema.fields.filter(({ name }) => /^(format|colour|formatColour)$/.test(name));
     for (const [name, column] of encoder.encode(rows, chosen).fields) expect(encoded.encoded.get(name)).toEqual(column);
-    expect(encoded.packedCreatives?.fields).toEqual(['format', 'colour', 'formatColour']);
-    expect(encoded.packed.fields).toEqual(['topic']);
+    expect([...(encoded.packedCreatives?.ids.keys() ?? [])]).toEqual(['format', 'colour', 'formatColour']);
+    expect([...encoded.packed.ids.keys()]).toEqual(['topic']);
     expect([...encoded.keys].map(([name, { rowCount }]) => [name, rowCount])).toEqual([
       ['topic', 4],
       ['format', 5],

@@ -17,10 +17,12 @@ export const creativeColumns = ['creativeId', 'adId'] as const;
 export interface Creatives {
   /** Rows of the table, and those of ads without creatives after them. */
   readonly count: number;
-  /** [adCount + 1]: the creatives of ad row `a` are `rows[offsets[a]]` to `rows[offsets[a + 1] - 1]`, at least one. */
+  /** [adCount + 1]: the creatives of ad row `a` have the places `offsets[a]` to `offsets[a + 1] - 1`, at least one. */
   readonly offsets: Int32Array;
-  /** [count]: rows, ad by ad, in the table's order. */
+  /** [count]: by place the row: ad by ad, in the table's order. */
   readonly rows: Int32Array;
+  /** [count]: by row the place. */
+  readonly places: Int32Array;
   /** [count]: the ad's row in the catalog, by row. */
   readonly ads: Int32Array;
   /** How many have an id: the first rows. */
@@ -116,14 +118,17 @@ class CreativesReader {
     const offsets = new Int32Array(catalog.adCount + 1);
     for (let row = 0; row < count; row++) offsets[ads[row] + 1]++;
     for (let ad = 0; ad < catalog.adCount; ad++) offsets[ad + 1] += offsets[ad];
-    const rows = new Int32Array(count);
+    const places = new Int32Array(count);
     const next = offsets.slice();
-    for (let row = 0; row < count; row++) rows[next[ads[row]]++] = row;
+    for (let row = 0; row < count; row++) places[row] = next[ads[row]]++;
+    const rows = new Int32Array(count);
+    for (let row = 0; row < count; row++) rows[places[row]] = row;
     const starts = batchStarts(batches);
     return {
       count,
       offsets,
       rows,
+      places,
       ads,
       namedCount,
       rowOf: this.ids.finder(),

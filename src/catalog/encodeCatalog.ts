@@ -3,30 +3,29 @@ import type { ColumnBatch } from '../schema/columns.ts';
 import type { EncodedColumn, EncodedDense, EncodedIds, EncodedLists } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import { isMade } from '../schema/fields.ts';
+import { ColumnBuffers, gatherEncoded, gatherKeys } from '../schema/gatherRows.ts';
 import type { Keys } from '../schema/keys.ts';
 import { shown } from '../schema/parseSchema.ts';
 import type { Field, IdField, IdsField } from '../schema/schema.ts';
 import type { Catalog } from './catalog.ts';
 import { catalogKeys, joinInts, joinOffsets } from './catalogKeys.ts';
 import type { Creatives } from './creatives.ts';
+import { type DistinctKeys, distinctKeys } from './distinctKeys.ts';
+import { type PackedRows, packRows } from './packRows.ts';
 
 /** A catalog's fields as one model takes them, a row an ad or a creative each; made once per model and catalog. */
 export interface EncodedCatalog {
   /** The fields it has a value of for every ad, or for every creative. */
   readonly names: ReadonlySet<string>;
-  /** [adCount] rows each, or [creatives] of the fields of creatives. */
+  /** [adCount] rows each, or [creatives], by their places, of the fields of creatives. */
   readonly encoded: ReadonlyMap<string, EncodedColumn>;
-  /** All ads' fields of kind `id` again, side by side; and those of creatives. */
-  readonly packed: PackedIds;
-  readonly packedCreatives?: PackedIds;
+  /** Ads again, for requests; and creatives. */
+  readonly packed: PackedRows;
+  readonly packedCreatives?: PackedRows;
   /** Raw keys of the fields that crosses are made of, which a request may join with its own, and of those that history asks for. */
   readonly keys: ReadonlyMap<string, Keys>;
-}
-
-/** A row's ids next to each other, [ads or creatives, fields]: candidates are anywhere, and one read from memory brings all of an ad's. */
-export interface PackedIds {
-  readonly fields: readonly string[];
-  readonly ids: Int32Array;
+  /** Of the parts of crosses that have few values: these, each once. */
+  readonly distinct: ReadonlyMap<string, Keys>;
 }
 
 /**
@@ -78,12 +77,14 @@ export function encodeCatalog(
   const needsOf = (isCreatives: boolean) => ({
     own: own.filter(({ name }) => ofCreatives.has(name) === isCreatives),
     keyed: [...keyed.values()].filter(({ name }) => ofCreatives.has(name) === isCreatives),
+    parts,
   });
   const ads = encodeTable(catalog.batches, catalog.adCount, encoder, needsOf(false), () => source);
   if (creatives === undefined) return ads;
   const nameOf = (batch: number) =>
     batch < creatives.tableBatches ? 'creatives' : lackingCreatives(catalog, creatives);
-  const theirs = encodeTable(creatives.batches, creatives.count, encoder, needsOf(true), nameOf);
+  const needs = { ...needsOf(true), order: creatives.rows };
+  const theirs = encodeTable(creatives.batches, creatives.count, encoder, needs, nameOf);
   const encoded = new Map([...ads.encoded, ...theirs.encoded]);
   return {
     names: new Set(encoded.keys()),
@@ -91,6 +92,7 @@ export function encodeCatalog(
     packed: ads.packed,
     packedCreatives: theirs.packed,
     keys: new Map([...ads.keys, ...theirs.keys]),
+    distinct: new Map([...ads.distinct, ...theirs.distinct]),
   };
 }
 
@@ -98,24 +100,49 @@ export function encodeCatalog(
 interface TableNeeds {
   readonly own: readonly Field[];
   readonly keyed: readonly (IdField | IdsField)[];
+  /** Names of the keyed that crosses are made of. */
+  readonly parts: ReadonlySet<string>;
+  /** The table's rows in the order that is wanted; the table's own where absent. */
+  readonly order?: Int32Array;
 }
 
 function encodeTable(
   batches: readonly ColumnBatch[],
   rowCount: number,
   encoder: Encoder,
-  { own, keyed }: TableNeeds,
+  { own, keyed, parts, order }: TableNeeds,
   nameOf: (batch: number) => string,
 ): EncodedCatalog {
-  const encoded = batches.map((batch, i) =>
+  const inBatches = batches.map((batch, i) =>
     named(nameOf(i), () => {
       const columns = encoder.encode(batch, own).fields;
       return own.map((field) => columns.get(field.name) as EncodedColumn);
     }),
   );
-  const keys = named(nameOf(0), () => catalogKeys(batches, rowCount, keyed, encoder.fitted));
-  const joined = new Map(own.map(({ name }, i) => [name, joinEncoded(encoded.map((batch) => batch[i]))]));
-  return { names: new Set(joined.keys()), encoded: joined, packed: packIds(joined, rowCount), keys };
+  const encoded = new Map(
+    own.map(({ name }, i) => {
+      const column = joinEncoded(inBatches.map((batch) => batch[i]));
+      return [name, order === undefined ? column : gatherEncoded(column, undefined, order, new ColumnBuffers())];
+    }),
+  );
+  const keys = new Map(
+    [...named(nameOf(0), () => catalogKeys(batches, rowCount, keyed, encoder.fitted))].map(([name, all]) => [
+      name,
+      order === undefined ? all : gatherKeys(all, undefined, order, new ColumnBuffers()),
+    ]),
+  );
+  const distinct = new Map<string, DistinctKeys>();
+  for (const [name, all] of keys) {
+    const few = parts.has(name) ? distinctKeys(all) : undefined;
+    if (few !== undefined) distinct.set(name, few);
+  }
+  return {
+    names: new Set(encoded.keys()),
+    encoded,
+    packed: packRows(encoded, distinct, rowCount),
+    keys,
+    distinct: new Map([...distinct].map(([name, few]) => [name, few.keys])),
+  };
 }
 
 function named<T>(source: string, work: () => T): T {
@@ -132,15 +159,6 @@ function lackingCreatives(catalog: Catalog, { ads, namedCount, count }: Creative
   const more = count - namedCount - 1;
   const others = more === 0 ? 'has' : `and ${more} more have`;
   return `creatives: ad ${shown(catalog.valueOf('adId', ads[namedCount]))} ${others} none, and the catalog is not enough (add creatives, or their columns to the catalog)`;
-}
-
-function packIds(columns: ReadonlyMap<string, EncodedColumn>, rowCount: number): PackedIds {
-  const lists = [...columns].flatMap(([name, column]) => (column.kind === 'id' ? [{ name, ids: column.ids }] : []));
-  const packed = new Int32Array(rowCount * lists.length);
-  lists.forEach(({ ids }, f) => {
-    for (let row = 0, to = f; row < rowCount; row++, to += lists.length) packed[to] = ids[row];
-  });
-  return { fields: lists.map(({ name }) => name), ids: packed };
 }
 
 function joinEncoded(parts: readonly EncodedColumn[]): EncodedColumn {

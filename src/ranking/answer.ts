@@ -160,8 +160,8 @@ function creativeOf(outcome: Outcome, i: number): Pick<RankedSlot, 'creativeId' 
 
 /** A creative's id: the catalog's, or what the request calls one of its own. */
 function nameOf({ candidates, creatives, choice }: Outcome, i: number, variant: number): unknown {
-  const row = choice?.of.known[variant] ?? -1;
-  return (row >= 0 ? creatives?.idOf(row) : candidates.given.get('creativeId')?.values[i]) ?? null;
+  const place = choice?.of.known[variant] ?? -1;
+  return (place >= 0 ? creatives?.idOf(creatives.rows[place]) : candidates.given.get('creativeId')?.values[i]) ?? null;
 }
 
 function creativesOf(outcome: Outcome, i: number): SlotCreative[] | undefined {

@@ -12,8 +12,6 @@ export const creativeValues = ['viewMs', 'revenueMicros'] as const;
 /** Reads which creative an event is of, and what it tells of it. */
 export class CreativeEvents {
   readonly creatives: Creatives;
-  /** A creative's arm, by row. */
-  private readonly arms: Int32Array;
   /** What events may call a click. */
   private readonly clickNames: readonly string[];
   private readonly position: string | undefined;
@@ -22,10 +20,6 @@ export class CreativeEvents {
   /** @param segments of the bandit that learns from them, where it tells users apart */
   constructor(creatives: Creatives, { labels, position }: Schema, segments?: Segments) {
     this.creatives = creatives;
-    this.arms = new Int32Array(creatives.count);
-    creatives.rows.forEach((row, arm) => {
-      this.arms[row] = arm;
-    });
     this.clickNames = labels.flatMap(({ name, column }) => (name === 'click' ? [name, column] : []));
     this.position = position;
     this.segments = segments;
@@ -79,7 +73,7 @@ export class CreativeEvents {
     const isImpression = type === 'impression';
     const isClick = type === 'click' || this.clickNames.some((name) => Number(values[name] ?? 0) === 1);
     return {
-      arm: this.arms[row],
+      arm: this.creatives.places[row],
       timeMs: eventMs,
       position,
       impressions: Number(isImpression),

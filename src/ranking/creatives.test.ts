@@ -33,6 +33,12 @@ const adCount = 12;
 /** Ads 1, 6 and 11 have none of their own. */
 const countOf = (ad: number) => (ad % 5 === 0 ? 0 : 1 + (ad % 4));
 
+/** The same rows, an ad's no longer next to each other. */
+const mixed = (table: Readonly<Record<string, unknown[]>>) =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, all]) => [name, all.map((_, i) => all[(7 * i + 3) % all.length])]),
+  );
+
 interface Served {
   readonly market: SampleMarket;
   readonly table: Readonly<Record<string, unknown[]>>;
@@ -46,7 +52,7 @@ interface Served {
 async function serve(options: Parameters<typeof sampleMarket>[0], history?: (plan: HistoryPlan) => History) {
   const market = await sampleMarket({ adCount, ...options });
   const { bundle, catalog } = market;
-  const table = sampleCreatives(market, 5, countOf);
+  const table = mixed(sampleCreatives(market, 5, countOf));
   const creatives = await readCreatives([sampleBatch(table, bundle)], catalog);
   const scorer = createReferenceScorer(bundle);
   const plan = createHistoryPlan(bundle.typed.schema);

@@ -5,6 +5,7 @@ import type { Column } from '../schema/columns.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
 import { columnOf, scopeOfField } from '../schema/fields.ts';
+import { ColumnBuffers, gatherEncoded } from '../schema/gatherRows.ts';
 import { crossKeys, type Keys } from '../schema/keys.ts';
 import { MatchCounter } from '../schema/matches.ts';
 import type { CrossField, Field, MatchField } from '../schema/schema.ts';
@@ -12,8 +13,8 @@ import type { ScoringInput } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import { type FieldPlan, isOfVariant, type PlainField } from './fieldPlan.ts';
-import { ColumnBuffers, gatherEncoded, PackedGather } from './gather.ts';
 import type { HistoryFields, RequestKeys } from './historyFields.ts';
+import { PackedGather } from './packedGather.ts';
 import { SourceKeys } from './sourceKeys.ts';
 import { candidateSource, constantSource, givenOf, requestSources, type Source, type ValueRows } from './sources.ts';
 import type { Variants } from './variants.ts';
@@ -43,8 +44,8 @@ export class RequestEncoder {
     this.encoder = encoder;
     this.catalog = catalog;
     this.history = history;
-    this.packed = catalog && new PackedGather(catalog.packed);
-    this.packedCreatives = catalog?.packedCreatives && new PackedGather(catalog.packedCreatives);
+    this.packed = catalog && new PackedGather(catalog.packed, catalog.encoded);
+    this.packedCreatives = catalog?.packedCreatives && new PackedGather(catalog.packedCreatives, catalog.encoded);
     this.constants = plan.constant.map((plain) => constantSource(plain) as Source);
     this.byName = new Map(encoder.schema.fields.map((field) => [field.name, field]));
     this.keys = new SourceKeys(catalog?.keys);
@@ -59,6 +60,8 @@ export class RequestEncoder {
    */
   encode(body: RankBody, candidates: Candidates, variants?: Variants): ScoringInput {
     this.sources.clear();
+    this.packed?.begin();
+    this.packedCreatives?.begin();
     for (const source of this.constants) this.sources.set(source.plain.field.name, source);
     const given = requestSources(body.user, body.context, this.plan);
     for (const source of given) this.sources.set(source.plain.field.name, source);
@@ -88,16 +91,15 @@ export class RequestEncoder {
     ofVariant: boolean,
     packed: PackedGather | undefined,
   ): void {
-    let gathered: ReadonlyMap<string, EncodedColumn> | undefined;
     for (const plain of this.plan.candidate) {
       if (plain.ofVariant !== ofVariant) continue;
       const { name } = plain.field;
       const source = candidateSource(plain, candidates, rows, this.isInCatalog(plain));
       this.sources.set(name, source);
       if (!plain.direct) continue;
-      const isKnown = rows.known !== undefined && source.at === rows.known;
-      if (isKnown) gathered ??= packed?.gather(rows.known);
-      this.fields.set(name, (isKnown ? gathered?.get(name) : undefined) ?? this.encodedOf(source));
+      const known =
+        source.at !== undefined && source.at === rows.known ? packed?.encodedOf(name, source.at) : undefined;
+      this.fields.set(name, known ?? this.encodedOf(source));
     }
   }
 
@@ -180,12 +182,28 @@ export class RequestEncoder {
   /** A cross is encoded where it is met, unless all its parts are of one of the catalog's tables: then so is it. */
   private crossOf(cross: CrossField, candidates: Candidates, variants: Variants | undefined): EncodedColumn {
     const ofVariant = isOfVariant(cross, this.byName);
-    const stored = this.catalog?.encoded.get(cross.name);
-    const rows = ofVariant && variants !== undefined ? variants.known : candidates.catalogRows;
-    if (stored !== undefined && rows !== undefined && cross.of.every((name) => this.sources.get(name)?.at === rows))
-      return gatherEncoded(stored, undefined, rows, this.buffersOf(cross.name));
+    const ofCreatives = ofVariant && variants !== undefined;
+    const rows = ofCreatives ? variants.known : candidates.catalogRows;
+    const packed = ofCreatives ? this.packedCreatives : this.packed;
+    const known = rows && packed && this.knownCross(cross, rows, packed);
+    if (known !== undefined) return known;
     const keys = cross.of.map((name) => (ofVariant ? this.keys.ofVariants(name) : this.keys.of(name)));
     return this.encoder.encodeKeys(cross, crossKeys(keys));
+  }
+
+  /** Of the catalog's values alone, or of the request's with those of one field: made once for each that this has, where they are few. */
+  private knownCross(cross: CrossField, rows: Int32Array, packed: PackedGather): EncodedColumn | undefined {
+    const { name, of } = cross;
+    const sourceOf = (part: string) => this.sources.get(part) as Source;
+    const ofRows = of.filter((part) => sourceOf(part).at !== undefined || sourceOf(part).column?.rowCount !== 1);
+    if (ofRows.some((part) => sourceOf(part).at !== rows)) return undefined;
+    if (ofRows.length === of.length) return packed.encodedOf(name, rows);
+    const [part] = ofRows;
+    const values = ofRows.length === 1 ? this.catalog?.distinct.get(part) : undefined;
+    if (values === undefined || values.rowCount >= rows.length) return undefined;
+    const keys = of.map((one) => (one === part ? values : this.keys.of(one)));
+    const encoded = this.encoder.encodeKeys(cross, crossKeys(keys));
+    return gatherEncoded(encoded, undefined, packed.placesOf(part, rows) as Int32Array, this.buffersOf(name));
   }
 
   private encodeMatch(match: MatchField, { count }: Candidates, variants: Variants | undefined): void {

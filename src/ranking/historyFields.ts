@@ -5,10 +5,10 @@ import { keysReadOf, takenHistory } from '../history/takenHistory.ts';
 import { derivedFields } from '../schema/derivedFields.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
+import { ColumnBuffers, gatherKeys } from '../schema/gatherRows.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { ColumnField, SequenceField, VectorField } from '../schema/schema.ts';
 import type { Scope } from '../schema/scopes.ts';
-import { ColumnBuffers, gatherKeys } from './gather.ts';
 import { SequenceKeys } from './sequenceKeys.ts';
 import type { Variants } from './variants.ts';
 

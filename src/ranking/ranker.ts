@@ -73,7 +73,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
     plan,
     encoder,
     options,
-    encodedCatalog && { ...encodedCatalog, creativeAds: creatives?.ads },
+    encodedCatalog && { ...encodedCatalog, creativeAds: creatives?.rows.map((row) => creatives.ads[row]) },
   );
   const requests = new RequestEncoder(plan, encoder, encodedCatalog, past?.fields);
   const probabilities = new CandidateProbabilities(manifest, typed.model.tasks);

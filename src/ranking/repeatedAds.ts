@@ -5,41 +5,34 @@ import type { Candidates } from './candidates.ts';
  * written.
  */
 export class RepeatedAds {
-  /** Rows of the request at hand, plus one, by their hash: small enough to stay in the cache, as a mark an ad would not. */
+  /** Candidates of the request at hand, plus one, by the hash of their row: small enough to stay in the cache, as a mark an ad would not. */
   private slots = new Int32Array(1024);
 
   /** @returns by candidate the first of the same ad; nothing where each is of another */
-  firstsOf(candidates: Candidates): Int32Array | undefined {
-    if (!this.any(candidates)) return undefined;
-    const { adIds, catalogRows, count } = candidates;
-    const firsts = new Int32Array(count);
-    const firstOfRow = new Map<unknown, number>();
-    const firstOfId = new Map<unknown, number>();
-    for (let i = 0; i < count; i++) {
-      const row = catalogRows?.[i] ?? -1;
-      const known = row >= 0 ? firstOfRow : firstOfId;
-      const ad = row >= 0 ? row : adIds[i];
-      const first = known.get(ad);
-      if (first === undefined) known.set(ad, i);
-      firsts[i] = first ?? i;
-    }
-    return firsts;
-  }
-
-  private any({ adIds, catalogRows, count }: Candidates): boolean {
-    if (catalogRows === undefined) return new Set(adIds).size < count;
-    while (this.slots.length < 2 * count) this.slots = new Int32Array(2 * this.slots.length);
+  firstsOf({ adIds, catalogRows, count }: Candidates): Int32Array | undefined {
+    while (this.slots.length < 4 * count) this.slots = new Int32Array(2 * this.slots.length);
     const slots = this.slots.fill(0);
     const mask = slots.length - 1;
+    let others: Map<unknown, number> | undefined;
+    const firsts = new Int32Array(count);
+    let any = false;
     for (let i = 0; i < count; i++) {
-      const row = catalogRows[i];
-      // An ad that the catalog lacks is rare: the slower way decides.
-      if (row < 0) return true;
-      let slot = Math.imul(row, 0x9e3779b1) >>> 8;
-      for (slot &= mask; slots[slot] !== 0; slot = (slot + 1) & mask) if (slots[slot] === row + 1) return true;
-      slots[slot] = row + 1;
+      const row = catalogRows === undefined ? -1 : catalogRows[i];
+      let first = i;
+      if (row < 0) {
+        others ??= new Map();
+        first = others.get(adIds[i]) ?? i;
+        if (first === i) others.set(adIds[i], i);
+      } else {
+        let slot = (Math.imul(row, 0x9e3779b1) >>> 8) & mask;
+        while (slots[slot] !== 0 && catalogRows![slots[slot] - 1] !== row) slot = (slot + 1) & mask;
+        if (slots[slot] === 0) slots[slot] = i + 1;
+        else first = slots[slot] - 1;
+      }
+      firsts[i] = first;
+      any ||= first !== i;
     }
-    return false;
+    return any ? firsts : undefined;
   }
 }
 

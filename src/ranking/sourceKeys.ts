@@ -1,6 +1,6 @@
 import { assert } from '../core/errors.ts';
+import { ColumnBuffers, gatherKeys } from '../schema/gatherRows.ts';
 import { type Keys, keysOf } from '../schema/keys.ts';
-import { ColumnBuffers, gatherKeys } from './gather.ts';
 import type { Source } from './sources.ts';
 import type { Variants } from './variants.ts';
 

@@ -1,14 +1,15 @@
 import type { Creatives } from '../catalog/creatives.ts';
 import { UserError } from '../core/errors.ts';
+import { touchIds } from '../core/touch.ts';
+import { roomFor } from '../schema/gatherRows.ts';
 import { shown } from '../schema/parseSchema.ts';
 import { type Candidates, describeCandidate } from './candidates.ts';
 import type { PlainField } from './fieldPlan.ts';
-import { roomFor } from './gather.ts';
 import { givenOf, type ValueRows } from './sources.ts';
 
 /** The creatives that a request's candidates may be shown with, a candidate's one after the other; each has one at least. */
 export interface Variants extends ValueRows {
-  /** Rows of the table of creatives, [count]; -1 for one that is the request's own. */
+  /** Places among all creatives, [count]; -1 for one that is the request's own. */
   readonly known: Int32Array;
   readonly of: Int32Array;
   /** [candidates + 1]: where each candidate's begin. */
@@ -42,7 +43,7 @@ export class VariantFinder {
    */
   find(candidates: Candidates): Variants {
     const { count, catalogRows } = candidates;
-    const { offsets: ofAds, rows } = this.creatives;
+    const { offsets: ofAds } = this.creatives;
     if (this.ads.length < count) {
       this.ads = new Int32Array(roomFor(count));
       this.offsets = new Int32Array(roomFor(count) + 1);
@@ -50,6 +51,7 @@ export class VariantFinder {
     const names = candidates.given.get('creativeId')?.values;
     const own = this.fields.flatMap((field) => givenOf(field, candidates) ?? []);
     const { offsets, ads } = this;
+    if (catalogRows !== undefined && candidates.allInCatalog) touchIds(ofAds, 1, catalogRows);
     let { known, of } = this;
     let total = 0;
     let allKnown = true;
@@ -65,14 +67,14 @@ export class VariantFinder {
       ads[i] = isOpen ? ad : -1;
       if (isOpen) {
         for (let at = from; at < to; at++, total++) {
-          known[total] = rows[at];
+          known[total] = at;
           of[total] = i;
         }
         continue;
       }
-      const row = name === null ? (to - from === 1 ? rows[from] : -1) : this.named(name, candidates, i, isOwn);
-      allKnown &&= row >= 0;
-      known[total] = row;
+      const place = name === null ? (to - from === 1 ? from : -1) : this.named(name, candidates, i, isOwn);
+      allKnown &&= place >= 0;
+      known[total] = place;
       of[total++] = i;
     }
     offsets[count] = total;
@@ -86,7 +88,7 @@ export class VariantFinder {
     };
   }
 
-  /** The row of a creative that a candidate names, -1 of one that it brings itself. */
+  /** The place of a creative that a candidate names, -1 of one that it brings itself. */
   private named(name: unknown, { adIds, catalogRows }: Candidates, i: number, isOwn: boolean): number {
     const { creatives } = this;
     const ad = catalogRows?.[i] ?? -1;
@@ -105,7 +107,7 @@ export class VariantFinder {
       refuse(
         `creative ${shown(name)} is unknown; name one of the catalog's, leave it out to have one chosen, or send its fields`,
       );
-    return row;
+    return row < 0 ? -1 : creatives.places[row];
   }
 
   private grow(least: number) {

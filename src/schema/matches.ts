@@ -10,6 +10,9 @@ export interface MatchRows {
   readonly second?: Int32Array;
 }
 
+/** ln(1 + n) of the counts that most rows have. */
+const smallLogs = Float32Array.from({ length: 64 }, (_, n) => Math.log1p(n));
+
 /** Counts how often one column's ids are among another's; what it marks ids in is kept from call to call. */
 export class MatchCounter {
   /** By id, of the row at hand. */
@@ -43,7 +46,8 @@ export class MatchCounter {
         this.mark(marked, at, 1);
         held = at;
       }
-      out[row] = Math.log1p(this.sum(counted, counted.rowCount === 1 ? 0 : (countedAt?.[row] ?? row)));
+      const sum = this.sum(counted, counted.rowCount === 1 ? 0 : (countedAt?.[row] ?? row));
+      out[row] = sum < smallLogs.length ? smallLogs[sum] : Math.log1p(sum);
     }
     if (held >= 0) this.mark(marked, held, 0);
     return { kind: 'dense', width: 1, values: out.length === rowCount ? out : out.subarray(0, rowCount) };

@@ -1,12 +1,10 @@
-import type { PackedIds } from '../catalog/encodeCatalog.ts';
 import { assert } from '../core/errors.ts';
-import { touchIds } from '../core/touch.ts';
-import type { EncodedColumn, EncodedDense, EncodedIds, EncodedLists } from '../schema/encoded.ts';
-import type { Keys } from '../schema/keys.ts';
+import type { EncodedColumn, EncodedDense, EncodedIds, EncodedLists } from './encoded.ts';
+import type { Keys } from './keys.ts';
 
 /*
- * Candidates are picked from two sources: row `at[i]` of the catalog where that is 0 or more, else row `-1 - at[i]` of what the
- * request itself gave.
+ * Rows are picked from two sources: row `at[i]` of a catalog where that is 0 or more, else row `-1 - at[i]` of what a request itself
+ * gave.
  */
 
 /** Buffers of one column, reused from request to request. */
@@ -28,51 +26,6 @@ export class ColumnBuffers {
   takeFloats(length: number): Float32Array {
     if (this.floats.length < length) this.floats = new Float32Array(roomFor(length));
     return this.floats.subarray(0, length);
-  }
-}
-
-/** The picked rows of all fields of kind `id` at once. */
-export class PackedGather {
-  private readonly packed: PackedIds;
-  private room = 0;
-  /** One column after the other, `count` ids each. */
-  private picked = new Int32Array(0);
-  private columns: ReadonlyMap<string, EncodedIds> = new Map();
-  private count = -1;
-
-  constructor(packed: PackedIds) {
-    this.packed = packed;
-  }
-
-  /**
-   * @param rows of the catalog, [count]
-   * @returns columns of [count], valid until the next call
-   */
-  gather(rows: Int32Array): ReadonlyMap<string, EncodedIds> {
-    const { fields, ids } = this.packed;
-    const count = rows.length;
-    if (count !== this.count) this.resize(count);
-    const { picked } = this;
-    const width = fields.length;
-    if (width === 0) return this.columns;
-    touchIds(ids, width, rows);
-    for (let i = 0; i < count; i++) {
-      const from = rows[i] * width;
-      for (let f = 0, to = i; f < width; f++, to += count) picked[to] = ids[from + f];
-    }
-    return this.columns;
-  }
-
-  private resize(count: number): void {
-    const { fields } = this.packed;
-    if (count > this.room) {
-      this.room = roomFor(count);
-      this.picked = new Int32Array(this.room * fields.length);
-    }
-    this.count = count;
-    this.columns = new Map(
-      fields.map((name, f) => [name, { kind: 'id', ids: this.picked.subarray(f * count, (f + 1) * count) }]),
-    );
   }
 }
 
