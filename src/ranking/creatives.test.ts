@@ -165,6 +165,32 @@ describe('a request whose ads have creatives', () => {
     expect(pOfCreatives(slots).flat()).toEqual(p);
   });
 
+  it('says which rows are whose even where each has one, so that an engine knows an ad by one name', () => {
+    const { market, creatives, scorer } = served;
+    const { bundle, catalog } = market;
+    const given: (readonly number[] | undefined)[] = [];
+    const seeing: Scorer = {
+      ...scorer,
+      score(input) {
+        given.push(input.candidates && [input.candidates.count, ...input.candidates.of]);
+        return scorer.score(input);
+      },
+    };
+    const asked = [[1, 3], [1], [6, 11], [0, 5, 10]].map((some) => some.map((ad) => bareRow(market, ad)));
+    const ranker = createRanker(bundle, seeing, { catalog, creatives });
+    for (const candidates of asked) ranker.rank(ask(market, candidates));
+    expect(given).toEqual([
+      [2, 0, 0, 1, 1, 1, 1],
+      [1, 0, 0],
+      [2, 0, 0, 0, 1, 1, 1, 1],
+      [3, 0, 1, 2],
+    ]);
+    given.length = 0;
+    const full = ads.filter((ad) => countOf(ad) > 0).map((ad) => fullRow(served, ad, 0));
+    createRanker(bundle, seeing).rank(ask(market, full));
+    expect(given).toEqual([undefined]);
+  });
+
   it('is answered with the likeliest creative of each ad, whose probabilities are the ad’s', () => {
     const { market, creatives, ranker, table } = served;
     const rows = ads.map((ad) => bareRow(market, ad));

@@ -74,8 +74,8 @@ export class RequestEncoder {
     for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates, variants));
     for (const match of this.plan.matches) if (!this.isOfHistory(match)) this.encodeMatch(match, candidates, variants);
     const rowCount = variants?.count ?? count;
-    // As many creatives as candidates are one each.
-    return { rowCount, fields: this.fields, ...(rowCount > count && { candidates: { count, of: variants!.of } }) };
+    // Also of one creative each, so that an engine keeps all it knows of ads in one place.
+    return { rowCount, fields: this.fields, ...(variants && { candidates: { count, of: variants.of } }) };
   }
 
   /** Adds what the model takes of history at a time to the columns of the last `encode`. */

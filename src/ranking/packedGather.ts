@@ -1,5 +1,5 @@
 import type { EncodedCatalog } from '../catalog/encodeCatalog.ts';
-import type { PackedRows } from '../catalog/packRows.ts';
+import type { PackedList, PackedRows } from '../catalog/packRows.ts';
 import { touchIds } from '../core/touch.ts';
 import type { EncodedColumn, EncodedIds, EncodedLists } from '../schema/encoded.ts';
 import { ColumnBuffers, roomFor } from '../schema/gatherRows.ts';
@@ -38,7 +38,7 @@ export class PackedGather {
     const list = this.packed.lists.get(name);
     if (list === undefined && !this.packed.ids.has(name)) return undefined;
     this.gather(rows);
-    return list === undefined ? this.ids.get(name) : this.listsOf(name, list);
+    return list === undefined ? this.ids.get(name) : this.listsOf(name, list, rows);
   }
 
   /** Which of its few values a field has, [count]; undefined for one that has many. */
@@ -52,42 +52,43 @@ export class PackedGather {
   private gather(rows: Int32Array): void {
     if (this.rows === rows) return;
     this.rows = rows;
-    const { width, words } = this.packed;
+    const { width, words, itemsFrom } = this.packed;
     const count = rows.length;
     if (count !== this.count) this.resize(count);
     const { picked } = this;
     touchIds(words, width, rows);
     for (let i = 0; i < count; i++) {
       const from = rows[i] * width;
-      for (let f = 0, to = i; f < width; f++, to += count) picked[to] = words[from + f];
+      for (let f = 0, to = i; f < itemsFrom; f++, to += count) picked[to] = words[from + f];
     }
   }
 
   private resize(count: number): void {
-    const { width, ids } = this.packed;
+    const { itemsFrom, ids } = this.packed;
     if (count > this.room) {
       this.room = roomFor(count);
-      this.picked = new Int32Array(this.room * width);
+      this.picked = new Int32Array(this.room * itemsFrom);
     }
     this.count = count;
-    this.columns = Array.from({ length: width }, (_, f) => this.picked.subarray(f * count, (f + 1) * count));
+    this.columns = Array.from({ length: itemsFrom }, (_, f) => this.picked.subarray(f * count, (f + 1) * count));
     this.ids = new Map([...ids].map(([name, f]) => [name, { kind: 'id', ids: this.columns[f] }]));
   }
 
-  private listsOf(name: string, at: number): EncodedLists {
+  private listsOf(name: string, { at, items }: PackedList, rows: Int32Array): EncodedLists {
+    const { words, width } = this.packed;
     const all = this.encoded.get(name) as EncodedLists;
     const buffers = this.buffers.get(name) as ColumnBuffers;
-    const [begins, ends] = [this.columns[at], this.columns[at + 1]];
-    const count = begins.length;
+    const [lengths, begins] = [this.columns[at], this.columns[at + 1]];
+    const count = rows.length;
     const offsets = buffers.takeOffsets(count + 1);
     offsets[0] = 0;
-    for (let i = 0; i < count; i++) offsets[i + 1] = offsets[i] + ends[i] - begins[i];
-    const items = all.ids;
-    touchIds(items, 1, begins);
+    for (let i = 0; i < count; i++) offsets[i + 1] = offsets[i] + lengths[i];
     const ids = buffers.takeInts(offsets[count]);
+    if (items === undefined) touchIds(all.ids, 1, begins);
+    const source = items === undefined ? all.ids : words;
     for (let i = 0, to = 0; i < count; i++) {
-      const end = ends[i];
-      for (let from = begins[i]; from < end; from++, to++) ids[to] = items[from];
+      const end = offsets[i + 1];
+      for (let from = items === undefined ? begins[i] : rows[i] * width + items; to < end; ) ids[to++] = source[from++];
     }
     return { ...all, offsets, ids };
   }

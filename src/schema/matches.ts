@@ -46,7 +46,7 @@ export class MatchCounter {
         this.mark(marked, at, 1);
         held = at;
       }
-      const sum = this.sum(counted, counted.rowCount === 1 ? 0 : (countedAt?.[row] ?? row));
+      const sum = sumOf(this.counts, counted, counted.rowCount === 1 ? 0 : (countedAt?.[row] ?? row));
       out[row] = sum < smallLogs.length ? smallLogs[sum] : Math.log1p(sum);
     }
     if (held >= 0) this.mark(marked, held, 0);
@@ -58,18 +58,11 @@ export class MatchCounter {
     const end = offsets === undefined ? row + 1 : offsets[row + 1];
     for (let i = offsets === undefined ? row : offsets[row]; i < end; i++) {
       const id = ids[i];
+      // What is no value, or unknown, is like nothing.
+      if (id < firstId) continue;
       if (id >= this.counts.length) this.grow(id);
       this.counts[id] = by === 0 ? 0 : this.counts[id] + 1;
     }
-  }
-
-  private sum({ ids, offsets }: Items, row: number): number {
-    const { counts } = this;
-    const end = offsets === undefined ? row + 1 : offsets[row + 1];
-    let sum = 0;
-    for (let i = offsets === undefined ? row : offsets[row]; i < end; i++)
-      if (ids[i] >= firstId && ids[i] < counts.length) sum += counts[ids[i]];
-    return sum;
   }
 
   private grow(id: number): void {
@@ -77,6 +70,14 @@ export class MatchCounter {
     grown.set(this.counts);
     this.counts = grown;
   }
+}
+
+function sumOf(counts: Int32Array, { ids, offsets }: Items, row: number): number {
+  const end = offsets === undefined ? row + 1 : offsets[row + 1];
+  let sum = 0;
+  for (let i = offsets === undefined ? row : offsets[row]; i < end; i++)
+    if (ids[i] < counts.length) sum += counts[ids[i]];
+  return sum;
 }
 
 interface Items {
