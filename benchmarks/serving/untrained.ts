@@ -6,6 +6,7 @@ import { createManifest } from '../../src/model/manifest.ts';
 import type { Fitted } from '../../src/schema/fitted.ts';
 import { listedVocabulary } from '../../src/schema/vocabulary.ts';
 import { initialWeights } from '../../training/parameters.ts';
+import { asMapped } from './mapped.ts';
 import { Market, type MarketSize } from './market.ts';
 import type { ServedMarket } from './trained.ts';
 
@@ -43,7 +44,7 @@ export function untrainedBundle(typed: TypedModel, fitted: Fitted): Bundle {
     manifest: createManifest(facts, typed, fitted),
     typed,
     fitted,
-    weights: initialWeights(typed, fitted, 0.05, 1),
+    weights: asMapped(initialWeights(typed, fitted, 0.05, 1)),
     golden: { rowCount: 0, columns: {}, probabilities: {} },
   };
 }

@@ -4,43 +4,62 @@
 
 namespace limelight {
 
-AdCache::AdCache(size_t recordBytes, size_t budgetBytes) : recordBytes_((recordBytes + 63) / 64 * 64) {
+AdCache::AdCache(size_t recordBytes, size_t budgetBytes, bool isChained) : recordBytes_((recordBytes + 63) / 64 * 64) {
   stats_.budgetBytes = budgetBytes;
-  const size_t bytesPerSet = ways * recordBytes_ + sizeof(Set);
+  const size_t bytesPerSet = sizeof(Set) + ways * (recordBytes_ + (isChained ? sizeof(Link) : 0));
   if (recordBytes == 0 || budgetBytes < bytesPerSet) return;
   const size_t sets = std::min<size_t>(budgetBytes / bytesPerSet, UINT32_MAX / ways);
   setMemory_ = Mapped(sets * sizeof(Set), true);
   recordMemory_ = Mapped(sets * ways * recordBytes_, true);
-  if (!setMemory_ || !recordMemory_) return;
+  if (isChained) linkMemory_ = Mapped(sets * ways * sizeof(Link), true);
+  if (!setMemory_ || !recordMemory_ || (isChained && !linkMemory_)) return;
   sets_ = static_cast<Set*>(setMemory_.get());
   records_ = static_cast<std::byte*>(recordMemory_.get());
+  links_ = static_cast<Link*>(linkMemory_.get());
   setCount_ = sets;
 }
 
-std::byte* AdCache::take(Set& set, int own, uint64_t tag) {
-  Half* half = nullptr;
-  int oldest = -1;
+void AdCache::beginBatch() {
+  now_++;
+  isFollowed_ = followed_ > 8 * strayed_;
+  followed_ = strayed_ = 0;
+}
+
+/// Batches since a record was used; an empty way is older than any.
+uint32_t AdCache::ageOf(const Place& place) const {
+  if (place.half->tags[place.way] == 0) return UINT32_MAX;
+  const uint32_t age = now_ - place.half->usedAt[place.way];
+  return links_ == nullptr ? age : std::min(age, now_ - links_[place.half->records[place.way]].usedAt);
+}
+
+AdCache::Record AdCache::take(uint64_t hash, uint64_t tag) {
+  Place oldest{nullptr, 0};
   uint32_t oldestAge = 0;
-  for (int i = 0; i < 2; i++) {
-    Half& each = set.halves[(own + i) % 2];
-    for (int way = 0; way < ways / 2; way++) {
-      const uint32_t age = each.tags[way] == 0 ? UINT32_MAX : now_ - each.usedAt[way];
-      if (age <= oldestAge) continue;
-      oldestAge = age;
-      oldest = way;
-      half = &each;
-    }
+  for (const uint64_t each : {hash, tag}) {
+    Set& set = sets_[setOf(each)];
+    for (int i = 0; i < 2; i++)
+      for (int way = 0; way < ways / 2; way++) {
+        const Place place{&set.halves[(each + i) % 2], way};
+        const uint32_t age = ageOf(place);
+        if (age <= oldestAge) continue;
+        oldestAge = age;
+        oldest = place;
+      }
+    if (oldestAge == UINT32_MAX) break;
   }
   stats_.misses++;
-  if (oldest < 0) return nullptr;
-  if (half->tags[oldest] == 0) {
-    half->records[oldest] = static_cast<uint32_t>(stats_.entries++);
+  if (oldest.half == nullptr) return none;
+  const auto [half, way] = oldest;
+  if (half->tags[way] == 0) {
+    half->records[way] = static_cast<uint32_t>(stats_.entries++);
     stats_.bytes += recordBytes_;
     isCrowded_ = stats_.entries > setCount_ * ways / 2;
   }
-  half->tags[oldest] = tag;
-  half->usedAt[oldest] = now_;
-  return records_ + half->records[oldest] * recordBytes_;
+  const Record record = half->records[way];
+  half->tags[way] = tag;
+  half->usedAt[way] = now_;
+  if (links_ != nullptr) links_[record] = {tag, now_, 0};
+  return record;
 }
 
 }  // namespace limelight

@@ -10,7 +10,11 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
   packed_ = locatePacked(spec_, kernels_, packed);
   columns_.resize(spec_.columns.size());
   values_.resize(spec_.values.size());
-  hashes_ = Aligned<uint64_t>(2 * batchRows);
+  for (Batch* batch : {&batch_, &creatives_[0], &creatives_[1], &creatives_[2]}) {
+    batch->hashes = Aligned<uint64_t>(2 * batchRows);
+    batch->firsts = Aligned<int32_t>(batchRows + 1);
+    batch->found = Aligned<AdCache::Record>(batchRows);
+  }
   layOutRecords();
   layOutTiles();
   for (size_t i = 0; i < spec_.values.size(); i++) {
@@ -23,10 +27,11 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
     if (spec_.values[spec_.steps[i].output].kept) addStore(spec_.steps[i].output);
   }
   keepProjections();
-  if (spec_.candidates && !records_[1].keyColumns.empty()) hashedIds_ = Aligned<int32_t>(batchRows);
+  if (spec_.candidates && !records_[1].keyColumns.empty())
+    for (auto& ids : hashedIds_) ids = Aligned<int32_t>(batchRows);
   size_t laterLines = (records_[0].bytes + records_[1].bytes) / 64;
   for (const auto& [column, table] : farTables_) laterLines += linesOfRow(table);
-  later_ = Aligned<uintptr_t>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines);
+  later_ = Aligned<uintptr_t>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines + 2 * batchRows);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
 }
@@ -67,7 +72,9 @@ void Program::layOutRecords() {
   const double weights[] = {double(records_[0].bytes), double(records_[1].bytes) * (spec_.candidates ? creativesPerAd : 1)};
   for (int kind = 0; kind < 2; kind++) {
     Records& records = records_[kind];
-    if (records.isUsed()) records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * weights[kind] / (weights[0] + weights[1])));
+    if (!records.isUsed()) continue;
+    const double share = weights[kind] / (weights[0] + weights[1]);
+    records.cache.emplace(records.bytes, size_t(double(spec_.cacheBytes) * share), kind == 1 && spec_.candidates);
   }
 }
 

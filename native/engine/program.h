@@ -13,6 +13,17 @@
 
 namespace limelight {
 
+/// Rows whose records are looked up together.
+struct Batch {
+  int64_t from = 0;
+  int rows = 0;
+  Aligned<uint64_t> hashes;  // two of each row
+  Aligned<int32_t> firsts;   // of creatives of candidates: the first row of each, then `rows`
+  int candidates = 0;
+  Aligned<AdCache::Record> found;  // of creatives of candidates: the first record of each, if `isFound`
+  bool isFound = false;
+};
+
 /// A plan made ready to run: every buffer allocated, every pointer known, so that a call does nothing but call kernels.
 class Program {
  public:
@@ -166,6 +177,13 @@ class Program {
   void addTransposedKeys(const StepSpec& step, const float* const* x, float* const* y);
   bool sequencesFit() const;
 
+  // records.cc
+  void hashKeys(Stage stage, int64_t from, int rows, Batch& batch);
+  void hashList(const Column& column, const ColumnSpec& spec, int64_t row, uint64_t salt, uint64_t* hashes);
+  void askForRecords(Batch& next, const Batch& afterThat);
+  void findRecords(Stage stage, Batch& batch);
+  void takeMissing(Stage stage, int missing);
+
   // run.cc
   void runRows();
   void runCandidates();
@@ -176,13 +194,12 @@ class Program {
   int64_t rowsOf(Stage stage) const;
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
   void pointColumns(Stage stage, int64_t from);
-  void fillRecords(Stage stage, int64_t from, int rows);
   void askForProjections() const;
   void askNothing(size_t work);
+  void askLater(const void* bytes, size_t count);
   void askLater(Stage stage, int64_t from, int rows);
   MatrixProduct withLater(const MatrixProduct& product, size_t work);
-  void hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows);
-  void takeMissing(Stage stage, int missing);
+  int64_t creativesEnd(int64_t from) const;
   void pointViews(Stage reader, const int32_t* rows, int64_t first, int count);
 
   ProgramSpec spec_;
@@ -212,8 +229,9 @@ class Program {
   std::vector<Run> rowSteps_;
   std::vector<std::pair<int, const View*>> logits_;  // task, logit
   std::vector<Projection> projections_;
-  Aligned<uint64_t> hashes_;
-  Aligned<int32_t> hashedIds_;  // [batch] of candidates, a row each creative
+  Batch batch_;
+  Batch creatives_[3];  // of candidates: at hand, the next, the one after that
+  Aligned<int32_t> hashedIds_[2];  // [batch] of candidates, a row each creative
   std::vector<std::pair<const Column*, Table>> farTables_;  // that rows and candidates are read from
   Aligned<uintptr_t> later_;  // as `MatrixProduct::later` has them: records and table rows that are read soon
   size_t laterCount_ = 0;

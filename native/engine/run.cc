@@ -25,7 +25,10 @@ bool Program::run() {
 void Program::runRows() {
   for (int64_t batch = 0; batch < rowCount_; batch += batchRows) {
     const int64_t end = std::min<int64_t>(batch + batchRows, rowCount_);
-    for (Stage stage : {Stage::ad, Stage::creative}) fillRecords(stage, batch, int(end - batch));
+    for (Stage stage : {Stage::ad, Stage::creative}) {
+      hashKeys(stage, batch, int(end - batch), batch_);
+      findRecords(stage, batch_);
+    }
     if (batch == 0) runRequest();
     for (int64_t from = batch; from < end; from += spec_.blockRows) {
       const int rows = int(std::min<int64_t>(spec_.blockRows, end - from));
@@ -37,36 +40,54 @@ void Program::runRows() {
   }
 }
 
-/// A block of candidates, then the rows that are theirs, whose records and table rows the candidates' products ask for.
+/// A block of candidates, then the rows that are theirs, whose records and table rows the candidates' products ask for. What
+/// finding the records of the next rows will read is asked for by them too, since each such line of memory leads to the next.
 void Program::runCandidates() {
   const int64_t block = spec_.blockRows;
+  Batch *now = &creatives_[0], *next = &creatives_[1], *afterThat = &creatives_[2];
+  const auto hash = [this](int64_t from, Batch& batch) { hashKeys(Stage::creative, from, int(creativesEnd(from) - from), batch); };
+  hash(0, *now);
+  hash(now->rows, *next);
   int64_t row = 0;
   for (int64_t batch = 0; batch < candidateCount_; batch += batchRows) {
     const int64_t end = std::min<int64_t>(batch + batchRows, candidateCount_);
-    fillRecords(Stage::ad, batch, int(end - batch));
+    hashKeys(Stage::ad, batch, int(end - batch), batch_);
+    findRecords(Stage::ad, batch_);
     if (batch == 0) runRequest();
     for (int64_t from = batch; from < end; from += block) {
       const int count = int(std::min(block, end - from));
-      const int64_t next = from + count;
-      const int64_t rowEnd = std::lower_bound(candidateOf_ + row, candidateOf_ + rowCount_, next) - candidateOf_;
+      const int64_t nextFrom = from + count;
       candidatesFrom_ = from;
-      for (bool isFirst = true; row < rowEnd; isFirst = false) {
-        const int64_t chunkEnd = std::min<int64_t>(row + batchRows, rowEnd);
-        fillRecords(Stage::creative, row, int(chunkEnd - row));
+      for (bool isFirst = true; row < rowCount_ && candidateOf_[row] < nextFrom; isFirst = false) {
+        const int64_t chunkEnd = row + now->rows;
+        findRecords(Stage::creative, *now);
+        hash(next->from + next->rows, *afterThat);
         if (isFirst) {
-          const int64_t blocks = (chunkEnd - row + block - 1) / block;
+          const int64_t blocks = (now->rows + block - 1) / block;
           askNothing(blockWork_[int(Stage::candidate)] + blocks * blockWork_[int(Stage::row)]);
-          for (Stage stage : {Stage::creative, Stage::row}) askLater(stage, row, int(std::min(chunkEnd - row, laterBlocks * block)));
-          for (Stage stage : {Stage::ad, Stage::candidate}) askLater(stage, next, int(std::min(block, end - next)));
+          for (Stage stage : {Stage::creative, Stage::row}) askLater(stage, row, int(std::min<int64_t>(now->rows, laterBlocks * block)));
+          for (Stage stage : {Stage::ad, Stage::candidate}) askLater(stage, nextFrom, int(std::min(block, end - nextFrom)));
+          askForRecords(*next, *afterThat);
           pointColumns(Stage::candidate, from);
           pointViews(Stage::candidate, nullptr, from, count);
           for (const Run& step : candidateSteps_) step(count);
           stageRows_[int(Stage::candidate)] += count;
         }
         for (; row < chunkEnd; row += std::min(block, chunkEnd - row)) runRowBlock(row, int(std::min(block, chunkEnd - row)));
+        std::swap(now, next);
+        std::swap(next, afterThat);
       }
     }
   }
+}
+
+/// Where the rows end whose records are looked up together, of those that begin at one: those of a block of candidates, or fewer.
+int64_t Program::creativesEnd(int64_t from) const {
+  if (from == rowCount_) return from;
+  const int64_t candidate = candidateOf_[from], batch = candidate / batchRows * batchRows;
+  const int64_t blockEnd = candidate - (candidate - batch) % spec_.blockRows + spec_.blockRows;
+  const int64_t most = std::min<int64_t>(from + batchRows, rowCount_);
+  return std::lower_bound(candidateOf_ + from, candidateOf_ + most, std::min<int64_t>(blockEnd, batch + batchRows)) - candidateOf_;
 }
 
 void Program::runRequest() {
@@ -149,48 +170,6 @@ void Program::pointColumns(Stage stage, int64_t from) {
   }
 }
 
-void Program::fillRecords(Stage stage, int64_t from, int rows) {
-  Records& records = records_[int(stage) - 1];
-  if (!records.isUsed()) return;
-  records.from = from;
-  int missing = 0;
-  const auto isMissing = [&](int row, std::byte* record) {
-    records.at[row] = record != nullptr ? record : records.spare.get() + row * records.bytes;
-    records.missing[missing++] = row;
-  };
-  if (records.cache->holdsAny()) {
-    std::fill_n(hashes_.get(), 2 * rows, salt_);
-    for (int index : records.keyColumns) {
-      const bool isOfCandidates = spec_.candidates && stage == Stage::creative && spec_.columns[index].stage == Stage::ad;
-      hashColumn(columns_[index], spec_.columns[index], isOfCandidates ? candidateOf_ : nullptr, from, rows);
-    }
-    for (int row = 0; row < rows; row++) records.cache->prefetch(hashes_[2 * row]);
-    records.cache->beginBatch();
-    for (int row = 0; row < rows; row++) {
-      bool isNew = false;
-      std::byte* record = records.cache->find(hashes_[2 * row], hashes_[2 * row + 1], isNew);
-      if (isNew) {
-        isMissing(row, record);
-        continue;
-      }
-      records.at[row] = record;
-      // The first block has no product before it to ask for its records; creatives of candidates have those of the candidates.
-      if (row < spec_.blockRows && !(spec_.candidates && stage == Stage::creative))
-        for (size_t line = 0; line < records.bytes; line += 64) __builtin_prefetch(record + line, 0, 2);
-    }
-  } else {
-    for (int row = 0; row < rows; row++) isMissing(row, nullptr);
-  }
-  for (int first = 0; first < missing; first += spec_.blockRows) {
-    const int count = std::min(spec_.blockRows, missing - first);
-    records.now = records.missing.get() + first;
-    takeMissing(stage, count);
-    pointViews(stage, records.now, from, count);
-    for (const Run& step : records.steps) step(count);
-    stageRows_[int(stage)] += count;
-  }
-}
-
 /// Kept projections are asked for before anything else is done, and read after the records have been found.
 void Program::askForProjections() const {
   for (const Projection& p : projections_) {
@@ -206,23 +185,24 @@ void Program::askNothing(size_t work) {
   laterWork_ = work;
 }
 
+void Program::askLater(const void* bytes, size_t count) {
+  uintptr_t line = reinterpret_cast<uintptr_t>(bytes) / 64 * 64;
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(bytes) + count - 1) / 64 * 64;
+  for (; line <= last; line += 64 * 64) later_[laterCount_++] = line + std::min<uintptr_t>((last - line) / 64, 63);
+}
+
 /// Adds what rows of the batch at hand read of a stage: their records, or their rows of far tables.
 void Program::askLater(Stage stage, int64_t from, int rows) {
   if (laterWork_ == 0) return;
-  const auto list = [&](const void* bytes, size_t count) {
-    uintptr_t line = reinterpret_cast<uintptr_t>(bytes) / 64 * 64;
-    const uintptr_t last = (reinterpret_cast<uintptr_t>(bytes) + count - 1) / 64 * 64;
-    for (; line <= last; line += 64 * 64) later_[laterCount_++] = line + std::min<uintptr_t>((last - line) / 64, 63);
-  };
   if (stage == Stage::ad || stage == Stage::creative) {
     const Records& records = records_[int(stage) - 1];
-    for (int64_t row = from; records.isUsed() && row < from + rows; row++) list(records.at[row - records.from], records.bytes);
+    for (int64_t row = from; records.isUsed() && row < from + rows; row++) askLater(records.at[row - records.from], records.bytes);
     return;
   }
   for (const auto& [column, table] : farTables_) {
     if (spec_.columns[column - columns_.data()].stage != stage) continue;
     for (int64_t row = from; row < from + rows; row++)
-      list(table.values + size_t(column->allIds[row]) * table.size, 4 * size_t(table.size));
+      askLater(table.values + size_t(column->allIds[row]) * table.size, 4 * size_t(table.size));
   }
 }
 
@@ -235,62 +215,6 @@ MatrixProduct Program::withLater(const MatrixProduct& product, size_t work) {
   taking.later = later_.get() + first;
   taking.laterCount = int(end - first);
   return taking;
-}
-
-/// @param of which row of the column each row has; its own if null
-void Program::hashColumn(const Column& column, const ColumnSpec& spec, const int32_t* of, int64_t from, int rows) {
-  const uint64_t salt = salt_ + 2 * uint64_t(&column - columns_.data()) + 1;
-  if (spec.kind == ColumnSpec::Kind::id) {
-    const int32_t* ids = column.allIds + from;
-    if (of != nullptr) {
-      for (int row = 0; row < rows; row++) hashedIds_[row] = column.allIds[of[from + row]];
-      ids = hashedIds_.get();
-    }
-    kernels_.rows.hashIds(rows, ids, salt, hashes_.get());
-    return;
-  }
-  for (int row = 0; row < rows; row++) {
-    uint64_t* h = hashes_.get() + 2 * row;
-    const int64_t at = of == nullptr ? from + row : of[from + row];
-    const bool isList = spec.kind == ColumnSpec::Kind::ids;
-    const int32_t* items = column.allIds + (isList ? size_t(column.allOffsets[at]) : size_t(at) * spec.width);
-    const int32_t count = isList ? column.allOffsets[at + 1] - column.allOffsets[at] : spec.width;
-    kernels_.rows.hashIds(1, &count, salt, h);
-    for (int32_t i = 0; i < count; i++) kernels_.rows.hashIds(1, items + i, salt, h);
-  }
-}
-
-/// Points the columns of a stage at copies of the missing rows.
-void Program::takeMissing(Stage stage, int missing) {
-  const Records& records = records_[int(stage) - 1];
-  const int64_t from = records.from;
-  for (size_t i = 0; i < columns_.size(); i++) {
-    const ColumnSpec& spec = spec_.columns[i];
-    Column& column = columns_[i];
-    if (spec.stage != stage) continue;
-    if (spec.kind == ColumnSpec::Kind::id) {
-      if (!column.someIds) column.someIds = Aligned<int32_t>(spec_.blockRows);
-      for (int j = 0; j < missing; j++) column.someIds[j] = column.allIds[from + records.now[j]];
-      column.ids = column.someIds.get();
-    } else if (spec.kind == ColumnSpec::Kind::dense) {
-      if (!column.someValues) column.someValues = Aligned<float>(size_t(spec_.blockRows) * spec.width);
-      for (int j = 0; j < missing; j++)
-        std::memcpy(column.someValues.get() + size_t(j) * spec.width,
-                    column.allValues + size_t(from + records.now[j]) * spec.width, sizeof(float) * spec.width);
-      column.values = column.someValues.get();
-    } else {
-      if (!column.someOffsets) column.someOffsets = Aligned<int32_t>(spec_.blockRows + 1);
-      column.someItems.clear();  // keeps its room
-      for (int j = 0; j < missing; j++) {
-        const int64_t row = from + records.now[j];
-        column.someItems.insert(column.someItems.end(), column.allIds + column.allOffsets[row],
-                                column.allIds + column.allOffsets[row + 1]);
-        column.someOffsets[j + 1] = int32_t(column.someItems.size());
-      }
-      column.offsets = column.someOffsets.get();
-      column.ids = column.someItems.data();
-    }
-  }
 }
 
 /// Points a stage's views of other stages' values at what rows read of them: those listed, counted from `first`, or all from it on.

@@ -164,8 +164,8 @@ struct RowKernels {
   // --- ids
   /// Whether all ids lie in [0, tableRows).
   bool (*idsInside)(const int32_t* ids, size_t count, int32_t tableRows);
-  /// h[2i], h[2i + 1] take in ids[i]: two independent 64-bit mixes a row.
-  void (*hashIds)(int rows, const int32_t* ids, uint64_t salt, uint64_t* h);
+  /// h[2i], h[2i + 1] take in a[i] and b[i]: two independent 64-bit mixes a row.
+  void (*hashIds)(int rows, const int32_t* a, const int32_t* b, uint64_t salt, uint64_t* h);
 };
 
 /// All kernels of one instruction set.

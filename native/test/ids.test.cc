@@ -26,30 +26,32 @@ void testInside(const RowKernels& kernels, int count, Random& random) {
 }
 
 void testHash(const RowKernels& kernels, int rows, Random& random) {
-  const Guarded<int32_t> ids(rows);
+  const Guarded<int32_t> a(rows), b(rows);
   const Guarded<uint64_t> h(2 * static_cast<size_t>(rows));
   const uint64_t salt = 0x1234567890abcdefu + random.bits();
   std::vector<uint64_t> before(h.size());
-  for (int i = 0; i < rows; i++) ids[i] = static_cast<int32_t>(random.bits() << 1);
+  for (int i = 0; i < rows; i++) a[i] = static_cast<int32_t>(random.bits() << 1);
+  for (int i = 0; i < rows; i++) b[i] = static_cast<int32_t>(random.bits() << 1);
   for (size_t i = 0; i < h.size(); i++) before[i] = h[i] = uint64_t{random.bits()} << 32 | random.bits();
-  kernels.hashIds(rows, ids.get(), salt, h.get());
+  kernels.hashIds(rows, a.get(), b.get(), salt, h.get());
   for (size_t i = 0; i < h.size(); i++) {
     const uint64_t odd = i % 2 == 0 ? 0x9e3779b97f4a7c15u : 0xd1342543de82ef95u;
-    const uint64_t mixed = (before[i] ^ (uint64_t{static_cast<uint32_t>(ids[i / 2])} + salt)) * odd;
+    const uint64_t ids = uint64_t{static_cast<uint32_t>(b[i / 2])} * 4294967296u + static_cast<uint32_t>(a[i / 2]);
+    const uint64_t mixed = (before[i] ^ (ids + salt)) * odd;
     check(h[i] == (mixed ^ mixed >> 32), "a mix", static_cast<double>(h[i]), static_cast<double>(mixed ^ mixed >> 32));
   }
 }
 
-/// Small ids in two columns, as tables have them: no two pairs may meet, in either mix.
-void testCollisions(const RowKernels& kernels) {
+/// Small ids in two columns, as tables have them: no two pairs may meet, in either mix, taken in together or one after the other.
+void testCollisions(const RowKernels& kernels, bool together) {
   constexpr int side = 300;
   std::set<uint64_t> first, second;
   for (int a = 0; a < side; a++) {
     std::vector<uint64_t> h(2 * side, 1);
     std::vector<int32_t> as(side, a), bs(side);
     for (int b = 0; b < side; b++) bs[b] = b;
-    kernels.hashIds(side, as.data(), 1, h.data());
-    kernels.hashIds(side, bs.data(), 3, h.data());
+    kernels.hashIds(side, as.data(), together ? bs.data() : as.data(), 1, h.data());
+    if (!together) kernels.hashIds(side, bs.data(), bs.data(), 3, h.data());
     for (int b = 0; b < side; b++) {
       first.insert(h[2 * b]);
       second.insert(h[2 * b + 1]);
@@ -68,7 +70,7 @@ void testIds(const Kernels& kernels) {
     testInside(kernels.rows, count, random);
     testHash(kernels.rows, count, random);
   }
-  testCollisions(kernels.rows);
+  for (const bool together : {false, true}) testCollisions(kernels.rows, together);
 }
 
 }  // namespace limelight

@@ -15,15 +15,15 @@ inline bool idsInside(const int32_t* ids, size_t count, int32_t tableRows) {
   return count == 0 || (tableRows > 0 && greatest < static_cast<uint32_t>(tableRows));
 }
 
-/// h ← (h ⊕ (id + salt)) · odd, then h ⊕ h / 2³². Both steps are one to one, so keys that differ in one id never meet;
-/// those that differ in more would have to meet under both multipliers.
-inline void hashIds(int rows, const int32_t* ids, uint64_t salt, uint64_t* h) {
+/// h ← (h ⊕ ((a, b) + salt)) · odd, then h ⊕ h / 2³², of two ids as one word. Both steps are one to one, so keys that differ in one
+/// pair never meet; those that differ in more would have to meet under both multipliers.
+inline void hashIds(int rows, const int32_t* a, const int32_t* b, uint64_t salt, uint64_t* h) {
   for (int i = 0; i < rows; i++) {
-    const uint64_t id = static_cast<uint32_t>(ids[i]) + salt;
-    const uint64_t a = (h[2 * i] ^ id) * 0x9e3779b97f4a7c15u;
-    const uint64_t b = (h[2 * i + 1] ^ id) * 0xd1342543de82ef95u;
-    h[2 * i] = a ^ (a >> 32);
-    h[2 * i + 1] = b ^ (b >> 32);
+    const uint64_t ids = (static_cast<uint32_t>(a[i]) | uint64_t{static_cast<uint32_t>(b[i])} << 32) + salt;
+    const uint64_t first = (h[2 * i] ^ ids) * 0x9e3779b97f4a7c15u;
+    const uint64_t second = (h[2 * i + 1] ^ ids) * 0xd1342543de82ef95u;
+    h[2 * i] = first ^ (first >> 32);
+    h[2 * i + 1] = second ^ (second >> 32);
   }
 }
 
