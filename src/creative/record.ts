@@ -81,6 +81,12 @@ export class CreativeRecord {
     return this.window - seen >= this.#goneWindows;
   }
 
+  /** Of the model, over an arm's impressions; 0 where it is not known. */
+  meanLogit(arm: number): number {
+    const { logits, logitImpressions } = this.totals;
+    return logitImpressions[arm] === 0 ? 0 : logits[arm] / logitImpressions[arm];
+  }
+
   /** Adds counts that `check` has let pass. @returns their exposures */
   add(counts: ArmCounts): number {
     const { arm, timeMs, position = 1, impressions = 0, clicks = 0, revenueMicros = 0 } = counts;
