@@ -27,12 +27,24 @@ describe('what a request sees of a catalog', () => {
           const field = { name: counter.name, kind: 'vector', scope: 'ad', length, clip: 2 } as const;
           return random.next() < 0.5 ? { field, statistics } : undefined;
         });
-        const ads = createAdHistory(
-          history,
-          catalog.map((keys, k) => (plan.keyFields[k].scope === 'request' ? undefined : keys)),
-          scalings.map((scaling) => scaling && vectorScale(scaling.field, scaling.statistics)),
-          random.next() < 0.5 ? 1000 : undefined,
+        // Each field by one of two readers, or all by one.
+        const share = random.next() < 0.5 ? 1 : random.next();
+        const fieldsOf = (reader: number) => {
+          const chosen = (all: readonly unknown[]) =>
+            new Set(all.flatMap((_, i) => (readers[i % 20] === reader ? [i] : [])));
+          return { counters: chosen(plan.counters), sequences: chosen(plan.sequences) };
+        };
+        const readers = Array.from({ length: 20 }, () => Number(random.next() >= share));
+        const [ads, others] = [share === 1 ? undefined : fieldsOf(0), fieldsOf(1)].map((fields) =>
+          createAdHistory(
+            history,
+            catalog.map((keys, k) => (plan.keyFields[k].scope === 'request' ? undefined : keys)),
+            scalings.map((scaling) => scaling && vectorScale(scaling.field, scaling.statistics)),
+            random.next() < 0.5 ? 1000 : undefined,
+            fields,
+          ),
         );
+        const readerOf = (i: number) => (share < 1 && readers[i % 20] === 1 ? others : ads);
         const [out, alone] = [createHistoryRows(plan, 30), createHistoryRows(plan, 30)];
         for (let row = 0; row < log.length; row++) {
           history.add(events, row);
@@ -46,7 +58,8 @@ describe('what a request sees of a catalog', () => {
           history.advance(nowMs);
           const of = random.below(log.length);
           const chosen = Int32Array.from({ length: random.below(30) }, () => random.below(20));
-          ads.read(events.keys, of, nowMs, chosen, chosen.length, out);
+          for (const reader of share < 1 ? [ads, others] : [ads])
+            reader.read(events.keys, of, nowMs, chosen, chosen.length, out);
           chosen.forEach((ad, i) => {
             const keys = plan.keyFields.map(({ scope }, k) => {
               const { words, valid } = scope === 'request' ? events.keys[k] : catalog[k];
@@ -57,7 +70,7 @@ describe('what a request sees of a catalog', () => {
           });
           plan.counters.forEach((_, c) => {
             const width = out.counters[c].length / 30;
-            const count = ads.counterIsOfAd[c] ? chosen.length : Math.min(1, chosen.length);
+            const count = readerOf(c).counterIsOfAd[c] ? chosen.length : Math.min(1, chosen.length);
             const raw = alone.counters[c].subarray(0, count * width);
             const scaling = scalings[c];
             const expected = scaling ? standardiseVectors(raw, scaling.field, scaling.statistics) : raw;
@@ -65,7 +78,7 @@ describe('what a request sees of a catalog', () => {
           });
           plan.sequences.forEach(({ length }, s) => {
             const [a, b] = [out.sequences[s], alone.sequences[s]];
-            const count = ads.sequenceIsOfAd[s] ? chosen.length : Math.min(1, chosen.length);
+            const count = readerOf(s).sequenceIsOfAd[s] ? chosen.length : Math.min(1, chosen.length);
             for (let i = 0; i < count; i++) {
               expect(a.counts[i]).toBe(b.counts[i]);
               const [from, to] = [i * length, i * length + b.counts[i]];

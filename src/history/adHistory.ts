@@ -1,7 +1,7 @@
 import { assert } from '../core/errors.ts';
 import type { Keys } from '../schema/keys.ts';
 import type { VectorScale } from '../schema/numbers.ts';
-import { type AdPlan, type Part, planAds } from './adPlan.ts';
+import { type AdPlan, type Part, planAds, type ReadFields } from './adPlan.ts';
 import { AdValues, block, setKey, writeColumn } from './adValues.ts';
 import { type KeyNumbers, numberKeys } from './catalogKeys.ts';
 import { computePrior, writeValues } from './counterValues.ts';
@@ -20,15 +20,17 @@ const computedTogether = 16;
  * @param adKeys one a key field of the plan: its keys by row of the catalog, or undefined where the request has it
  * @param scales by counter of the plan: its values are written as an encoder with this scale encodes them; raw where absent
  * @param keptBytes what values that are kept by the request's keys may take, beside one set of those
+ * @param fields the counters and sequences that are read, others of `out` being left as they are; all where absent
  */
 export function createAdHistory(
   history: History,
   adKeys: readonly (Keys | undefined)[],
   scales: readonly (VectorScale | undefined)[] = [],
   keptBytes = defaultKeptBytes,
+  fields?: ReadFields,
 ): AdHistory {
   assert(history instanceof Reducer, 'ads are read from a history of this library');
-  return new AdReader(history, adKeys, scales, keptBytes);
+  return new AdReader(history, adKeys, scales, keptBytes, fields);
 }
 
 /**
@@ -38,7 +40,7 @@ export function createAdHistory(
  */
 class AdReader implements AdHistory {
   readonly counterIsOfAd: readonly boolean[];
-  readonly sequenceIsOfAd: readonly boolean[];
+  readonly sequenceIsOfAd: AdPlan['sequenceIsOfAd'];
   private readonly history: Reducer;
   private readonly adKeys: readonly (Keys | undefined)[];
   private readonly scales: readonly (VectorScale | undefined)[];
@@ -58,8 +60,9 @@ class AdReader implements AdHistory {
     adKeys: readonly (Keys | undefined)[],
     scales: readonly (VectorScale | undefined)[],
     keptBytes: number,
+    fields?: ReadFields,
   ) {
-    const plan = planAds(history.plan, (key) => adKeys[key] !== undefined);
+    const plan = planAds(history.plan, (key) => adKeys[key] !== undefined, fields);
     const view = new ViewRows(history.plan, computedTogether);
     for (const { families, priors } of [...plan.kept, plan.ofAd]) {
       for (const family of families) view.viewSteps[family] = view.width;

@@ -29,7 +29,14 @@ export interface AdPlan {
   /** What is left: of the user and of several of the catalog's keys. */
   readonly ofAd: Part;
   readonly counterIsOfAd: readonly boolean[];
-  readonly sequenceIsOfAd: readonly boolean[];
+  /** Undefined of one that is not read. */
+  readonly sequenceIsOfAd: readonly (boolean | undefined)[];
+}
+
+/** Counters and sequences of a plan, by their places in it. */
+export interface ReadFields {
+  readonly counters: ReadonlySet<number>;
+  readonly sequences: ReadonlySet<number>;
 }
 
 /** One op with the families and keys that decide it. */
@@ -45,15 +52,18 @@ interface Op {
 
 const ints = (values: readonly number[]) => Int32Array.from(new Set(values)).sort();
 
-/** @param isOfAd whether the catalog has a key field */
-export function planAds(plan: HistoryPlan, isOfAd: (key: number) => boolean): AdPlan {
+/**
+ * @param isOfAd whether the catalog has a key field
+ * @param fields those that are read; all where absent
+ */
+export function planAds(plan: HistoryPlan, isOfAd: (key: number) => boolean, fields?: ReadFields): AdPlan {
   const { ops, families } = plan;
   const keysOf = (family: number) => [...families[family].keys];
   const isAdFamily = (family: number) => keysOf(family).some(isOfAd);
   const priorsOf = (prior: number): number[] => (prior < 0 ? [] : [...priorsOf(ops.priorBase[prior]), prior]);
   const withOwners = (list: readonly number[]) => list.flatMap((f) => [families[f].owner, f]).filter((f) => f >= 0);
   const isAdPrior = (prior: number) => priorsOf(prior).some((p) => isAdFamily(ops.priorFamilies[p]));
-  const all = Array.from({ length: ops.count }, (_, op): Op => {
+  const every = Array.from({ length: ops.count }, (_, op): Op => {
     const family = ops.families[op];
     const priors = priorsOf(ops.priors[op]);
     const own = keysOf(family);
@@ -66,6 +76,7 @@ export function planAds(plan: HistoryPlan, isOfAd: (key: number) => boolean): Ad
     const isOpen = ops.kinds[op] === RATE && !isOthersAd && others.some((key) => !own.includes(key));
     return { op, family, priors, keys: [...new Set([...own, ...others])], isUser, isPair, isOpen };
   });
+  const all = every.filter(({ op }) => fields?.counters.has(ops.counters[op]) ?? true);
   const familiesOf = (chosen: readonly Op[]) => [
     ...chosen.map(({ family }) => family),
     ...chosen.flatMap(({ priors }) => priors.map((prior) => ops.priorFamilies[prior])),
@@ -76,7 +87,12 @@ export function planAds(plan: HistoryPlan, isOfAd: (key: number) => boolean): Ad
     ops: ints(chosen.map(({ op }) => op)),
   });
   const ofAds = all.filter(({ keys }) => keys.some(isOfAd));
-  const sequenceFamilies = plan.sequencePlans.map(({ family }) => family);
+  const isOfAdBySequence = plan.sequencePlans.map(({ family }, s) =>
+    (fields?.sequences.has(s) ?? true) ? isAdFamily(family) : undefined,
+  );
+  const sequenceFamilies = plan.sequencePlans.flatMap(({ family }, s) =>
+    isOfAdBySequence[s] === undefined ? [] : family,
+  );
   const keptPart = (chosen: readonly Op[]): KeptPart => {
     const [{ isOpen, keys, family }] = chosen;
     const deciding = isOpen ? keysOf(family) : keys;
@@ -110,7 +126,7 @@ export function planAds(plan: HistoryPlan, isOfAd: (key: number) => boolean): Ad
     })),
     ofAd: adPart(left, sequenceFamilies.filter(isAdFamily)),
     counterIsOfAd: plan.counters.map((_, c) => ofAds.some(({ op }) => ops.counters[op] === c)),
-    sequenceIsOfAd: sequenceFamilies.map(isAdFamily),
+    sequenceIsOfAd: isOfAdBySequence,
   };
 }
 

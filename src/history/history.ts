@@ -90,9 +90,9 @@ export interface History {
  * `History.readRow` of each, much faster. `createAdHistory(history, adKeys)` makes it.
  */
 export interface AdHistory {
-  /** By counter and by sequence of the plan: whether it depends on the catalog's row, so that every row of `out` is written; else row 0 alone. */
+  /** By counter and by sequence of the plan: whether it depends on the catalog's row, so that every row of `out` is written; else row 0 alone, of those that are read. */
   readonly counterIsOfAd: readonly boolean[];
-  readonly sequenceIsOfAd: readonly boolean[];
+  readonly sequenceIsOfAd: readonly (boolean | undefined)[];
   /**
    * @param keys the request's, one a key field of the plan, of which row `row` is read; those the catalog has are not looked at
    * @param ads the first `count` are rows of the catalog

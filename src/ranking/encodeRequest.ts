@@ -115,7 +115,6 @@ export class RequestEncoder {
   private historyKeys(candidates: Candidates, variants?: Variants): RequestKeys {
     const { count, catalogRows, allInCatalog } = candidates;
     const ofVariants = variants !== undefined && this.history?.ofVariants === true;
-    const rows = ofVariants ? variants.known : catalogRows;
     const isCatalogs = (plain: PlainField) =>
       !plain.isKey ||
       (this.catalog?.keys.has(plain.field.name)
@@ -126,7 +125,7 @@ export class RequestEncoder {
       count,
       variants: ofVariants ? variants : undefined,
       keysOf: ofVariants ? this.variantKeysNamed : this.keysNamed,
-      catalogRows: areKnown ? rows : undefined,
+      catalogRows: areKnown ? catalogRows : undefined,
     };
   }
 
