@@ -165,13 +165,16 @@ function nameOf({ candidates, creatives, choice }: Outcome, i: number, variant: 
 }
 
 function creativesOf(outcome: Outcome, i: number): SlotCreative[] | undefined {
-  const { choice, probabilities } = outcome;
+  const { choice, probabilities, manifest } = outcome;
   if (choice === undefined) return undefined;
   const { of, p } = choice;
   const hasClicks = p !== undefined && probabilities.tasks.has('click');
   return Array.from({ length: of.offsets[i + 1] - of.offsets[i] }, (_, k) => {
     const variant = of.offsets[i] + k;
-    return { creativeId: nameOf(outcome, i, variant), ...(hasClicks && { pCtr: p[variant] }) };
+    return {
+      creativeId: nameOf(outcome, i, variant),
+      ...(hasClicks && { pCtr: calibratedOf(manifest, 'click', p[variant]) }),
+    };
   });
 }
 
@@ -182,10 +185,7 @@ function factorsOf(outcome: Outcome, slot: number): SlotFactors {
   const row = outcome.choice?.p === undefined ? i : outcome.choice.variants[i];
   const raw = Object.fromEntries([...scores].map(([task, p]) => [task, p[row]]));
   const creatives = creativesOf(outcome, i);
-  const calibrated = Object.entries(raw).map(([task, p]) => {
-    const curve = manifest.calibration[task];
-    return [task, curve === undefined ? p : calibrate(curve, p)];
-  });
+  const calibrated = Object.entries(raw).map(([task, p]) => [task, calibratedOf(manifest, task, p)]);
   return {
     optimisedEvent: optimisedEvents[columns.types[i]],
     chargeEvent: chargeEvents[columns.types[i]],
@@ -200,4 +200,9 @@ function factorsOf(outcome: Outcome, slot: number): SlotFactors {
     inCatalog: (candidates.catalogRows?.[i] ?? -1) >= 0,
     ...(creatives && { creatives }),
   };
+}
+
+function calibratedOf({ calibration }: Manifest, task: string, p: number): number {
+  const curve = calibration[task];
+  return curve === undefined ? p : calibrate(curve, p);
 }

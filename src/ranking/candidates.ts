@@ -81,10 +81,9 @@ function readBids(candidates: WithoutBids, catalog: Catalog | undefined): Pick<C
   const givenTypes = given.get('bidType')?.values;
   const givenBids = given.get('bidMicros')?.values;
   if (catalog !== undefined && catalogRows !== undefined && allInCatalog && !givenTypes && !givenBids) {
-    for (let i = 0; i < count; i++) {
-      types[i] = catalog.bidTypes[catalogRows[i]];
-      bidMicros[i] = catalog.bidMicros[catalogRows[i]];
-    }
+    const { bidTypes: typesOf, bidMicros: bidsOf } = catalog;
+    for (let i = 0; i < count; i++) types[i] = typesOf[catalogRows[i]];
+    for (let i = 0; i < count; i++) bidMicros[i] = bidsOf[catalogRows[i]];
     return { types, bidMicros };
   }
   for (let i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import type { Bandit, CreativeChoices } from '../creative/creative.ts';
 import type { BanditSettings } from '../creative/settings.ts';
 import { roomFor } from '../schema/gatherRows.ts';
 import type { Schema } from '../schema/schema.ts';
+import type { Scores } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
 import type { FieldPlan } from './fieldPlan.ts';
@@ -21,8 +22,8 @@ export interface ServedBandit extends Bandit {
 /** Which creative each candidate of a request would be shown with. */
 export interface ChosenCreatives extends CreativeChoices {
   readonly of: Variants;
-  /** [variants]: what the model has of each; absent where it does not tell creatives apart. */
-  readonly p?: Float64Array;
+  /** [variants]: the engine's p of each, of the task that creatives are compared by; absent where the model does not tell them apart. */
+  readonly p?: Float32Array;
   /** Of an ad's row; absent where the model alone chooses. */
   readonly isExploring?: (ad: number) => boolean;
 }
@@ -63,12 +64,13 @@ export class CreativeChoice {
   }
 
   /**
-   * @param probabilities of the creatives, where the model tells them apart
-   * @param firsts        by candidate the first of the same ad, where an ad is named more than once
+   * @param scores of the creatives, where the model tells them apart
+   * @param firsts by candidate the first of the same ad, where an ad is named more than once
    */
   choose(
     of: Variants,
-    probabilities: CandidateProbabilities | undefined,
+    scores: Scores | undefined,
+    probabilities: CandidateProbabilities,
     { user, context }: RankBody,
     random?: Random,
     firsts?: Int32Array,
@@ -79,15 +81,16 @@ export class CreativeChoice {
       this.propensities = new Float64Array(roomFor(count));
     }
     const { variants, propensities, bandit } = this;
-    const p = probabilities?.compared;
+    const p = scores?.get(probabilities.comparedBy);
     const choices = { of, p, variants, propensities, isExploring: this.isExploring };
     if (bandit === undefined) {
+      // Calibration is increasing: the likeliest is so before it, too.
       likeliest(of, p, variants);
       propensities.fill(1, 0, count);
       return choices;
     }
     assert(random !== undefined, 'a bandit draws: rank needs a source of chance');
-    const ofClicks = probabilities?.tasks.has('click') ? p : undefined;
+    const ofClicks = scores && probabilities.clicksOf(scores, of.count);
     const segment = this.segments?.contextOf(user, context);
     bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, context: segment, random }, choices);
     if (firsts !== undefined) drawOnce(of, firsts, choices);
@@ -97,15 +100,16 @@ export class CreativeChoice {
 
 /** Of several draws for an ad the one of the best creative would win, and more often than it is answered: its first counts for all. */
 function drawOnce({ ads, offsets }: Variants, firsts: Int32Array, { variants, propensities }: CreativeChoices): void {
-  firsts.forEach((first, i) => {
-    if (ads[i] < 0 || ads[first] < 0) return;
+  for (let i = 0; i < firsts.length; i++) {
+    const first = firsts[i];
+    if (ads[i] < 0 || ads[first] < 0) continue;
     variants[i] = offsets[i] + variants[first] - offsets[first];
     propensities[i] = propensities[first];
-  });
+  }
 }
 
 /** The creative of the highest p of each candidate, the first of equals. */
-function likeliest({ ads, offsets }: Variants, p: Float64Array | undefined, out: Int32Array): void {
+function likeliest({ ads, offsets }: Variants, p: Float32Array | undefined, out: Int32Array): void {
   for (let i = 0; i < ads.length; i++) {
     let best = offsets[i];
     if (p !== undefined) for (let v = best + 1; v < offsets[i + 1]; v++) if (p[v] > p[best]) best = v;

@@ -21,9 +21,10 @@ export class CandidateProbabilities {
   pCtr = new Float64Array(0);
   pCvr = new Float64Array(0);
   pEngagement = new Float64Array(0);
-  /** What creatives of an ad are compared by, see `compare`. */
-  compared = new Float64Array(0);
   readonly tasks: ReadonlySet<string>;
+  /** The task that creatives of an ad are compared by: clicks, or the model's first where it has none of these. */
+  readonly comparedBy: string;
+  private clicks = new Float64Array(0);
   private readonly manifest: Manifest;
   /** 1 for the bid types, by code, that need a task the model lacks. */
   private readonly lacking: Uint8Array;
@@ -31,6 +32,7 @@ export class CandidateProbabilities {
   constructor(manifest: Manifest, tasks: readonly { readonly name: string }[]) {
     this.manifest = manifest;
     this.tasks = new Set(tasks.map(({ name }) => name));
+    this.comparedBy = this.tasks.has('click') ? 'click' : tasks[0].name;
     this.lacking = Uint8Array.from(bidTypes, (_, type) => {
       const needed = taskOf(type);
       return needed === undefined || this.tasks.has(needed) ? 0 : 1;
@@ -69,12 +71,12 @@ export class CandidateProbabilities {
     if (this.tasks.has('engagement')) this.calibrateTask('engagement', scores, count, this.pEngagement, rows);
   }
 
-  /** Calibrated p(click) of each creative, into `compared`; of the model's first task where it has none of clicks. */
-  compare(scores: Scores, count: number): this {
-    if (this.compared.length < count) this.compared = new Float64Array(Math.ceil(count * 1.5));
-    const [first] = this.tasks;
-    this.calibrateTask(this.tasks.has('click') ? 'click' : first, scores, count, this.compared);
-    return this;
+  /** @returns calibrated p(click) of each creative, valid until the next call; none of a model that knows no clicks */
+  clicksOf(scores: Scores, count: number): Float64Array | undefined {
+    if (!this.tasks.has('click')) return undefined;
+    if (this.clicks.length < count) this.clicks = new Float64Array(Math.ceil(count * 1.5));
+    this.calibrateTask('click', scores, count, this.clicks);
+    return this.clicks;
   }
 
   private calibrateTask(task: string, scores: Scores, count: number, out: Float64Array, rows?: Int32Array): void {

@@ -103,9 +103,9 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
         requests.encodeHistory(past.at(nowMs, told), candidates, scored, nowMs);
       }
       const scores = scoreInBlocks(scorer, input);
-      const compared = scored && probabilities.compare(scores, scored.count);
       const firsts = repeated.firstsOf(candidates);
-      const choice = chooser && variants && chooser.choose(variants, compared, body, random, firsts);
+      const choice =
+        chooser && variants && chooser.choose(variants, scored && scores, probabilities, body, random, firsts);
       probabilities.update(scores, candidates.count, scored && choice?.variants);
       const repeats = firsts && { firsts, drawn: bandit && variants?.ads };
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros, repeats);
