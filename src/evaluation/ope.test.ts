@@ -124,28 +124,72 @@ describe('off-policy estimates', () => {
     }
   });
 
-  it('draw whole units: rows of one unit copied four times add no certainty', () => {
-    const { log } = simulateLog(
+  describe('of rows that are copied four times, each with its copies a unit', () => {
+    const { rewards, propensities, targetProbabilities } = simulateLog(
       { rows: 300, clickRate: [0.1, 0.1], logging: 'softmax', target: 'softmax' },
       createRandom(3),
-    );
-    const { rewards, propensities, targetProbabilities } = log;
-    const times = (count: number): LoggedDecisions => {
+    ).log;
+    const times = (count: number, factor: number): LoggedDecisions => {
       const copy = (values: ArrayLike<number>) =>
         Float64Array.from({ length: 300 * count }, (_, i) => values[Math.floor(i / count)]);
       const units = Int32Array.from({ length: 300 * count }, (_, i) => Math.floor(i / count));
       return {
-        rewards: copy(rewards),
+        rewards: copy(rewards).map((reward) => factor * reward),
         propensities: copy(propensities),
         targetProbabilities: copy(targetProbabilities),
         units,
       };
     };
     const estimators = ['ips', 'snips'] as const;
-    const [once, often] = [1, 4].map((count) => evaluate(times(count), { estimators, resamples: 200 }).estimates);
+
+    it('add no certainty: units are drawn whole', () => {
+      const [once, often] = [1, 4].map(
+        (count) => evaluate(times(count, 0.5), { estimators, resamples: 200 }).estimates,
+      );
+      for (const i of [0, 1]) {
+        expect(often[i].low).toBeCloseTo(once[i].low as number, 12);
+        expect(often[i].high).toBeCloseTo(once[i].high as number, 12);
+      }
+    });
+
+    it('add no certainty where rewards are clicks, which are drawn anew by row', () => {
+      const meanOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      /** With a model of the mean alone. */
+      const evaluated = (log: LoggedDecisions) => {
+        const flat = Float64Array.from(log.rewards).fill(meanOf(rewards as Float64Array));
+        const redraw = (_: Int32Array, drawn: Float64Array) => meanOf(drawn);
+        const predictions = { logged: flat, target: flat, redraw };
+        return evaluate({ ...log, predictions }, { estimators: ['ips', 'snips', 'dm'], resamples: 4000 }).estimates;
+      };
+      const [once, often] = [1, 4].map((count) => evaluated(times(count, 1)));
+      const unaware = evaluated({ ...times(4, 1), units: undefined });
+      for (const i of [0, 1, 2]) {
+        const width = ({ low, high }: { low: number | null; high: number | null }) =>
+          Math.sqrt(high as number) - Math.sqrt(low as number);
+        expect(width(often[i]) / width(once[i])).toBeCloseTo(1, 1);
+        expect(width(often[i]) / width(unaware[i])).toBeCloseTo(2, 1);
+      }
+    });
+  });
+
+  it.each([
+    [8, 2.3646],
+    [12, 2.201],
+    [30, 2.0452],
+  ])('of %i units are as much wider as Student’s t, %f, is than the normal’s 1.96', (count, t) => {
+    const random = createRandom(count);
+    const column = () => Float64Array.from({ length: count }, () => 0.2 + 0.3 * random.next());
+    const rows = {
+      rewards: Float64Array.from({ length: count }, (_, i) => i % 2),
+      propensities: column(),
+      targetProbabilities: column(),
+    };
+    const estimators = ['ips', 'snips'] as const;
+    const alone = evaluate(rows, { estimators }).estimates;
+    const ofUnits = evaluate({ ...rows, units: Int32Array.from(rows.rewards, (_, i) => i) }, { estimators }).estimates;
     for (const i of [0, 1]) {
-      expect(often[i].low).toBeCloseTo(once[i].low as number, 12);
-      expect(often[i].high).toBeCloseTo(once[i].high as number, 12);
+      const below = ({ value, low }: OffPolicyEstimate) => Math.sqrt(value as number) - Math.sqrt(low as number);
+      expect(below(ofUnits[i]) / below(alone[i])).toBeCloseTo(t / 1.96, 2);
     }
   });
 

@@ -60,8 +60,9 @@ function estimateOf(
  *   √V ∈ [√V̂ − h, √V̂ − l]      l, h: the 2.5 and 97.5 percentiles of √V̂* − √V̂₀
  *
  * V̂₀ being the estimate with each reward at its expectation (of dm, whose rewards are all in its model, the estimate itself); on the
- * plain scale where rewards or V̂ are negative. Without `rates` drawn rows keep their rewards, and so they do with `units`, in which
- * rewards may hang together; of 20 to 200 clicks such intervals hold the truth 90 to 92 times in 100. Of rewards of 0 and 1 the interval of a `bounded` estimator ends at 1.
+ * plain scale where rewards or V̂ are negative. In `units` rewards hang together, and h and l are as much wider as `unitWidth` says.
+ * Without `rates` drawn rows keep their rewards, and units are drawn whole. Of rewards of 0 and 1 the interval of a `bounded` estimator ends
+ * at 1.
  *
  * @returns estimates with their intervals, all from the same draws; no interval where there is one unit alone
  * @see Davison and Hinkley 1997, "Bootstrap Methods and their Application", sections 2.4 (model-based), 5.2 (basic, transformed)
@@ -72,10 +73,9 @@ export function bootstrapEstimates(
 ): Estimate[] {
   const rows = rewards.length;
   const estimates = estimators.map((estimator) => estimateOf(estimator, rewards));
-  const smooth = rates !== undefined && units === undefined;
   const unitCount = units ? new Set(units).size : rows;
-  const drawRows = units ? unitDrawer(units, random) : rowDrawer(rows, random);
-  const centres = smooth ? estimators.map((estimator) => estimateOf(estimator, rates)) : estimates;
+  const drawRows = units && !rates ? unitDrawer(units, random) : rowDrawer(rows, random);
+  const centres = rates ? estimators.map((estimator) => estimateOf(estimator, rates)) : estimates;
   const positive = rewards.every((reward) => reward >= 0);
   const scales = estimates.map((estimate) => (positive && estimate > 0 ? rootScale : plainScale));
 
@@ -84,7 +84,7 @@ export function bootstrapEstimates(
     const drawn = drawRows();
     const drawnRewards = new Float64Array(drawn.length);
     for (let i = 0; i < drawn.length; i++)
-      drawnRewards[i] = smooth ? Number(random.next() < rates[drawn[i]]) : rewards[drawn[i]];
+      drawnRewards[i] = rates ? Number(random.next() < rates[drawn[i]]) : rewards[drawn[i]];
     for (const [e, estimator] of estimators.entries()) {
       const { to } = scales[e];
       const deviation = to(estimateOf(estimator, drawnRewards, drawn)) - to(centres[e]);
@@ -100,9 +100,42 @@ export function bootstrapEstimates(
       return { value, low: 0, high: Math.min(most, highWithoutRewards(estimators[e], rows, unitCount)) };
     list.sort((a, b) => a - b);
     const { to, back } = scales[e];
-    const end = (share: number) => Math.min(most, back(to(value) - percentile(list, share)));
+    const width = units && rates ? unitWidth(estimators[e], rewards, value, units) : 1;
+    const end = (share: number) => Math.min(most, back(to(value) - width * percentile(list, share)));
     return { value, low: end(0.975), high: end(0.025) };
   });
+}
+
+/**
+ * How much wider an interval is for rows of `units` than for as many that have nothing in common: by the design effect, the variance between
+ * units over that between rows, and by what is unknown of the former where units are few, as Student's t of U − 1 is wider than the normal:
+ *
+ *   √(Σ_u (Σ_{i∈u} z_i)² / Σ z_i²) · t/1.96      z_i = base_i + slope_i·r_i − V̂·below_i
+ *
+ * Both variances lack the same clicks that the log by chance does not hold, so that their ratio is good where neither is: drawing whole units
+ * with the clicks they have held the truth 87 to 93 times in 100, of 20 to 200 clicks. Of dm, whose rewards are in its model, z = r − r̄.
+ *
+ * @see Kish 1965, "Survey Sampling", section 5.4; Abramowitz and Stegun 1964, 26.7.5 (t, here to 1 % from six units on)
+ */
+function unitWidth(
+  { base, slope, below, redraw }: LinearEstimator,
+  rewards: Values,
+  value: number,
+  units: Int32Array,
+): number {
+  const mean = redraw ? sumOf(rewards) / rewards.length : value;
+  const ofUnits = new Map<number, number>();
+  let betweenRows = 0;
+  for (const [row, unit] of units.entries()) {
+    const earned = redraw ? rewards[row] : slope[row] * rewards[row] + (base ? base[row] : 0);
+    const z = earned - mean * (below ? below[row] : 1);
+    ofUnits.set(unit, (ofUnits.get(unit) ?? 0) + z);
+    betweenRows += z * z;
+  }
+  let betweenUnits = 0;
+  for (const z of ofUnits.values()) betweenUnits += z * z;
+  const freedom = ofUnits.size - 1;
+  return Math.sqrt(betweenRows > 0 ? betweenUnits / betweenRows : 1) * (1 + 1.2103 / freedom + 1.4403 / freedom ** 2);
 }
 
 const rootScale = {
@@ -116,9 +149,14 @@ const plainScale = { to: (value: number) => value, back: (value: number) => valu
  * units with a reward in each of their rows.
  */
 function highWithoutRewards({ slope, below }: LinearEstimator, rows: number, unitCount: number): number {
-  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
-  const weightOfOne = sum(slope.map((weight) => weight * weight)) / sum(slope) || 1;
-  return (-Math.log(0.025) * weightOfOne * (rows / unitCount)) / (below ? sum(below) : rows);
+  const weightOfOne = sumOf(slope.map((weight) => weight * weight)) / sumOf(slope) || 1;
+  return (-Math.log(0.025) * weightOfOne * (rows / unitCount)) / (below ? sumOf(below) : rows);
+}
+
+function sumOf(values: Values): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }
 
 function rowDrawer(rows: number, random: Random): () => Int32Array {

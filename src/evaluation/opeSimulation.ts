@@ -9,6 +9,8 @@ export interface SimulatedLogs {
   /** How logs choose: by softmax of a score, mixed with a tenth of chance, or one item half the time and any other else. */
   readonly logging: 'softmax' | 'epsilon' | 'uniform';
   readonly target: 'softmax' | 'uniform';
+  /** Rows of a user, on average; each user clicks a multiple of the rates, exponentially distributed. Rows have no units where absent. */
+  readonly unitRows?: number;
 }
 
 const ITEMS = 34;
@@ -20,7 +22,7 @@ const POSITIONS = 3;
  * @returns the log, with a cross-fitted model's predictions, and what the target policy truly earns
  */
 export function simulateLog(
-  { rows, clickRate, logging, target }: SimulatedLogs,
+  { rows, clickRate, logging, target, unitRows }: SimulatedLogs,
   random: Random,
 ): { log: LoggedDecisions; truth: number } {
   const mean = clickRate[0] * (clickRate[1] / clickRate[0]) ** random.next();
@@ -37,20 +39,31 @@ export function simulateLog(
   const pi = policy(target, new Float64Array(rates.length).fill(1), random);
   const cells = new Int32Array(rows);
   const rewards = new Float64Array(rows);
+  const units = new Int32Array(rows);
+  const exponential = () => -Math.log(1 - random.next());
+  let [unit, unitEnd, clicksOfUnit] = [-1, 0, 1];
   for (let row = 0; row < rows; row++) {
+    if (unitRows !== undefined && row === unitEnd) {
+      unit++;
+      unitEnd += Math.ceil(unitRows * exponential());
+      clicksOfUnit = exponential();
+    }
+    units[row] = unit;
     const position = random.below(POSITIONS);
     let left = random.next();
     let action = 0;
     while (action < ITEMS - 1 && (left -= propensity[position * ITEMS + action]) > 0) action++;
     cells[row] = position * ITEMS + action;
-    rewards[row] = Number(random.next() < rates[cells[row]]);
+    rewards[row] = Number(random.next() < clicksOfUnit * rates[cells[row]]);
   }
+  const ofUnits = unitRows === undefined ? {} : { units };
   return {
     log: {
       rewards,
       propensities: rewards.map((_, row) => propensity[cells[row]]),
       targetProbabilities: rewards.map((_, row) => pi[cells[row]]),
-      predictions: crossFittedRewards({ rewards, cells, choices: cellsOfOneAd(pi, ITEMS) }),
+      predictions: crossFittedRewards({ rewards, cells, choices: cellsOfOneAd(pi, ITEMS), ...ofUnits }),
+      ...ofUnits,
     },
     truth: pi.reduce((sum, share, cell) => sum + share * rates[cell], 0) / POSITIONS,
   };
