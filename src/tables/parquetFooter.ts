@@ -16,6 +16,7 @@ export interface ColumnChunk {
 
 export interface RowGroup {
   readonly rowCount: number;
+  /** None where there are no rows. */
   readonly chunks: readonly ColumnChunk[];
   readonly struct: ThriftStruct;
 }
@@ -107,7 +108,9 @@ export function parseFooter(file: string, bytes: Uint8Array, end: number): Parqu
   const rowGroups = structsField(struct, FILE.rowGroups).map((group, i): RowGroup => {
     const rowCount = numberField(group, GROUP.numRows) ?? -1;
     if (rowCount < 0) throw damaged(file, `row group ${i} has no row count`);
-    const chunks = structsField(group, GROUP.columns).map((c) => chunkOf(file, c, end));
+    // Of no rows there is nothing to read, wherever the group says it were: pyarrow gives an empty table pages that begin at 0.
+    const columns = rowCount === 0 ? [] : structsField(group, GROUP.columns);
+    const chunks = columns.map((c) => chunkOf(file, c, end));
     // A list has more values than rows, never fewer: a false row count would make the decoder set aside memory for it.
     const short = chunks.find((chunk) => chunk.valueCount < rowCount);
     if (short) throw damaged(file, `row group ${i} claims ${rowCount} rows, its column '${short.column}' fewer`);

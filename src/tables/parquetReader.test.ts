@@ -83,6 +83,16 @@ describe('reading what other writers wrote', () => {
     expect(Object.keys(values)).toEqual(['a.b', 'id']);
   });
 
+  it('row groups of no rows, as pyarrow writes an empty table, count as no rows', async () => {
+    const empty = join(FIXTURES, 'empty.parquet');
+    const { table, values } = await read(empty);
+    expect(table).toMatchObject({ rowCount: 0, columns: [{ name: 'id' }, { name: 'a.b' }] });
+    expect(values).toEqual({});
+    const both = { id: [1, `${2n ** 60n}n`], 'a.b': ['x', 'y'] };
+    expect((await read([empty, join(FIXTURES, 'required.parquet')])).values).toEqual(both);
+    expect((await read(join(FIXTURES, 'empty-between.parquet'))).values).toEqual(both);
+  });
+
   it('a file of parquetjs-lite, which itself misreads the files of others', async () => {
     const rows = Array.from({ length: 100 }, (_, i) => i);
     expect((await read(join(FIXTURES, 'parquetjs.parquet'))).values).toEqual({
