@@ -9,7 +9,7 @@ import { createHistoryPlan, type HistoryPlan } from '../history/historyPlan.ts';
 import { loadHistory, saveHistory } from '../history/state.ts';
 import { saveWithSchema } from '../history/stateSchema.ts';
 import { readHistoryFile, writeHistoryFile } from '../model/bundleFiles.ts';
-import type { EventRequest } from '../ranking/eventRows.ts';
+import type { EventRequest } from '../ranking/eventRequest.ts';
 import { createRanker, type Ranker } from '../ranking/ranker.ts';
 import { remembering, type SampleMarket, sampleMarket } from '../ranking/sampleMarket.ts';
 import { schemaFile } from '../schema/derivedFields.ts';

@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { ArmCounts } from '../creative/creative.ts';
 import { shown } from '../schema/parseSchema.ts';
 import type { Schema } from '../schema/schema.ts';
-import type { EventRequest } from './eventRows.ts';
+import type { EventRequest } from './eventRequest.ts';
 import type { Segments } from './segments.ts';
 
 /** Numbers of `values` that creatives are judged by, whatever the schema has. */

@@ -1,19 +1,19 @@
 import type { EncodedCatalog } from '../catalog/encodeCatalog.ts';
-import { assert, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Column } from '../schema/columns.ts';
 import type { EncodedColumn } from '../schema/encoded.ts';
 import type { Encoder } from '../schema/encoder.ts';
-import { columnOf, scopeOfField } from '../schema/fields.ts';
-import { ColumnBuffers, gatherEncoded } from '../schema/gatherRows.ts';
-import { crossKeys, type Keys } from '../schema/keys.ts';
-import { MatchCounter } from '../schema/matches.ts';
-import type { CrossField, Field, MatchField } from '../schema/schema.ts';
+import { columnOf } from '../schema/fields.ts';
+import { gatherEncoded, NamedBuffers } from '../schema/gatherRows.ts';
+import type { Keys } from '../schema/keys.ts';
+import type { MatchField } from '../schema/schema.ts';
 import type { ScoringInput } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
 import type { Candidates } from './candidates.ts';
-import { type FieldPlan, isOfVariant, type PlainField } from './fieldPlan.ts';
+import type { FieldPlan, PlainField } from './fieldPlan.ts';
 import type { HistoryFields, RequestKeys } from './historyFields.ts';
+import { MadeFields } from './madeFields.ts';
 import { PackedGather } from './packedGather.ts';
 import { SourceKeys } from './sourceKeys.ts';
 import { candidateSource, constantSource, givenOf, requestSources, type Source, type ValueRows } from './sources.ts';
@@ -31,10 +31,9 @@ export class RequestEncoder {
   private readonly packed: PackedGather | undefined;
   private readonly packedCreatives: PackedGather | undefined;
   private readonly constants: readonly Source[];
-  private readonly byName: ReadonlyMap<string, Field>;
-  private readonly buffers = new Map<string, ColumnBuffers>();
+  private readonly buffers = new NamedBuffers();
   private readonly keys: SourceKeys;
-  private readonly matches = new MatchCounter();
+  private readonly made: MadeFields;
   // Of the request at hand; the constants' fields are those of any.
   private readonly fields = new Map<string, EncodedColumn>();
   private readonly sources = new Map<string, Source>();
@@ -47,11 +46,10 @@ export class RequestEncoder {
     this.packed = catalog && new PackedGather(catalog.packed, catalog.encoded);
     this.packedCreatives = catalog?.packedCreatives && new PackedGather(catalog.packedCreatives, catalog.encoded);
     this.constants = plan.constant.map((plain) => constantSource(plain) as Source);
-    this.byName = new Map(encoder.schema.fields.map((field) => [field.name, field]));
     this.keys = new SourceKeys(catalog?.keys);
+    const { sources, keys, fields, packed: ads, packedCreatives: creatives } = this;
+    this.made = new MadeFields(encoder, { sources, keys, fields, ads, creatives, distinct: catalog?.distinct });
     this.encodeAlike(this.constants);
-    for (const { name } of [...plan.candidate.map(({ field }) => field), ...plan.crosses, ...plan.matches])
-      this.buffers.set(name, new ColumnBuffers());
   }
 
   /**
@@ -71,8 +69,8 @@ export class RequestEncoder {
     this.encodeRows(candidates, ofAds, false, this.packed);
     this.encodeRows(candidates, variants ?? ofAds, true, variants === undefined ? this.packed : this.packedCreatives);
     this.keys.begin(this.sources, variants);
-    for (const cross of this.plan.crosses) this.fields.set(cross.name, this.crossOf(cross, candidates, variants));
-    for (const match of this.plan.matches) if (!this.isOfHistory(match)) this.encodeMatch(match, candidates, variants);
+    for (const cross of this.plan.crosses) this.fields.set(cross.name, this.made.crossOf(cross, candidates, variants));
+    this.encodeMatches(false, count, variants);
     const rowCount = variants?.count ?? count;
     // Also of one creative each, so that an engine keeps all it knows of ads in one place.
     return { rowCount, fields: this.fields, ...(variants && { candidates: { count, of: variants.of } }) };
@@ -81,7 +79,13 @@ export class RequestEncoder {
   /** Adds what the model takes of history at a time to the columns of the last `encode`. */
   encodeHistory(history: History, candidates: Candidates, variants: Variants | undefined, nowMs: number): void {
     this.history?.encode(history, this.historyKeys(candidates, variants), nowMs, this.fields);
-    for (const match of this.plan.matches) if (this.isOfHistory(match)) this.encodeMatch(match, candidates, variants);
+    this.encodeMatches(true, candidates.count, variants);
+  }
+
+  /** Those that history has a part in, or the others. */
+  private encodeMatches(ofHistory: boolean, count: number, variants: Variants | undefined): void {
+    for (const match of this.plan.matches)
+      if (this.isOfHistory(match) === ofHistory) this.fields.set(match.name, this.made.matchOf(match, count, variants));
   }
 
   /** Encodes the fields that candidates have, or those that their creatives have. */
@@ -157,7 +161,7 @@ export class RequestEncoder {
     const own = column === undefined || column.rowCount === 0 ? undefined : this.encodeColumn(plain, column);
     if (at === undefined) return own as EncodedColumn;
     const { name } = plain.field;
-    return gatherEncoded(this.catalog?.encoded.get(name), own, at, this.buffersOf(name));
+    return gatherEncoded(this.catalog?.encoded.get(name), own, at, this.buffers.of(name));
   }
 
   private encodeColumn({ field }: PlainField, column: Column): EncodedColumn {
@@ -176,52 +180,5 @@ export class RequestEncoder {
       if (error instanceof UserError) throw new UserError(`request: ${error.message}`, error.kind);
       throw error;
     }
-  }
-
-  /** A cross is encoded where it is met, unless all its parts are of one of the catalog's tables: then so is it. */
-  private crossOf(cross: CrossField, candidates: Candidates, variants: Variants | undefined): EncodedColumn {
-    const ofVariant = isOfVariant(cross, this.byName);
-    const ofCreatives = ofVariant && variants !== undefined;
-    const rows = ofCreatives ? variants.known : candidates.catalogRows;
-    const packed = ofCreatives ? this.packedCreatives : this.packed;
-    const known = rows && packed && this.knownCross(cross, rows, packed);
-    if (known !== undefined) return known;
-    const keys = cross.of.map((name) => (ofVariant ? this.keys.ofVariants(name) : this.keys.of(name)));
-    return this.encoder.encodeKeys(cross, crossKeys(keys));
-  }
-
-  /** Of the catalog's values alone, or of the request's with those of one field: made once for each that this has, where they are few. */
-  private knownCross(cross: CrossField, rows: Int32Array, packed: PackedGather): EncodedColumn | undefined {
-    const { name, of } = cross;
-    const sourceOf = (part: string) => this.sources.get(part) as Source;
-    const ofRows = of.filter((part) => sourceOf(part).at !== undefined || sourceOf(part).column?.rowCount !== 1);
-    if (ofRows.some((part) => sourceOf(part).at !== rows)) return undefined;
-    if (ofRows.length === of.length) return packed.encodedOf(name, rows);
-    const [part] = ofRows;
-    const values = ofRows.length === 1 ? this.catalog?.distinct.get(part) : undefined;
-    if (values === undefined || values.rowCount >= rows.length) return undefined;
-    const keys = of.map((one) => (one === part ? values : this.keys.of(one)));
-    const encoded = this.encoder.encodeKeys(cross, crossKeys(keys));
-    return gatherEncoded(encoded, undefined, packed.placesOf(part, rows) as Int32Array, this.buffersOf(name));
-  }
-
-  private encodeMatch(match: MatchField, { count }: Candidates, variants: Variants | undefined): void {
-    const { byName } = this;
-    const [first, second] = match.of.map((name) => this.fields.get(name) as EncodedColumn);
-    const scope = scopeOfField(match, byName);
-    const ofVariant = variants !== undefined && isOfVariant(match, byName);
-    /** A candidate's row of each creative. */
-    const rowsOf = (name: string) =>
-      ofVariant && !isOfVariant(byName.get(name) as Field, byName) ? variants.of : undefined;
-    const rowCount = scope === 'request' ? 1 : ofVariant ? variants.count : count;
-    const rows = { first: rowsOf(match.of[0]), second: rowsOf(match.of[1]) };
-    const out = this.buffersOf(match.name).takeFloats(rowCount);
-    this.fields.set(match.name, this.matches.count(first, second, rowCount, rows, out));
-  }
-
-  private buffersOf(name: string): ColumnBuffers {
-    const buffers = this.buffers.get(name);
-    assert(buffers !== undefined, `no buffers for '${name}'`);
-    return buffers;
   }
 }

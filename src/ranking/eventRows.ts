@@ -1,5 +1,3 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import type { Catalog } from '../catalog/catalog.ts';
 import { listOf, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearestName.ts';
@@ -12,52 +10,11 @@ import { problemsOf, shown } from '../schema/parseSchema.ts';
 import type { Schema } from '../schema/schema.ts';
 import { CreativeEvents, creativeValues } from './creativeEvents.ts';
 import { EventKeys, type EventTables, type KeyedEvent } from './eventKeys.ts';
+import { type EventRequest, EventsShape, isEvents } from './eventRequest.ts';
 import { type FieldPlan, unknownName } from './fieldPlan.ts';
-import { latestMs } from './requestTime.ts';
 import { Segments } from './segments.ts';
 
-const strict = { additionalProperties: false };
-const TimeShape = Type.Number({ minimum: 0, maximum: latestMs });
-const EventShape = Type.Object(
-  {
-    type: Type.String(),
-    eventMs: TimeShape,
-    arrivedMs: Type.Optional(TimeShape),
-    user: Type.Optional(Type.Object({})),
-    context: Type.Optional(Type.Object({})),
-    ad: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Object({})])),
-    values: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.Boolean()]))),
-    creativeId: Type.Optional(Type.Union([Type.String(), Type.Number()])),
-    position: Type.Optional(Type.Integer({ minimum: 1 })),
-    pCtr: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
-    propensity: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
-  },
-  strict,
-);
-const EventsShape = Type.Object({ events: Type.Array(EventShape, { minItems: 1 }) }, strict);
-const isRequest = Compile(EventsShape);
 const problemsTold = 10;
-
-/** One impression, or what came of one: `docs/http-api.md` describes it. */
-export interface EventRequest extends Omit<Static<typeof EventShape>, 'ad'> {
-  /** `impression`, the name of a label that is now 1, or `outcome` for `values` alone. */
-  type: string;
-  /** When the impression was, of outcomes as well. */
-  eventMs: number;
-  /** When it came; `eventMs` where absent. A server that goes by its own clock does not take it. */
-  arrivedMs?: number;
-  user?: Record<string, unknown>;
-  context?: Record<string, unknown>;
-  /** The ad as a candidate is given: its id alone, or its fields. */
-  ad?: string | number | Record<string, unknown>;
-  /** Labels (0 and 1) and numbers by name. */
-  values?: Record<string, number | boolean>;
-  /** Of the slot that it was answered with: the creative, where it was shown, what the model had of it and how likely it was chosen. */
-  creativeId?: string | number;
-  position?: number;
-  pCtr?: number;
-  propensity?: number;
-}
 
 /** Events as history takes them, and as the record of creatives does. */
 export interface ReadEvents extends EventRows {
@@ -129,7 +86,7 @@ export class EventReader {
    * @throws UserError that names what is wrong with each
    */
   readRequest(json: unknown, context: EventContext): ReadEvents {
-    if (!isRequest.Check(json)) {
+    if (!isEvents.Check(json)) {
       if (typeof json !== 'object' || json === null || Array.isArray(json))
         throw new UserError(`request: expected a JSON object with events, got ${shown(json)}`);
       refuse(problemsOf(EventsShape, json, (path) => placeOf(path, 'the body')));
@@ -144,7 +101,7 @@ export class EventReader {
    * @returns in order of arrival
    */
   readHistory(json: readonly unknown[], user: Record<string, unknown>, context: Record<string, unknown>): EventRows {
-    if (json.length > 0 && !isRequest.Check({ events: json }))
+    if (json.length > 0 && !isEvents.Check({ events: json }))
       refuse(
         problemsOf(EventsShape, { events: json }, (path) => placeOf(path, 'history').replace('events', 'history')),
       );

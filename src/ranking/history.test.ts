@@ -9,7 +9,7 @@ import { buildModel } from '../model/architectures.ts';
 import type { Field, HistoryField } from '../schema/schema.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import type { RankAnswer } from './answer.ts';
-import type { EventRequest } from './eventRows.ts';
+import type { EventRequest } from './eventRequest.ts';
 import { createRanker, type Ranker } from './ranker.ts';
 import { remembering, type SampleMarket, sampleMarket, sampleRows } from './sampleMarket.ts';
 

@@ -2,13 +2,13 @@ import type { EncodedCatalog } from '../catalog/encodeCatalog.ts';
 import type { PackedList, PackedRows } from '../catalog/packRows.ts';
 import { touchIds } from '../core/touch.ts';
 import type { EncodedColumn, EncodedIds, EncodedLists } from '../schema/encoded.ts';
-import { ColumnBuffers, roomFor } from '../schema/gatherRows.ts';
+import { NamedBuffers, roomFor } from '../schema/gatherRows.ts';
 
 /** Picks rows of all that is packed at once, when the first field is asked for. */
 export class PackedGather {
   private readonly packed: PackedRows;
   private readonly encoded: EncodedCatalog['encoded'];
-  private readonly buffers = new Map<string, ColumnBuffers>();
+  private readonly buffers = new NamedBuffers();
   private room = 0;
   private count = -1;
   /** One column after the other, `count` numbers each. */
@@ -22,7 +22,6 @@ export class PackedGather {
   constructor(packed: PackedRows, encoded: EncodedCatalog['encoded']) {
     this.packed = packed;
     this.encoded = encoded;
-    for (const name of packed.lists.keys()) this.buffers.set(name, new ColumnBuffers());
   }
 
   /** Begins a request: what was asked for before is no longer valid. */
@@ -77,7 +76,7 @@ export class PackedGather {
   private listsOf(name: string, { at, items }: PackedList, rows: Int32Array): EncodedLists {
     const { words, width } = this.packed;
     const all = this.encoded.get(name) as EncodedLists;
-    const buffers = this.buffers.get(name) as ColumnBuffers;
+    const buffers = this.buffers.of(name);
     const [lengths, begins] = [this.columns[at], this.columns[at + 1]];
     const count = rows.length;
     const offsets = buffers.takeOffsets(count + 1);

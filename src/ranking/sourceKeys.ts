@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts';
-import { ColumnBuffers, gatherKeys } from '../schema/gatherRows.ts';
+import { gatherKeys, NamedBuffers } from '../schema/gatherRows.ts';
 import { type Keys, keysOf } from '../schema/keys.ts';
 import type { Source } from './sources.ts';
 import type { Variants } from './variants.ts';
@@ -7,7 +7,7 @@ import type { Variants } from './variants.ts';
 /** Raw keys of a request's fields, each made once a request: for crosses, and for what history is looked up by. */
 export class SourceKeys {
   private readonly catalog: ReadonlyMap<string, Keys>;
-  private readonly buffers = new Map<string, ColumnBuffers>();
+  private readonly buffers = new NamedBuffers();
   // Of the request at hand.
   private readonly keys = new Map<string, Keys>();
   private readonly repeated = new Map<string, Keys>();
@@ -44,7 +44,7 @@ export class SourceKeys {
     if (variants === undefined || plain.ofVariant || own.rowCount === 1) return own;
     let keys = this.repeated.get(name);
     if (keys === undefined) {
-      keys = gatherKeys(own, undefined, variants.of, this.buffersOf(`${name} of creatives`));
+      keys = gatherKeys(own, undefined, variants.of, this.buffers.of(`${name} of creatives`));
       this.repeated.set(name, keys);
     }
     return keys;
@@ -53,14 +53,8 @@ export class SourceKeys {
   private read({ plain, column, at }: Source): Keys {
     const { name } = plain.field;
     const own = column === undefined || column.rowCount === 0 ? undefined : keysOf(column, `field '${name}'`);
-    if (at !== undefined) return gatherKeys(this.catalog.get(name), own, at, this.buffersOf(name));
+    if (at !== undefined) return gatherKeys(this.catalog.get(name), own, at, this.buffers.of(name));
     assert(own !== undefined, `no values of '${name}'`);
     return own;
-  }
-
-  private buffersOf(name: string): ColumnBuffers {
-    let buffers = this.buffers.get(name);
-    if (buffers === undefined) this.buffers.set(name, (buffers = new ColumnBuffers()));
-    return buffers;
   }
 }

@@ -29,6 +29,17 @@ export class ColumnBuffers {
   }
 }
 
+/** Buffers by the name of their column. */
+export class NamedBuffers {
+  private readonly byName = new Map<string, ColumnBuffers>();
+
+  of(name: string): ColumnBuffers {
+    let buffers = this.byName.get(name);
+    if (buffers === undefined) this.byName.set(name, (buffers = new ColumnBuffers()));
+    return buffers;
+  }
+}
+
 /** Grows by half, so that requests of slowly rising size do not each allocate. */
 export const roomFor = (length: number) => Math.ceil(length * 1.5);
 
