@@ -28,7 +28,7 @@ import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
 import { HeldCreatives, openBandit, saveBandit } from './heldCreatives.ts';
 import { HeldHistory } from './heldHistory.ts';
 import { loadRanker } from './loadRanker.ts';
-import { saveHeld } from './runServer.ts';
+import { runServer, saveHeld } from './runServer.ts';
 import { buildServer, type ModelHost } from './server.ts';
 import { warmUp } from './warmUp.ts';
 
@@ -487,6 +487,17 @@ describe('what is held of creatives', () => {
     await expect(load({ creatives: 'c.parquet' })).rejects.toThrow(/--creatives 'c\.parquet': .* add --catalog/);
     await expect(load({ creativePolicy: 'default' })).rejects.toThrow(/--creative-policy: .* add --creatives/);
     await expect(load({ creativeState: 's.json' })).rejects.toThrow(/--creative-state: .* add --creatives/);
+  });
+
+  it('is missed by the name of the option that was given, whether or not its file is there yet', async () => {
+    const model = path.join(folder, 'named', '1');
+    await writeBundle(model, market.bundle);
+    const written = path.join(folder, 'there.json');
+    await writeFile(written, '{}');
+    const rest = { model, engine: 'reference', host: '127.0.0.1', port: 0, bodyLimitBytes: 1e6, logLevel: 'silent' };
+    for (const creativeState of [written, path.join(folder, 'not-there.json')])
+      await expect(runServer({ ...rest, creativeState })).rejects.toThrow(/^--creative-state: .* add --creatives/);
+    await expect(runServer({ ...rest, creativePolicy: 'default' })).rejects.toThrow(/^--creative-policy: /);
   });
 
   it('is told by metrics and /v1/models; warming up leaves no trace', async () => {

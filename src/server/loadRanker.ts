@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type Catalog, catalogColumns, readCatalog } from '../catalog/catalog.ts';
 import { type Creatives, creativeColumns, readCreatives } from '../catalog/creatives.ts';
 import { catalogFields, creativeFields } from '../catalog/encodeCatalog.ts';
@@ -24,7 +25,7 @@ export interface LoadOptions extends Pick<EngineChoice, 'engine' | 'precision' |
   readonly creatives?: string;
   /** How a creative is chosen: a policy's name, or a JSON file of settings. Without it and a state, the likeliest is. */
   readonly creativePolicy?: string;
-  /** A file with what is known of creatives to begin with. */
+  /** A file with what is known of creatives to begin with, if it is there; nothing is where it is not. */
   readonly creativeState?: string;
   readonly maxCandidates?: number;
   /** A file with a state of history to begin with; the bundle's own where absent. */
@@ -76,8 +77,10 @@ async function banditOf(
   creatives?: Creatives,
 ): Promise<HeldCreatives | undefined> {
   if (creativePolicy === undefined && creativeState === undefined) return undefined;
-  if (catalog !== undefined && creatives !== undefined)
-    return openBandit(creativeArms(catalog, creatives), creativePolicy, creativeState);
+  if (catalog !== undefined && creatives !== undefined) {
+    const state = creativeState !== undefined && existsSync(creativeState) ? creativeState : undefined;
+    return openBandit(creativeArms(catalog, creatives), creativePolicy, state);
+  }
   const flag = creativePolicy === undefined ? '--creative-state' : '--creative-policy';
   throw new UserError(`${flag}: there are no creatives to choose from; add --creatives`);
 }

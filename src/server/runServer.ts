@@ -27,14 +27,8 @@ export async function runServer(options: RunOptions): Promise<void> {
   const { host, port, bodyLimitBytes, logLevel, replay } = options;
   const logger = pino({ level: logLevel, base: { pid: process.pid } }, pino.destination(2));
   // A file that is not there yet is written when the server ends.
-  const isThere = (file: string | undefined) => file !== undefined && existsSync(file);
-  const { history, creativeState, creativePolicy = creativeState && 'default' } = options;
-  const loaded = await loadRanker({
-    ...options,
-    creativePolicy,
-    history: isThere(history) ? history : undefined,
-    creativeState: isThere(creativeState) ? creativeState : undefined,
-  });
+  const history = options.history !== undefined && existsSync(options.history) ? options.history : undefined;
+  const loaded = await loadRanker({ ...options, history });
   warmUp(loaded.ranker, () => performance.now());
   await beginHistory(loaded, options);
   await beginCreatives(loaded, options);
