@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DayColumns } from './creativeDays.ts';
 import { addCreativeEvaluate } from './creativeEvaluate.ts';
+import { addCreativeExamination } from './creativeExamination.ts';
 import type { PolicyReplay } from './creativeReplay.ts';
 import type { TestColumns } from './creativeRows.ts';
 import type { TestsRead } from './creativeTests.ts';
@@ -30,6 +31,7 @@ export function addCreative(program: Command): void {
     .option('--json', 'print one JSON object on standard output')
     .action(runReplay);
   addCreativeEvaluate(command);
+  addCreativeExamination(command);
   addReplayOptions(
     command
       .command('report')

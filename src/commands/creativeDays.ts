@@ -88,7 +88,8 @@ function daysOfTexts(column: TextColumn, who: string): Int32Array {
   });
 }
 
-function positionsOf(column: Column, who: string): Int32Array {
+/** Places from 1, the top. @throws UserError naming column and value */
+export function positionsOf(column: Column, who: string): Int32Array {
   return Int32Array.from({ length: column.rowCount }, (_, row) => {
     const value = Number(columnValue(column, row) ?? Number.NaN);
     if (Number.isInteger(value) && value >= 1 && value <= POSITIONS_MOST) return value;
