@@ -9,6 +9,8 @@ import type { TrainInputs, TrainSummary } from '../training/train.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { Creatives } from './catalog/creatives.ts';
 import type { CreativeBandit } from './creative/bandit.ts';
+import type { ExaminationFit } from './creative/examination.ts';
+import type { PositionCounts } from './creative/positions.ts';
 import type { BanditState } from './creative/state.ts';
 import type { Bundle } from './model/bundle.ts';
 import type { Ranker } from './ranking/ranker.ts';
@@ -27,7 +29,9 @@ export type {
   CreativeBandit,
   Creatives,
   EngineChoice,
+  ExaminationFit,
   LoadedScorer,
+  PositionCounts,
   Ranker,
   Reporter,
   Schema,
@@ -104,6 +108,51 @@ export async function createBandit(
 export async function mergeBanditStates(a: unknown, b: unknown): Promise<BanditState> {
   const { mergeBanditStates: merge } = await import('./creative/mergeStates.ts');
   return merge(a, b);
+}
+
+/**
+ * The CTR of each position over all its impressions: what the position does where the order was random, else what the items did as well.
+ *
+ * @returns [positions]
+ */
+export async function slotCtrs(counts: PositionCounts): Promise<Float64Array> {
+  const { slotCtrs: ctrs } = await import('./creative/positions.ts');
+  return ctrs(counts);
+}
+
+/**
+ * How much each position is looked at, the best being 1, estimated from what the same items draw in several positions: the `examination` of
+ * a bandit's settings. Of traffic whose order was random, `slotCtrs` over their highest are that too.
+ */
+export async function estimateExamination(counts: PositionCounts): Promise<ExaminationFit> {
+  const { estimateExamination: estimate } = await import('./creative/examination.ts');
+  return estimate(counts);
+}
+
+/**
+ * Clicks over expected clicks of each item: 1 for one as good as the average of the traffic that the CTRs are of.
+ *
+ *   COEC_i = Σ_s clicks_is / Σ_s impressions_is · ctr_s
+ *
+ * @param slotCtrs [positions], as `slotCtrs` gives them
+ * @returns [items]
+ */
+export async function coec(counts: PositionCounts, slotCtrs: Float64Array): Promise<Float64Array> {
+  const { coec: ratios } = await import('./creative/positions.ts');
+  return ratios(counts, slotCtrs);
+}
+
+/**
+ * The CTR that each item would have in the best position: clicks over impressions, these counted by how much their position is looked at.
+ *
+ *   ECOI_i = Σ_s clicks_is / Σ_s impressions_is · examination_s
+ *
+ * @param examination [positions], as `estimateExamination` finds them
+ * @returns [items]
+ */
+export async function ecoi(counts: PositionCounts, examination: Float64Array): Promise<Float64Array> {
+  const { ecoi: rates } = await import('./creative/positions.ts');
+  return rates(counts, examination);
 }
 
 /** As `limelight train` takes it; `config` and `schema` are parsed JSON. */

@@ -4,16 +4,20 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { simulate } from '../data/simulator/simulate.ts';
 import {
+  coec,
   createBandit,
   createRandom,
   createRanker,
   createScorer,
+  ecoi,
+  estimateExamination,
   loadBundle,
   loadCatalog,
   loadCreatives,
   mergeBanditStates,
   openTable,
   parseSchema,
+  slotCtrs,
   train,
   UserError,
 } from '../src/index.ts';
@@ -71,6 +75,28 @@ test('a program reads a log, trains, loads the bundle and ranks a request', asyn
   const twice = await createBandit(catalog, creatives, {}, await mergeBanditStates(state, state));
   expect(twice.record.totals.clicks[0]).toBe(2);
   scorer.dispose();
+});
+
+test('a program takes positions out of click rates', async () => {
+  // Two items, of which the second draws half as much, in two positions, of which the second is looked at half as much.
+  const counts = {
+    items: Int32Array.of(0, 0, 1, 1),
+    positions: Int32Array.of(1, 2, 1, 2),
+    impressions: Float64Array.of(300, 100, 100, 300),
+    clicks: Float64Array.of(120, 20, 20, 30),
+  };
+  const ctrs = await slotCtrs(counts);
+  expect([...ctrs]).toEqual([140 / 400, 50 / 400]);
+  const { examination } = await estimateExamination(counts);
+  expect(examination[0]).toBe(1);
+  expect(examination[1]).toBeCloseTo(0.5, 9);
+  const rates = await ecoi(counts, examination);
+  expect(rates[0]).toBeCloseTo(0.4, 9);
+  expect(rates[1]).toBeCloseTo(0.2, 9);
+  expect([...(await coec(counts, ctrs))]).toEqual([
+    140 / (300 * ctrs[0] + 100 * ctrs[1]),
+    50 / (100 * ctrs[0] + 300 * ctrs[1]),
+  ]);
 });
 
 test('a mistake is thrown as UserError', async () => {
