@@ -108,7 +108,8 @@ export function bootstrapEstimates(
 
 /**
  * How much wider an interval is for rows of `units` than for as many that have nothing in common: by the design effect, the variance between
- * units over that between rows, and by what is unknown of the former where units are few, as Student's t of U − 1 is wider than the normal:
+ * units over that between rows, and by what is unknown of the former where units are few, as Student's t is wider than the normal; its degrees
+ * of freedom are one less than as many units of the same size, (Σ n_u)²/Σ n_u², would tell as much:
  *
  *   √(Σ_u (Σ_{i∈u} z_i)² / Σ z_i²) · t/1.96      z_i = base_i + slope_i·r_i − V̂·below_i
  *
@@ -124,17 +125,25 @@ function unitWidth(
   units: Int32Array,
 ): number {
   const mean = redraw ? sumOf(rewards) / rewards.length : value;
-  const ofUnits = new Map<number, number>();
+  const ofUnits = new Map<number, { rows: number; z: number }>();
   let betweenRows = 0;
   for (const [row, unit] of units.entries()) {
     const earned = redraw ? rewards[row] : slope[row] * rewards[row] + (base ? base[row] : 0);
     const z = earned - mean * (below ? below[row] : 1);
-    ofUnits.set(unit, (ofUnits.get(unit) ?? 0) + z);
+    const sums = ofUnits.get(unit);
+    if (sums === undefined) ofUnits.set(unit, { rows: 1, z });
+    else {
+      sums.rows++;
+      sums.z += z;
+    }
     betweenRows += z * z;
   }
-  let betweenUnits = 0;
-  for (const z of ofUnits.values()) betweenUnits += z * z;
-  const freedom = ofUnits.size - 1;
+  let [betweenUnits, squaredRows] = [0, 0];
+  for (const { rows, z } of ofUnits.values()) {
+    betweenUnits += z * z;
+    squaredRows += rows * rows;
+  }
+  const freedom = Math.max(1, units.length ** 2 / squaredRows - 1);
   return Math.sqrt(betweenRows > 0 ? betweenUnits / betweenRows : 1) * (1 + 1.2103 / freedom + 1.4403 / freedom ** 2);
 }
 
