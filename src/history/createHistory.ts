@@ -1,11 +1,12 @@
 import { assert, UserError } from '../core/errors.ts';
 import type { Keys } from '../schema/keys.ts';
 import { EventApplier } from './applyEvent.ts';
+import { checkArrival, checkClock } from './arrival.ts';
 import { computePrior, writeValue } from './counterValues.ts';
 import { DueQueue, TickQueue } from './dueQueue.ts';
 import { batch, Families } from './families.ts';
 import type { EventRows, History, HistoryRows, HistoryStats } from './history.ts';
-import { type HistoryPlan, isTime } from './historyPlan.ts';
+import type { HistoryPlan } from './historyPlan.ts';
 import { listEvent } from './listEvent.ts';
 import { mergeReducers } from './mergeHistory.ts';
 import { PendingEvents } from './pendingEvents.ts';
@@ -85,28 +86,12 @@ export class Reducer implements History {
   }
 
   check(rows: EventRows, row: number): void {
-    const { latenessMs } = this.plan.limits;
-    const eventMs = rows.eventMs[row];
-    const givenMs = rows.arrivedMs === undefined ? eventMs : rows.arrivedMs[row];
-    const isOutcome = rows.isOutcome !== undefined && rows.isOutcome[row] !== 0;
-    const what = isOutcome ? 'an outcome' : 'an impression';
-    if (!isTime(eventMs) || !isTime(givenMs))
-      throw new UserError(`history: ${what} has no time; give every row its time in ms since 1970`);
-    this.checkClock(givenMs);
-    const age = Math.max(givenMs, this.watermarkMs) - eventMs;
-    if (-age > latenessMs)
-      throw new UserError(
-        `history: ${what} of ${timeText(eventMs)} arrived at ${timeText(givenMs)}, before it happened; correct its time or the clock`,
-      );
-    if (!isOutcome && age > latenessMs)
-      throw new UserError(
-        `history: an impression of ${timeText(eventMs)} came at ${timeText(eventMs + age)}, later than history's lateness allows; leave it out, or raise history.lateness in the schema`,
-      );
+    checkArrival(rows, row, this.watermarkMs, this.plan.limits.latenessMs);
   }
 
   advance(nowMs: number): void {
     const { plan, due, pending } = this;
-    this.checkClock(nowMs);
+    checkClock(nowMs, this.watermarkMs, plan.limits.latenessMs);
     if (nowMs <= this.watermarkMs) return;
     this.watermarkMs = nowMs;
     const { tickMs } = plan.limits;
@@ -191,13 +176,6 @@ export class Reducer implements History {
     return { keys, events: impressions, pending: pending.count, bytes: bytes + pendingBytes, evicted };
   }
 
-  private checkClock(nowMs: number): void {
-    if (isTime(nowMs) && !(this.watermarkMs - nowMs > this.plan.limits.latenessMs)) return;
-    throw new UserError(
-      `history: the time went back to ${timeText(nowMs)} from ${timeText(this.watermarkMs)}, further than history's lateness allows; give rows in order of arrival, or correct the clock`,
-    );
-  }
-
   private stageOf(value: number): number {
     return this.plan.stageDelaysMs.indexOf(this.plan.values[value].delayMs);
   }
@@ -277,8 +255,4 @@ export class Reducer implements History {
     for (let v = 0; v < valueCount; v++)
       if (expectations[v] >= 0) pending.expected[at * valueCount + v] = rows.priors[expectations[v]];
   }
-}
-
-function timeText(ms: number): string {
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }

@@ -96,7 +96,8 @@ export function createHistoryPlan(schema: Schema): HistoryPlan | undefined {
   };
 }
 
-function limitsOf(history: NonNullable<Schema['history']>): HistoryLimits {
+/** A schema's own, or ours where it does not say; they hold for events also where nothing is made of history. */
+export function limitsOf(history: Schema['history'] = {}): HistoryLimits {
   const { session = '30m', tick = '10s', lateness = '1h', timeToLive, maxKeys = 1_000_000, maxPairs = 64 } = history;
   return {
     sessionMs: durationMs(session),

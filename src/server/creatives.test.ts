@@ -333,28 +333,55 @@ describe('POST /v1/events with creatives', () => {
     expect(held.bandit.record.window).toBe(Math.floor(beginMs / windowMs) + 3);
   });
 
-  it('feeds a policy where the model has no history', async () => {
-    const plain = await sampleMarket({ seed: 9, adCount, fields: [...sampleFields, ...creativeSampleFields] });
-    const { bundle, catalog } = plain;
-    const own = await readCreatives(
-      [
-        sampleBatch(
-          sampleCreatives(plain, 5, () => 3),
-          bundle,
-        ),
-      ],
-      catalog,
-    );
-    const held = new HeldCreatives(createBandit(creativeArms(catalog, own), policy()), 'empty');
-    const known = { catalog, creatives: own, bandit: held.bandit };
-    const ranker = createRanker(bundle, createReferenceScorer(bundle), known);
-    const host: ModelHost = { current: { ranker, reason: '', creatives: held } };
-    const app = buildServer({ host, nowUs: () => 0, nowMs: () => beginMs, newId: () => 'id' });
-    open.push(app);
-    const events = shown(900, 3, 1, { context: undefined });
-    expect((await post(app, '/v1/events', { events })).json()).toEqual({ accepted: 3, creatives: 3 });
-    expect(held.bandit.record.totals.clicks[own.rows.indexOf(own.rowOf(900))]).toBe(1);
-    expect(await slotsOf(app, { user: plain.user, context: plain.context })).toHaveLength(adCount);
+  describe('where the model has no history', () => {
+    async function serveAlone(replay = false) {
+      const plain = await sampleMarket({ seed: 9, adCount, fields: [...sampleFields, ...creativeSampleFields] });
+      const { bundle, catalog } = plain;
+      const table = sampleCreatives(plain, 5, () => 3);
+      const own = await readCreatives([sampleBatch(table, bundle)], catalog);
+      const held = new HeldCreatives(createBandit(creativeArms(catalog, own), policy()), 'empty');
+      const known = { catalog, creatives: own, bandit: held.bandit };
+      const ranker = createRanker(bundle, createReferenceScorer(bundle), known);
+      const host: ModelHost = { current: { ranker, reason: '', creatives: held } };
+      const app = buildServer({ host, nowUs: () => 0, nowMs: () => beginMs, newId: () => 'id', replay });
+      open.push(app);
+      const tell = async (...events: object[]) => {
+        const response = await post(app, '/v1/events', { events });
+        return response.json().error?.message ?? response.json();
+      };
+      return { app, held, own, plain, tell };
+    }
+    const told = (timeMs: number, more: object = {}) =>
+      impression(900, { context: undefined, eventMs: beginMs + timeMs, ...more });
+    const hour = 3_600_000;
+
+    it('feeds a policy', async () => {
+      const { app, held, own, plain, tell } = await serveAlone();
+      expect(await tell(...shown(900, 3, 1, { context: undefined }))).toEqual({ accepted: 3, creatives: 3 });
+      expect(held.bandit.record.totals.clicks[own.rows.indexOf(own.rowOf(900))]).toBe(1);
+      expect(await slotsOf(app, { user: plain.user, context: plain.context })).toHaveLength(adCount);
+    });
+
+    it('refuses an impression that comes later than an hour, and events of a time to come; outcomes may be late', async () => {
+      const { held, tell } = await serveAlone();
+      const before = held.bandit.save();
+      expect(await tell(told(0), told(-hour - 1))).toMatch(
+        /^events: an impression of .+, later than history's lateness/,
+      );
+      expect(await tell(told(hour + 1))).toMatch(/^events: an impression of .+ arrived at .+, before it happened;/);
+      const click = { type: 'click', creativeId: 900, pCtr: undefined };
+      expect(await tell(told(0), told(hour + 1, click))).toMatch(/^events: an outcome of .+, before it happened;/);
+      expect(held.bandit.save()).toEqual(before);
+      expect(await tell(told(-hour), told(hour), told(-99 * hour, click))).toEqual({ accepted: 3, creatives: 3 });
+    });
+
+    it('goes by the time of events that are replayed, which may not go back further than that', async () => {
+      const { tell } = await serveAlone(true);
+      expect(await tell(told(0), told(99 * hour))).toEqual({ accepted: 2, creatives: 2 });
+      expect(await tell(told(97 * hour))).toMatch(/^events: the time went back to /);
+      expect(await tell(told(97 * hour, { arrivedMs: beginMs + 99 * hour }))).toMatch(/later than history's lateness/);
+      expect(await tell(told(98 * hour))).toEqual({ accepted: 1, creatives: 1 });
+    });
   });
 });
 

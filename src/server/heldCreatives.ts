@@ -6,8 +6,12 @@ import { type CreativeBandit, createBandit } from '../creative/bandit.ts';
 import type { ArmCounts, Arms } from '../creative/creative.ts';
 import { policyNames } from '../creative/policyNames.ts';
 import { type BanditSettings, readBanditSettings } from '../creative/settings.ts';
+import { checkArrival } from '../history/arrival.ts';
+import type { EventRows } from '../history/history.ts';
+import { limitsOf } from '../history/historyPlan.ts';
 import type { RankedSlot } from '../ranking/answer.ts';
 import { parseJson } from '../schema/parseSchema.ts';
+import type { Schema } from '../schema/schema.ts';
 import { readStateFile, stateLines } from './stateFile.ts';
 
 /** What has been told is made use of at once; what the clock alone moves, no more often than this. */
@@ -49,12 +53,22 @@ export class HeldCreatives {
 
   /** Throws what `add` would, and changes nothing. */
   check(counts: readonly ArmCounts[]): void {
-    try {
-      this.bandit.check(counts);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      throw new UserError(error.message.replace(/^bandit: /, 'events: '));
-    }
+    asOfEvents(() => this.bandit.check(counts));
+  }
+
+  /**
+   * Refuses events by when they came, as history does, for a server without one.
+   *
+   * @param isReplay whether they say so themselves: none may be older than the window that the record is in, either
+   * @throws UserError for an impression that came later than `lateness`, and for events of a time to come
+   */
+  checkArrivals(rows: EventRows, schema: Schema, isReplay: boolean): void {
+    const { window, windowMs } = this.bandit.record;
+    const watermarkMs = isReplay ? window * windowMs : Number.NEGATIVE_INFINITY;
+    const { latenessMs } = limitsOf(schema.history);
+    asOfEvents(() => {
+      for (let row = 0; row < rows.rowCount; row++) checkArrival(rows, row, watermarkMs, latenessMs);
+    });
   }
 
   /** Counts the choices of an answer. */
@@ -80,6 +94,15 @@ export async function openBandit(arms: Arms, policy = 'default', state?: string)
   const source = `--creative-state '${state}'`;
   const saved = await reading(() => readStateFile(state, source), source);
   return new HeldCreatives(createBandit(arms, settings, saved, source), `from ${state}`);
+}
+
+function asOfEvents(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.message.replace(/^(bandit|history): /, 'events: '));
+  }
 }
 
 async function readPolicy(policy: string): Promise<BanditSettings> {

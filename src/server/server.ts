@@ -148,6 +148,7 @@ function addRoutes(app: FastifyInstance, options: ServerOptions, { registry }: S
     const rows = ranker.events.readRequest(request.body, { arrivedMs });
     const { creativeCounts } = rows;
     creatives?.check(creativeCounts);
+    if (history === undefined) creatives?.checkArrivals(rows, ranker.bundle.typed.schema, replay === true);
     history?.add(rows);
     // Events that say when they arrived are in that order.
     creatives?.add(creativeCounts, arrivedMs ?? rows.arrivedMs[rows.rowCount - 1]);
