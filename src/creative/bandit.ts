@@ -5,7 +5,7 @@ import type { ArmCounts, Arms, Bandit, CreativeChoices, CreativeQuestion } from 
 import { policies } from './policies.ts';
 import { CreativeRecord } from './record.ts';
 import { ViewTime } from './reward.ts';
-import { type KeptAside, restoreState, saveState } from './savedState.ts';
+import { type KeptAside, restoreState, type StateInParts, saveState } from './savedState.ts';
 import type { BanditSettings } from './settings.ts';
 import { Settling } from './settling.ts';
 import type { BanditState } from './state.ts';
@@ -38,6 +38,8 @@ export interface CreativeBandit extends Bandit {
   stats(): { exploring: number; exited: number; reopened: number; lambda: number };
   /** All that it holds, as a plain value; see `mergeBanditStates`. */
   save(): BanditState;
+  /** The same with its ads made as they are asked for, between which the bandit may go on; each is as of then. */
+  saveInParts(): StateInParts;
 }
 
 /**
@@ -208,6 +210,11 @@ class PlayingBandit implements CreativeBandit {
   }
 
   save(): BanditState {
+    const { head, ads } = this.saveInParts();
+    return { ...head, ads: [...ads] };
+  }
+
+  saveInParts(): StateInParts {
     return saveState(this.record, this.#viewTime, this.#contexts, this.#keptAside);
   }
 }

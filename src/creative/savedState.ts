@@ -6,6 +6,7 @@ import type { ViewTime } from './reward.ts';
 import {
   type AdState,
   type BanditState,
+  type BanditStateHead,
   type CountedWindow,
   type CreativeState,
   readBanditState,
@@ -14,37 +15,57 @@ import {
 
 /** What a state holds that these arms and settings have no place for. */
 export interface KeptAside {
-  /** Creatives that are not among the arms, each with the window that it was last seen in. */
-  readonly ads: readonly AdState[];
+  /** Creatives that are not among the arms, by ad, each with the window that it was last seen in. */
+  readonly ads: Map<string, AdState>;
   /** Contexts by arm, where the policy is not contextual. */
   readonly contexts: Map<number, readonly number[]>;
 }
 
+/** A state whose ads are made one by one, as they are asked for. */
+export interface StateInParts {
+  readonly head: BanditStateHead;
+  readonly ads: Iterable<AdState>;
+}
+
+/**
+ * What a bandit holds. Between two ads it may go on: each is saved as it is when it is asked for, and what is later than the window that
+ * time was in at the beginning counts in that.
+ */
 export function saveState(
   record: CreativeRecord,
-  viewTime: ViewTime,
+  { lambda, window: lambdaWindow, viewMs, views }: ViewTime,
   contexts: Contexts | undefined,
   kept: KeptAside,
-): BanditState {
-  const { arms, windowMs, window } = record;
-  const ads: AdState[] = [];
-  const goneOf = new Map(kept.ads.map((ad) => [ad.ad, ad]));
+): StateInParts {
+  const { windowMs, window } = record;
+  const viewTimes: CountedWindow[] = views > 0 ? [[window, viewMs, views]] : [];
+  const head = { version: stateVersion, windowMs, window, lambda, lambdaWindow, viewTimes };
+  return { head, ads: savedAds(record, contexts, kept, window) };
+}
+
+function* savedAds(
+  record: CreativeRecord,
+  contexts: Contexts | undefined,
+  kept: KeptAside,
+  window: number,
+): Generator<AdState> {
+  const { arms } = record;
+  const asOf = (ad: AdState) => (record.window > window ? renumberAd(ad, (number) => Math.min(number, window)) : ad);
+  const met = new Set<string>();
   for (let ad = 0; ad < record.adCount; ad++) {
-    const gone = goneOf.get(arms.adKeys[ad]);
-    goneOf.delete(arms.adKeys[ad]);
+    const key = arms.adKeys[ad];
+    const gone = kept.ads.get(key);
+    if (gone !== undefined) met.add(key);
     const creatives = gone === undefined ? [] : rememberedOf(gone, record, record.since[ad]);
     for (let arm = arms.offsets[ad]; arm < arms.offsets[ad + 1]; arm++)
       if (record.totals.impressions[arm] > 0)
         creatives.push(creativeOf(record, arm, contexts?.read(arm) ?? kept.contexts.get(arm)));
-    if (creatives.length > 0) ads.push({ ad: arms.adKeys[ad], since: record.since[ad], creatives });
+    if (creatives.length > 0) yield asOf({ ad: key, since: record.since[ad], creatives });
   }
-  for (const gone of goneOf.values()) {
-    const creatives = rememberedOf(gone, record);
-    if (creatives.length > 0) ads.push({ ad: gone.ad, since: Math.min(gone.since, window), creatives });
+  for (const [key, gone] of kept.ads) {
+    const creatives = met.has(key) ? [] : rememberedOf(gone, record);
+    if (creatives.length > 0) yield asOf({ ad: key, since: Math.min(gone.since, record.window), creatives });
   }
-  const { lambda, window: lambdaWindow, viewMs, views } = viewTime;
-  const viewTimes: CountedWindow[] = views > 0 ? [[window, viewMs, views]] : [];
-  return { version: stateVersion, windowMs, window, lambda, lambdaWindow, viewTimes, ads };
 }
 
 function creativeOf(record: CreativeRecord, arm: number, contexts: readonly number[] | undefined): CreativeState {
@@ -128,8 +149,7 @@ export function restoreState(
   contexts: Contexts | undefined,
   source: string,
 ): KeptAside {
-  const ads: AdState[] = [];
-  const kept: KeptAside = { ads, contexts: new Map() };
+  const kept: KeptAside = { ads: new Map(), contexts: new Map() };
   if (json === undefined) return kept;
   const state = withWindowsOf(readBanditState(json, source), record.windowMs);
   const { arms } = record;
@@ -151,7 +171,7 @@ export function restoreState(
       if (arm !== undefined) restoreCreative(creative, arm, record, contexts, kept, source);
       else if (!record.isLongGone(seen)) gone.push({ ...creative, seen });
     }
-    if (gone.length > 0) ads.push({ ad: key, since, creatives: gone });
+    if (gone.length > 0) kept.ads.set(key, { ad: key, since, creatives: gone });
   }
   return kept;
 }

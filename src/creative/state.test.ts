@@ -7,7 +7,7 @@ import { armsOf, chosenShares, randomCounts, range } from './banditRuns.ts';
 import type { ArmCounts, Arms } from './creative.ts';
 import { mergeBanditStates } from './mergeStates.ts';
 import { readBanditSettings } from './settings.ts';
-import { type BanditState, readBanditState } from './state.ts';
+import { type AdState, type BanditState, readBanditState } from './state.ts';
 
 const nowMs = 1_700_000_000_000;
 const dayMs = 86_400_000;
@@ -89,6 +89,37 @@ describe('a saved bandit', () => {
     );
     expect(() => createBandit(arms, other, bandit.save(), 'state.json')).toThrow("state.json: creative 'a1'");
     expect(() => createBandit(arms, other, {}, 'state.json')).toThrow('state.json: expected');
+  });
+
+  it('made in parts while it goes on, also into other windows, has each ad as it was then, whole', () => {
+    const arms = armsOf(2, 2, 2, 2);
+    const steps = fc.array(fc.tuple(fc.integer({ min: -3, max: 5 }), fc.nat(7)), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(seeds, steps, (seed, steps) => {
+        const random = createRandom(seed);
+        const bandit = fed(arms, randomCounts(random, arms, nowMs, 30));
+        const { head, ads } = bandit.saveInParts();
+        const made: AdState[] = [];
+        for (const ad of ads) {
+          // As a bandit has it that alone is saved, but for windows that have begun since.
+          const [now] = bandit.save().ads.filter((one) => one.ad === ad.ad);
+          expect(ad.creatives.map(({ totals, learned }) => [totals, learned])).toEqual(
+            now.creatives.map(({ totals, learned }) => [totals, learned]),
+          );
+          made.push(ad);
+          const [windows, arm] = steps[made.length % steps.length];
+          bandit.settle(nowMs + windows * settings.windowMs);
+          bandit.add({ arm, timeMs: nowMs + windows * settings.windowMs, impressions: 50, clicks: 1 });
+          if (windows > 2) bandit.record.forgetBefore(bandit.record.adOf[arm], bandit.record.window);
+        }
+        const state = readBanditState(JSON.parse(JSON.stringify({ ...head, ads: made })));
+        const back = createBandit(arms, settings, state);
+        expect(back.save().ads.map(({ creatives }) => creatives.map(({ learned }) => learned))).toEqual(
+          made.map(({ creatives }) => creatives.map(({ learned }) => learned)),
+        );
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('may be given windows of another length: nothing that was counted is lost', () => {

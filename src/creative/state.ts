@@ -18,6 +18,9 @@ export interface BanditState {
   readonly ads: readonly AdState[];
 }
 
+/** All but the ads, which may be many. */
+export type BanditStateHead = Omit<BanditState, 'ads'>;
+
 export interface AdState {
   readonly ad: string;
   /** The window from which on is learned. */

@@ -1,5 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { messageOf, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearestName.ts';
 import { type CreativeBandit, createBandit } from '../creative/bandit.ts';
@@ -12,7 +11,7 @@ import { limitsOf } from '../history/historyPlan.ts';
 import type { RankedSlot } from '../ranking/answer.ts';
 import { parseJson } from '../schema/parseSchema.ts';
 import type { Schema } from '../schema/schema.ts';
-import { readStateFile, stateLines } from './stateFile.ts';
+import { readStateFile, writeStateFile } from './stateFile.ts';
 
 /** What has been told is made use of at once; what the clock alone moves, no more often than this. */
 const settleMs = 1000;
@@ -131,16 +130,12 @@ async function reading<T>(read: () => Promise<T>, source: string): Promise<T> {
   }
 }
 
-/** Writes what a bandit holds in place of the file: whatever happens, the old one is there, or the new one, whole. */
+/** Writes what a bandit holds in place of the file, as it is when each ad's turn comes. */
 export async function saveBandit(file: string, bandit: CreativeBandit): Promise<void> {
-  const parent = path.dirname(path.resolve(file));
-  const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
+  const { head, ads } = bandit.saveInParts();
   try {
-    await mkdir(parent, { recursive: true });
-    await writeFile(temporary, stateLines(bandit.save()), { flush: true });
-    await rename(temporary, file);
+    await writeStateFile(file, head, ads);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw new UserError(
       `--creative-state '${file}': cannot be written: ${messageOf(error)}; make room, or name another`,
     );

@@ -1,42 +1,109 @@
 import { createReadStream } from 'node:fs';
-import type { BanditState } from '../creative/state.ts';
-import { parseJson } from '../schema/parseSchema.ts';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, UserError } from '../core/errors.ts';
+import type { AdState, BanditStateHead } from '../creative/state.ts';
 
-const adsPerLine = 100;
 const adsBegin = '"ads":[';
 const adsEnd = ']}';
+/** A line has as many ads as fit, one at least: what is made at once, with a server waiting. */
+const lineLength = 2 ** 16;
 
-/** A state as JSON with its ads over many lines, since all of it may be longer than a text can be, 512 MiB. */
-export function* stateLines({ ads, ...rest }: BanditState): Generator<string> {
-  yield `${JSON.stringify(rest).slice(0, -1)},${adsBegin}\n`;
-  for (let i = 0; i < ads.length; i += adsPerLine) {
-    const line = JSON.stringify(ads.slice(i, i + adsPerLine)).slice(1, -1);
-    yield i + adsPerLine < ads.length ? `${line},\n` : `${line}\n`;
+/** A state as JSON with its ads over many lines, each made when it is asked for, since all of it may be longer than a text can be, 512 MiB. */
+async function* stateLines(head: BanditStateHead, ads: Iterable<AdState> | AsyncIterable<AdState>) {
+  yield `${JSON.stringify(head).slice(0, -1)},${adsBegin}\n`;
+  let line = '';
+  for await (const ad of ads) {
+    const text = JSON.stringify(ad);
+    if (line !== '' && line.length + text.length > lineLength) {
+      yield `${line},\n`;
+      line = '';
+    }
+    line = line === '' ? text : `${line},${text}`;
   }
+  if (line !== '') yield `${line}\n`;
   yield `${adsEnd}\n`;
 }
 
+/** Writes a state in place of the file: whatever happens, the old one is there, or the new one, whole. @throws what writing throws */
+export async function writeStateFile(
+  file: string,
+  head: BanditStateHead,
+  ads: Iterable<AdState> | AsyncIterable<AdState>,
+): Promise<void> {
+  const parent = path.dirname(path.resolve(file));
+  const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
+  try {
+    await makeFolder(parent);
+    await writeFile(temporary, stateLines(head, ads), { flush: true });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** As `mkdir` with `recursive`, which does not end in folders that take no new ones, such as /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isThere = code === 'EEXIST' || (await stat(folder).catch(() => undefined))?.isDirectory();
+    if (isThere) return;
+    if (code !== 'ENOENT') throw error;
+    await makeFolder(path.dirname(folder));
+    await mkdir(folder);
+  }
+}
+
+/** A state as it is read, not yet checked. */
+export interface StateRead {
+  /** The JSON value, but for its ads where they are in lines of their own. */
+  readonly head: unknown;
+  /** These, many at a time. */
+  readonly ads?: AsyncIterable<readonly unknown[]>;
+}
+
 /**
- * The JSON value of a file: line by line where `stateLines` wrote it, else as a whole.
+ * Reads a state: its ads line by line where `writeStateFile` wrote it, else all at once.
  *
  * @param source how messages name it
- * @throws UserError where it is no JSON; what reading the file throws
+ * @throws UserError where it is no JSON or is cut off, also while ads are read; what reading the file throws
  */
-export async function readStateFile(file: string, source: string): Promise<unknown> {
+export async function openStateFile(file: string, source: string): Promise<StateRead> {
   const lines = linesOf(file);
-  let text = (await lines.next()).value ?? '';
-  if (!text.endsWith(adsBegin)) {
-    for await (const line of lines) text += `\n${line}`;
-    return parseJson(text, source);
-  }
-  const begin = text;
-  const ads: unknown[] = [];
+  const first = (await lines.next()).value ?? '';
+  if (first.endsWith(adsBegin)) return { head: parse(`${first}${adsEnd}`, source), ads: adsOf(lines, source) };
+  let text = first;
+  for await (const line of lines) text += `\n${line}`;
+  return { head: parse(text, source) };
+}
+
+async function* adsOf(lines: AsyncIterable<string>, source: string): AsyncGenerator<readonly unknown[]> {
+  let last = '';
   for await (const line of lines) {
-    text = line;
-    if (line !== adsEnd) ads.push(...(parseJson(`[${line.replace(/,$/, '')}]`, source) as unknown[]));
+    last = line;
+    if (line !== adsEnd) yield parse(`[${line.replace(/,$/, '')}]`, source) as unknown[];
   }
-  // Of a file that was cut off the end is no JSON either.
-  return { ...(parseJson(`${begin}${text === adsEnd ? adsEnd : ''}`, source) as object), ads };
+  if (last !== adsEnd) throw new UserError(`${source}: is cut off; take a copy of an earlier time`);
+}
+
+/** The JSON value of a file, whole. @throws as `openStateFile` */
+export async function readStateFile(file: string, source: string): Promise<unknown> {
+  const { head, ads } = await openStateFile(file, source);
+  if (ads === undefined) return head;
+  const all: unknown[] = [];
+  for await (const some of ads) all.push(...some);
+  return { ...(head as object), ads: all };
+}
+
+function parse(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${source}: not valid JSON (${messageOf(error)}); take a copy of an earlier time`);
+  }
 }
 
 /** A file's lines but for an empty one at its end. `\n` alone ends one: a JSON text may have what else looks like an end. */
