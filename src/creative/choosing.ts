@@ -55,6 +55,8 @@ export class Choosing {
   readonly #contextWidth: number;
   /** [candidates] one draw each; numbers handed on as arguments may be put on the heap. */
   #draws = new Float64Array(512);
+  /** So that no compiler finds touching useless. */
+  readonly #touched = new Float64Array(1);
   /** [arms of an ad] */
   readonly #weights: Float64Array;
 
@@ -107,6 +109,7 @@ export class Choosing {
     for (let i = 0; i < count; i++) draws[i] = random.next();
     const { offsets } = this.#arms;
     const adCount = this.modes.length;
+    this.#touch(ads, count);
     for (let i = 0; i < count; i++) {
       const ad = ads[i];
       const variant = variantOffsets[i];
@@ -117,6 +120,19 @@ export class Choosing {
       else if (this.modes[ad] === HAS_SHARES) this.#chooseByShares(i, ad, variant, variants, p, choices);
       else this.#chooseBest(i, ad, variant, variants, question, choices);
     }
+  }
+
+  /** Asks memory for all ads' numbers before waiting for the first. */
+  #touch(ads: Int32Array, count: number): void {
+    const { offsets } = this.#arms;
+    const rewards = this.#rewards;
+    let touched = 0;
+    for (let i = 0; i < count; i++) {
+      const ad = ads[i];
+      if (ad < 0 || ad >= this.modes.length) continue;
+      touched += this.modes[ad] + rewards[offsets[ad] * STRIDE] + rewards[offsets[ad + 1] * STRIDE - 1];
+    }
+    this.#touched[0] = touched;
   }
 
   #check({ count, ads, variantOffsets, p, context }: CreativeQuestion, choices: CreativeChoices): void {
