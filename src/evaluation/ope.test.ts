@@ -271,6 +271,18 @@ describe('off-policy estimates', () => {
     ]);
   });
 
+  it('warn of a propensity that cannot be, and say what the log is worth with it', () => {
+    const propensities = Float64Array.from(goldenLog.propensities);
+    propensities[3] = 1e-300;
+    const { rows, effectiveSampleSize, weightMax, warnings } = evaluate({ ...goldenLog, propensities });
+    expect(effectiveSampleSize).toBeCloseTo(1, 12);
+    expect(warnings[0]).toMatch(/^the weights' mean is .+, where 1 was expected/);
+    const nothing = new Float64Array(propensities.length);
+    const [ips] = evaluate({ ...goldenLog, propensities, rewards: nothing, predictions: undefined }).estimates;
+    expect(ips).toMatchObject({ estimator: 'ips', value: 0, low: 0 });
+    expect((ips.high as number) / (-Math.log(0.025) * (weightMax / rows))).toBeCloseTo(1, 12);
+  });
+
   it.each<[string, Partial<LoggedDecisions>, RegExp]>([
     ['no rows', { rewards: new Float64Array(0) }, /the log has no rows/],
     ['columns of unequal lengths', { propensities: new Float64Array(3) }, /'propensities' has 3 values for 2 rewards/],
@@ -282,31 +294,36 @@ describe('off-policy estimates', () => {
     [
       'a propensity of 0',
       { propensities: Float64Array.of(1, 0) },
-      /row 2 has the propensity 0; expected a probability above 0/,
+      /row 1 has the propensity 0; expected a probability above 0/,
     ],
-    ['a propensity above 1', { propensities: Float64Array.of(1.1, 1) }, /row 1 has the propensity 1\.1/],
+    [
+      'a propensity whose inverse is beyond all numbers',
+      { propensities: Float64Array.of(1, 5e-324) },
+      /row 1 has the propensity 5e-324; expected a probability above 0/,
+    ],
+    ['a propensity above 1', { propensities: Float64Array.of(1.1, 1) }, /row 0 has the propensity 1\.1/],
     [
       'a propensity that is no number',
       { propensities: Float64Array.of(1, Number.NaN) },
-      /row 2 has the propensity NaN/,
+      /row 1 has the propensity NaN/,
     ],
-    ['a reward that is no number', { rewards: Float64Array.of(1, Number.NaN) }, /row 2 has the reward NaN/],
+    ['a reward that is no number', { rewards: Float64Array.of(1, Number.NaN) }, /row 1 has the reward NaN/],
     [
       'a target probability below 0',
       { targetProbabilities: Float64Array.of(-0.1, 1) },
-      /row 1 has the target probability -0\.1/,
+      /row 0 has the target probability -0\.1/,
     ],
     [
       'a target probability above 1',
       { targetProbabilities: Float64Array.of(1, 2) },
-      /row 2 has the target probability 2/,
+      /row 1 has the target probability 2/,
     ],
     [
       'a prediction that is no number',
       { predictions: { logged: Float64Array.of(1, Number.NaN), target: Float64Array.of(1, 1) } },
-      /row 2 has the predictions NaN and 1/,
+      /row 1 has the predictions NaN and 1/,
     ],
-    ['a unit below 0', { units: Int32Array.of(0, -1) }, /row 2 has the unit -1/],
+    ['a unit below 0', { units: Int32Array.of(0, -1) }, /row 1 has the unit -1/],
     [
       'a target that never does what was logged',
       { targetProbabilities: new Float64Array(2) },

@@ -90,7 +90,7 @@ export function evaluateOffPolicy(log: LoggedDecisions, options: OffPolicyOption
     ...(estimator === 'replay' && { accepted: acceptedCount }),
   }));
   const warnings = [
-    ...meanWarnings(summary, weights),
+    ...meanWarnings(summary),
     ...unitWarnings(units),
     ...(names.includes('replay') ? replayWarnings(summary, acceptedCount) : []),
   ];
@@ -153,12 +153,12 @@ function checkLog({ rewards, propensities, targetProbabilities, predictions, uni
         `off-policy evaluation: '${name}' has ${column.length} values for ${rows} rewards; give one a row`,
       );
   const refuse = (row: number, what: string, expected: string) => {
-    throw new UserError(`off-policy evaluation: row ${row + 1} has ${what}; expected ${expected}`);
+    throw new UserError(`off-policy evaluation: row ${row} has ${what}; expected ${expected}`);
   };
   for (let i = 0; i < rows; i++) {
     const [p, pi] = [propensities[i], targetProbabilities[i]];
     if (!Number.isFinite(rewards[i])) refuse(i, `the reward ${rewards[i]}`, 'a finite number');
-    if (!(p > 0 && p <= 1))
+    if (!(p <= 1 && Number.isFinite(1 / p)))
       refuse(
         i,
         `the propensity ${p}`,

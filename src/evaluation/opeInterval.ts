@@ -158,7 +158,8 @@ const plainScale = { to: (value: number) => value, back: (value: number) => valu
  * units with a reward in each of their rows.
  */
 function highWithoutRewards({ slope, below }: LinearEstimator, rows: number, unitCount: number): number {
-  const weightOfOne = sumOf(slope.map((weight) => weight * weight)) / sumOf(slope) || 1;
+  const sum = sumOf(slope);
+  const weightOfOne = sumOf(slope.map((weight) => weight * (weight / sum))) || 1;
   return (-Math.log(0.025) * weightOfOne * (rows / unitCount)) / (below ? sumOf(below) : rows);
 }
 

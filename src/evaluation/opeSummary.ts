@@ -13,25 +13,28 @@ export interface WeightSummary {
 /** @throws UserError for a target that never does what was logged */
 export function summaryOf(weights: Float64Array): WeightSummary {
   const rows = weights.length;
-  let [sum, squares, weightMax] = [0, 0, 0];
-  for (const weight of weights) {
-    sum += weight;
-    squares += weight * weight;
-    if (weight > weightMax) weightMax = weight;
-  }
-  if (sum === 0)
+  const weightMax = weights.reduce((most, weight) => Math.max(most, weight), 0);
+  if (weightMax === 0)
     throw new UserError(
       `off-policy evaluation: the target takes none of the ${rows} logged actions, so that the log says nothing of it; evaluate it on a log that shows what it does`,
     );
-  return { rows, effectiveSampleSize: sum ** 2 / squares, weightMax, weightMean: sum / rows };
+  // As shares of the largest, whose own square may be beyond all numbers.
+  let [sum, squares] = [0, 0];
+  for (const weight of weights) {
+    const share = weight / weightMax;
+    sum += share;
+    squares += share * share;
+  }
+  return { rows, effectiveSampleSize: sum ** 2 / squares, weightMax, weightMean: (sum / rows) * weightMax };
 }
 
 /** Of a target or propensities that are not those of the log. */
-export function meanWarnings({ rows, weightMean }: WeightSummary, weights: Float64Array): string[] {
-  const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
-  const standardError = Math.sqrt(Math.max(0, squares / rows - weightMean ** 2) / rows);
-  // Four standard errors: weights are skewed, and this is to speak of mistakes only.
-  if (Math.abs(weightMean - 1) <= 4 * standardError + 1e-6) return [];
+export function meanWarnings({ rows, effectiveSampleSize, weightMean }: WeightSummary): string[] {
+  // Σw²/n − w̄² = w̄²·(n/n_eff − 1)
+  const standardError = weightMean * Math.sqrt(Math.max(0, rows / effectiveSampleSize - 1) / rows);
+  // Four standard errors: weights are skewed, and this is to speak of mistakes only. One weight can be most of its own error: a mean of 1,000
+  // has at most one chance in 1,000, whatever the weights are like (Markov's inequality).
+  if (Math.abs(weightMean - 1) <= 4 * standardError + 1e-6 && weightMean < 1000) return [];
   return [
     `the weights' mean is ${weightMean.toFixed(3)}, where 1 was expected: the target does things that the log never shows, or the propensities are not those of the log`,
   ];
