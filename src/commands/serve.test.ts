@@ -229,9 +229,11 @@ describe('limelight serve', () => {
     };
     await serveOnce(/with 4 ads and 8 creatives on .*; creatives by policy default, empty\n$/);
     await serveOnce(/; creatives by policy default, from .*state\.json\n$/);
-    const { ads } = JSON.parse(await readFile(state, 'utf8'));
-    const totals = ads.flatMap((ad: { creatives: { totals: number[] }[] }) => ad.creatives.map(({ totals: [n] }) => n));
-    expect(totals.reduce((sum: number, n: number) => sum + n, 0)).toBe(8);
+    const shownIn = async () => {
+      const { ads }: { ads: { creatives: { totals: number[] }[] }[] } = JSON.parse(await readFile(state, 'utf8'));
+      return ads.flatMap(({ creatives }) => creatives).reduce((sum, { totals: [n] }) => sum + n, 0);
+    };
+    expect(await shownIn()).toBe(8);
 
     await writeFile(place('request.json'), JSON.stringify(asked));
     const once4: RankAnswer = JSON.parse(
@@ -240,6 +242,18 @@ describe('limelight serve', () => {
     expect(once4.slots.map(({ propensity }) => propensity)).toEqual([1, 1, 1, 1]);
     const printed = await rank(...ofModel, '--request', place('request.json'), '--engine', 'reference');
     expect(printed.split('\n')[0]).toMatch(/^slot +ad +creative +campaign/);
+
+    // Killed, it has kept what it was told up to the last time that it was written.
+    const killed = start(...ofModel, '--creative-state', state, '--creative-state-seconds', '1', '--port', '0');
+    const [started] = await once(killed.stdout, 'data');
+    const url = /http[^;]+/.exec(String(started))?.[0];
+    const impressions = [1, 2, 3].map(() => ({ type: 'impression', eventMs: Date.now(), creativeId: 900 }));
+    const body = JSON.stringify({ events: impressions });
+    await fetch(`${url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    await vi.waitUntil(async () => (await shownIn()) === 11, { timeout: 20_000, interval: 100 });
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    expect(await shownIn()).toBe(11);
 
     await writeFile(state, '{"version": 99}');
     const child = start(...ofModel, '--creative-state', state, '--port', '0', '--engine', 'reference');

@@ -15,6 +15,7 @@ interface ServeFlags extends EngineFlags {
   creatives?: string;
   creativePolicy?: string;
   creativeState?: string;
+  creativeStateSeconds?: number;
 }
 
 export const creativesOption = () =>
@@ -38,7 +39,16 @@ export function addServe(program: Command): void {
       '--creative-policy <policy>',
       "how to choose and explore them: default, another policy's name or a JSON file of settings; without, the likeliest to be clicked is shown",
     )
-    .option('--creative-state <file>', 'what is known of creatives to begin with, and to write at the end')
+    .option(
+      '--creative-state <file>',
+      'what is known of creatives to begin with, and to write every so often and at the end',
+    )
+    .addOption(
+      new Option(
+        '--creative-state-seconds <n>',
+        'how often to write it while running; 0 for at the end alone (default: 300)',
+      ).argParser(wholeNumber(0, 86_400)),
+    )
     .addOption(new Option('--port <n>', '0 takes a free one').argParser(wholeNumber(0, 65535)).default(8080))
     .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
     .option('--history <file>', "a state of history to begin with and to write at the end; without, the model's own")

@@ -9,6 +9,7 @@ import type { HeldHistory } from './heldHistory.ts';
 import { listen, untilStopped } from './listen.ts';
 import { type LoadedRanker, type LoadOptions, loadRanker } from './loadRanker.ts';
 import { createMetrics } from './metrics.ts';
+import { repeat } from './repeat.ts';
 import { buildServer } from './server.ts';
 import { warmUp } from './warmUp.ts';
 
@@ -20,12 +21,18 @@ export interface RunOptions extends LoadOptions {
   readonly logLevel: string;
   /** Whether time comes with requests and events. */
   readonly replay?: boolean;
+  /** How often `creativeState` is written while the server runs; 0 for at its end alone. */
+  readonly creativeStateSeconds?: number;
 }
+
+const defaultCreativeStateSeconds = 300;
 
 /** Loads a model, serves it, and ends when a signal has stopped the server. Logs go to standard error. */
 export async function runServer(options: RunOptions): Promise<void> {
   const { host, port, bodyLimitBytes, logLevel, replay } = options;
   const logger = pino({ level: logLevel, base: { pid: process.pid } }, pino.destination(2));
+  if (options.creativeStateSeconds !== undefined && options.creativeState === undefined)
+    throw new UserError('--creative-state-seconds: there is no file to write so often; add --creative-state');
   // A file that is not there yet is written when the server ends.
   const history = options.history !== undefined && existsSync(options.history) ? options.history : undefined;
   const loaded = await loadRanker({ ...options, history });
@@ -51,12 +58,37 @@ export async function runServer(options: RunOptions): Promise<void> {
   process.stdout.write(
     `limelight: ${name} version ${version}${ads} on ${url}; engine ${scorer.engine}, ${loaded.reason}${describeHistory(loaded.history)}${describeCreatives(loaded.creatives)}\n`,
   );
+  const endKeeping = keepCreatives(loaded, options, logger);
   const answered = await stopped;
   scorer.dispose();
+  await endKeeping();
   await saveHeld(loaded, options, logger);
   logger.info({ answered }, answered ? 'stopped' : 'stopped before all requests were answered');
   // A second signal leaves connections half open, which would keep the process alive.
   if (!answered) process.exit(1);
+}
+
+/**
+ * Writes the record of creatives every so often, that a crash may lose little. A failure is logged, and tried again.
+ *
+ * @returns ends it, and waits for a write that is under way
+ */
+function keepCreatives(
+  { creatives: held }: LoadedRanker,
+  { creativeState, creativeStateSeconds = defaultCreativeStateSeconds }: RunOptions,
+  logger: Logger,
+): () => Promise<void> {
+  if (held === undefined || creativeState === undefined || creativeStateSeconds === 0) return async () => {};
+  const write = async () => {
+    const beginMs = performance.now();
+    try {
+      await saveBandit(creativeState, held.bandit);
+      logger.info({ creativeState, ms: Math.round(performance.now() - beginMs) }, 'state of creatives written');
+    } catch (error) {
+      logger.error({ err: error, creativeState }, 'state of creatives not written');
+    }
+  };
+  return repeat(write, creativeStateSeconds);
 }
 
 /**
