@@ -281,6 +281,11 @@ describe('off-policy estimates', () => {
     const [ips] = evaluate({ ...goldenLog, propensities, rewards: nothing, predictions: undefined }).estimates;
     expect(ips).toMatchObject({ estimator: 'ips', value: 0, low: 0 });
     expect((ips.high as number) / (-Math.log(0.025) * (weightMax / rows))).toBeCloseTo(1, 12);
+    const units = Int32Array.from(propensities, (_, row) => row % 2);
+    for (const { value, low, high } of evaluate({ ...goldenLog, propensities, units }).estimates) {
+      expect(low).toBeLessThanOrEqual(value as number);
+      expect(high).toBeGreaterThanOrEqual(value as number);
+    }
   });
 
   it.each<[string, Partial<LoggedDecisions>, RegExp]>([

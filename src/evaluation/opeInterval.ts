@@ -126,10 +126,12 @@ function unitWidth(
 ): number {
   const mean = redraw ? sumOf(rewards) / rewards.length : value;
   const ofUnits = new Map<number, { rows: number; z: number }>();
+  // Only their ratio counts; a square of a weight may be beyond all numbers.
+  const scale = slope.reduce((most, weight) => Math.max(most, weight), 1);
   let betweenRows = 0;
   for (const [row, unit] of units.entries()) {
     const earned = redraw ? rewards[row] : slope[row] * rewards[row] + (base ? base[row] : 0);
-    const z = earned - mean * (below ? below[row] : 1);
+    const z = (earned - mean * (below ? below[row] : 1)) / scale;
     const sums = ofUnits.get(unit);
     if (sums === undefined) ofUnits.set(unit, { rows: 1, z });
     else {
