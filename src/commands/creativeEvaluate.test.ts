@@ -261,14 +261,14 @@ describe('creative evaluate', () => {
     [
       'a propensity of 0',
       { propensity: 0 },
-      /log\.parquet: row 3, column 'propensity': 0, where a probability above 0/,
+      /log\.parquet: row 2, column 'propensity': 0, where a probability above 0/,
     ],
-    ['a propensity above 1', { propensity: 1.5 }, /row 3, column 'propensity': 1\.5/],
-    ['no propensity', { propensity: null }, /row 3, column 'propensity': no value/],
-    ['a propensity that is no number', { propensity: Number.NaN }, /row 3, column 'propensity': NaN/],
-    ['no reward', { click: null }, /row 3, column 'click': no value/],
-    ['no creative', { creative_id: null }, /row 3, column 'creative_id': no value/],
-    ['no ad', { ad_id: null }, /row 3, column 'ad_id': no value/],
+    ['a propensity above 1', { propensity: 1.5 }, /row 2, column 'propensity': 1\.5/],
+    ['no propensity', { propensity: null }, /row 2, column 'propensity': no value/],
+    ['a propensity that is no number', { propensity: Number.NaN }, /row 2, column 'propensity': NaN/],
+    ['no reward', { click: null }, /row 2, column 'click': no value/],
+    ['no creative', { creative_id: null }, /row 2, column 'creative_id': no value/],
+    ['no ad', { ad_id: null }, /row 2, column 'ad_id': no value/],
   ])('refuses a row with %s', async (_, part, message) => {
     const data = await write('log', [...ownLog(2), { ...ownLog(1)[0], ...part }]);
     await expect(evaluate({ data })).rejects.toThrow(message);

@@ -99,7 +99,7 @@ function batchReader(
   const of = (what: keyof LogColumns) => columns.get(names[what] as string) as Column;
   const problem = (what: keyof LogColumns, row: number, got: string) =>
     new UserError(
-      `${origin.file}: row ${origin.firstRow + row + 1}, column '${names[what]}': ${got}; correct or drop the row`,
+      `${origin.file}: row ${origin.firstRow + row}, column '${names[what]}': ${got}; correct or drop the row`,
     );
   return {
     problem,

@@ -44,7 +44,7 @@ export async function* creativeRows(
   for await (const batch of table.scan({ columns: [...wanted] })) {
     const column = (name: string) => batch.columns.get(name) as Column;
     const { file, firstRow } = batch.origin ?? { file: table.files[0], firstRow: 0 };
-    const where = (row: number) => `${file}: row ${firstRow + row + 1}`;
+    const where = (row: number) => `${file}: row ${firstRow + row}`;
     const countsOf = (what: 'clicks' | 'impressions', name: string) => {
       const values = column(name);
       if (values.type === 'integer' || values.type === 'number') return counts(values, name, where);
@@ -93,6 +93,6 @@ function counts(column: IntegerColumn | NumberColumn, name: string, where: (row:
     const value = valid?.[row] === 0 ? Number.NaN : Number(values[row]);
     if (Number.isSafeInteger(value) && value >= 0) return value;
     const got = valid?.[row] === 0 ? 'nothing' : String(values[row]);
-    throw new UserError(`${where(row)}, column '${name}': ${got}, where a whole number from 0 was expected`);
+    throw new UserError(`${where(row)}, column '${name}': ${got}, where a whole number from 0 to 2^53 was expected`);
   });
 }
