@@ -53,8 +53,13 @@ describe('columnFromJson', () => {
 
   it.each<[unknown[], ColumnType, string]>([
     [[1, 'a'], 'integer', 'candidates, item 1: expected integer, got "a"; send the type the model was trained with'],
-    [[1.5], 'integer', 'candidates: expected integer, got 1.5'],
-    [[2 ** 53], 'integer', 'got 9007199254740992'],
+    [
+      [2 ** 62],
+      'integer',
+      'got 4611686018427388000; send whole numbers beyond 2^53, which JSON numbers do not hold exactly, as decimal text',
+    ],
+    [[[1, 2 ** 53]], 'list of integer', 'got 9007199254740992; send whole numbers beyond 2^53'],
+    [[1.5], 'integer', 'candidates: expected integer, got 1.5; send the type the model was trained with'],
     [['18446744073709551616'], 'integer', 'got "18446744073709551616"'],
     [['1e3'], 'integer', 'got "1e3"'],
     [[''], 'integer', 'got ""'],

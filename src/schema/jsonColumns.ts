@@ -34,7 +34,11 @@ export function columnFromJson(values: readonly unknown[], type: ColumnType, whe
 
 function wrong(value: unknown, type: string, where: string, row: number, count: number): never {
   const at = count > 1 ? `${where}, item ${row}` : where;
-  throw new UserError(`${at}: expected ${type}, got ${shown(value)}; send the type the model was trained with`);
+  const next =
+    type === 'integer' && Number.isInteger(value)
+      ? 'send whole numbers beyond 2^53, which JSON numbers do not hold exactly, as decimal text'
+      : 'send the type the model was trained with';
+  throw new UserError(`${at}: expected ${type}, got ${shown(value)}; ${next}`);
 }
 
 function itemsFromJson(
