@@ -282,6 +282,26 @@ void testShapes(const Kernels& kernels) {
   }
 }
 
+/// Layers of few inputs and outputs, as towers of creatives have them.
+void testSmallLayers(const Kernels& kernels) {
+  for (size_t terms = 1; terms <= 3; terms++) {
+    for (const int n : {16, 32, 64}) {
+      for (const int rows : rowCounts) {
+        for (const bool isAdded : {false, true}) {
+          Case c{.formats = std::vector<Format>(terms, Format::bf16), .rows = rows, .k = terms == 1 ? 64 : 20, .n = n};
+          c.bias = c.added = c.addedBf16 = isAdded;
+          c.out = false;
+          c.activation = isAdded ? Activation::relu : Activation::linear;
+          c.targets = {Format::bf16};
+          c.column = isAdded ? 32 : 0;
+          c.nanRow = 7;
+          run(kernels, c);
+        }
+      }
+    }
+  }
+}
+
 void testRandomProducts(const Kernels& kernels) {
   Random random;
   for (int i = 0; i < 300; i++) {
@@ -363,6 +383,7 @@ void testScaledWeights(const Kernels& kernels) {
 void testMatrix(const Kernels& kernels) {
   Tally::get().what = std::string(kernels.name) + ": matrix products";
   testShapes(kernels);
+  testSmallLayers(kernels);
   testRandomProducts(kernels);
   testHardNumbers(kernels);
   testScaledWeights(kernels);
