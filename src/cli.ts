@@ -33,6 +33,8 @@ function createProgram(): Command {
   const program = new Command('limelight')
     .description('Train CTR and CVR models on Parquet logs and rank ads with them.')
     .version(version())
+    // A value that an option cannot have is wrong input, whoever finds out: commander, or the command itself.
+    .exitOverride(({ code, exitCode }) => process.exit(code === 'commander.invalidArgument' ? 2 : exitCode))
     .showHelpAfterError('(limelight <command> --help shows what it takes)')
     .configureHelp({ sortSubcommands: false });
   for (const add of [

@@ -170,13 +170,18 @@ describe('limelight', () => {
     expect(under.code).toBe(2);
   });
 
-  it('refuses options it cannot read, and says what it takes', async () => {
+  it('refuses options it cannot read with 2, a command line that lacks some or has unknown ones with 1, and says what it takes', async () => {
+    const replay = ['creative', 'replay', '--data', path('log.parquet'), '--clicks', 'click'];
     const ended = await Promise.all([
       limelight([...training.slice(0, -1), 'yesterday', '--out', path('x')]),
       limelight([...training, '--out', path('x'), '--seed', '1.5']),
       limelight(['train', '--schema', schema]),
       limelight(['trian']),
       limelight(['import', 'csv', 'log.csv', '--out', path('x'), '--type', 'price=flaot']),
+      limelight(['creative', 'evaluate', '--data', 'x', '--estimator', 'isp']),
+      limelight([...replay, '--test', 'user_id', '--arm', 'ad_id', '--policy', 'thomson']),
+      limelight(['serve', '--model', path('m'), '--log-level', 'loud']),
+      limelight(['creative', 'evaluate', '--dta', 'x']),
     ]);
     expect(ended[0].err).toContain(
       'expected a time such as 2022-05-05, 2022-05-05T00:00:00+08:00 or milliseconds since 1970',
@@ -185,7 +190,10 @@ describe('limelight', () => {
     expect(ended[2].err).toContain("required option '--train <glob...>' not specified");
     expect(ended[3].err).toContain('Did you mean train?');
     expect(ended[4].err).toContain("'flaot' is no type; expected integer, number, text, boolean, timestamp");
-    for (const { code, out } of ended) expect([code, out]).toEqual([1, '']);
+    expect(ended[5].err).toContain("'isp' is none; expected ips, snips");
+    expect(ended[6].err).toContain("did you mean 'thompson'?");
+    expect(ended.map(({ code }) => code)).toEqual([2, 2, 1, 1, 2, 2, 2, 2, 1]);
+    for (const { out } of ended) expect(out).toBe('');
   });
 
   it('writes predictions that are a table', async () => {
