@@ -39,10 +39,13 @@ export class ViewTime {
     this.window = record.window - 1;
     if (hasEnded) {
       const shortfall = this.views > 0 ? 1 - this.viewMs / this.views / viewMsTarget : 0;
-      if (viewMsTarget > 0) this.lambda = clamp(this.lambda + qoeStep * shortfall, 0, qoeMost);
+      if (viewMsTarget > 0) this.lambda += qoeStep * shortfall;
       [this.viewMs, this.views] = [0, 0];
     }
-    if (viewMsTarget > 0) this.#standardise(record);
+    if (viewMsTarget <= 0) return;
+    // Also that of a state whose bound was another.
+    this.lambda = clamp(this.lambda, 0, qoeMost);
+    this.#standardise(record);
   }
 
   #standardise({ totals: { viewMs, views }, armCount }: CreativeRecord): void {

@@ -30,6 +30,8 @@ interface NumberRule {
 
 const most = Number.MAX_SAFE_INTEGER;
 const contextMost = 64;
+/** What λ may be bounded by. */
+export const lambdaMost = 1e6;
 /** The record's unit: less would count as nothing. */
 const leastExamination = 2 ** -20;
 
@@ -58,7 +60,7 @@ const numbers = {
   viewMsTarget: { value: 0, low: 0, high: most },
   /** How far λ moves in a window whose view time is 0, and its bound. */
   qoeStep: { value: 0.05, low: 0, high: 1e6 },
-  qoeMost: { value: 0.5, low: 0, high: 1e6 },
+  qoeMost: { value: 0.5, low: 0, high: lambdaMost },
   /** Length of a window, and how many are kept. */
   windowMs: { value: 1_800_000, low: 1000, high: 366 * 86_400_000, whole: true },
   windows: { value: 24, low: 2, high: 1000, whole: true },

@@ -7,7 +7,7 @@ import { armsOf, chosenShares, randomCounts, range } from './banditRuns.ts';
 import type { ArmCounts, Arms } from './creative.ts';
 import { mergeBanditStates } from './mergeStates.ts';
 import { readBanditSettings } from './settings.ts';
-import { type AdState, type BanditState, readBanditState } from './state.ts';
+import { type AdState, type BanditState, readBanditState, readStateHead } from './state.ts';
 
 const nowMs = 1_700_000_000_000;
 const dayMs = 86_400_000;
@@ -345,6 +345,7 @@ describe('a state from outside', () => {
   it('of another version is refused', () => {
     const state = { ...randomState(2), version: 2 };
     expect(() => readBanditState(state, 'bandit.json')).toThrow('bandit.json: a bandit of version 2, where 1 is read');
+    expect(() => readBanditState({ ...state, version: '1' })).toThrow('a bandit of version "1", where 1 is read');
     expect(() => createBandit(armsOf(3), settings, state)).toThrow(UserError);
     expect(() => mergeBanditStates(randomState(3), state)).toThrow(UserError);
   });
@@ -391,6 +392,39 @@ describe('a state from outside', () => {
     expect(wrong((creative) => Object.assign(creative, { totals: tooMany }))).toThrow(where);
     expect(wrong((creative) => Object.assign(creative, { windows: [[state.window + 1, 1, 0]] }))).toThrow(where);
     expect(() => readBanditState({ ...state, ads: [state.ads[0], state.ads[0]] })).toThrow('damaged at ads');
+    const { readAds } = readStateHead(state);
+    expect(readAds([state.ads[0]])).toEqual([state.ads[0]]);
+    expect(() => readAds([state.ads[0]])).toThrow('damaged at ads');
+  });
+
+  const good = [100, 10, 5000, 9000, 20, -55.5, 40];
+  it.each<[string, readonly number[], object?]>([
+    ['half an impression', [100.5, ...good.slice(1)]],
+    ['half a click', [100, 9.5, ...good.slice(2)]],
+    ['half a view', [100, 10, 5000, 9000, 19.5, -55.5, 40]],
+    ['more logits than impressions', [...good.slice(0, 6), 101]],
+    ['more views than impressions', [100, 10, 5000, 9000, 101, -55.5, 40]],
+    ['view time of no views', [100, 10, 5000, 9000, 0, -55.5, 40]],
+    ['more learned exposures than impressions', good, { learned: [101, 10] }],
+    ['more learned clicks than clicks', good, { learned: [90, 11] }],
+    ['half a click in a window', good, { windows: [[5, 3, 0.5]] }],
+  ])('is refused where it has %s', (_, totals, more = {}) => {
+    const stateOf = (creative: object) => ({
+      ...{ version: 1, windowMs: 1000, window: 7, lambda: 0, lambdaWindow: 6, viewTimes: [] },
+      ads: [
+        { ad: 'a', since: 0, creatives: [{ creative: 'a0', totals, learned: [90, 10], windows: [], ...creative }] },
+      ],
+    });
+    expect(() => readBanditState(stateOf({ totals: good }))).not.toThrow();
+    expect(() => readBanditState(stateOf(more))).toThrow("damaged at creative 'a0' of ad 'a'");
+  });
+
+  it('is refused where λ is beyond any bound, and its λ kept to the settings’ own', () => {
+    const state = { ...randomState(2), lambda: 1e9 };
+    expect(() => readBanditState(state)).toThrow('damaged at lambda');
+    const bandit = createBandit(armsOf(3), settings, { ...state, lambda: 1000 });
+    expect(bandit.stats().lambda).toBe(settings.qoeMost);
+    expect(bandit.save().lambda).toBe(settings.qoeMost);
   });
 });
 
