@@ -34,16 +34,18 @@ export const towers: Topic = {
     for (const contestant of contestantsOf({ ...options, engines: options.engines ?? ['native'] }))
       for (const adCache of contestant.keepsAds ? (['cold', 'warm'] as const) : (['none'] as const))
         for (const ads of options.candidates ?? (small ? [10] : [500])) {
-          const loaded = await loadContestant(market.bundle, contestant, adCache === 'warm' ? warmMb : 0);
-          if ('missing' in loaded) {
-            notes.push(loaded.missing);
+          const load = () => loadContestant(market.bundle, contestant, adCache === 'warm' ? warmMb : 0);
+          const [candidates, byRow] = [await load(), await load()];
+          if ('missing' in candidates || 'missing' in byRow) {
+            if ('missing' in candidates) notes.push(candidates.missing);
             continue;
           }
-          const { scorer } = loaded;
-          if (adCache === 'warm') seeEveryCreative(scorer, market);
-          rows.push(...measure(scorer, market, ads, adCache, { small, rounds }));
+          // One each, since what may be kept is kept for the kind of requests that comes.
+          const scorers = { candidates: candidates.scorer, rows: byRow.scorer };
+          if (adCache === 'warm') seeEveryCreative(scorers, market);
+          rows.push(...measure(scorers, market, ads, adCache, { small, rounds }));
           log(JSON.stringify(rows.slice(-cases.length)));
-          scorer.dispose();
+          for (const scorer of Object.values(scorers)) scorer.dispose();
         }
     return {
       setting: `${describeTowers(size)}; each request a new user and new ads; from encoded ids to probabilities, times in µs`,
@@ -58,13 +60,14 @@ export const towers: Topic = {
   },
 };
 
-/** With candidates and without, since these are programs of their own. */
-function seeEveryCreative(scorer: Scorer, market: TowerMarket): void {
-  for (const as of ['candidates', 'rows'] as const) for (const input of market.every(200, as)) scorer.score(input);
+type Scorers = Readonly<Record<Case['as'], Scorer>>;
+
+function seeEveryCreative(scorers: Scorers, market: TowerMarket): void {
+  for (const as of ['candidates', 'rows'] as const) for (const input of market.every(200, as)) scorers[as].score(input);
 }
 
 function measure(
-  scorer: Scorer,
+  scorers: Scorers,
   market: TowerMarket,
   ads: number,
   adCache: string,
@@ -77,15 +80,15 @@ function measure(
     cases.forEach(({ creatives, as }, i) => {
       for (let request = -Math.ceil(inTurn / 10); request < inTurn; request++) {
         const input = market.request(ads, creatives, as);
-        if (request < 0) scorer.score(input);
-        else times[i].time(() => scorer.score(input));
+        if (request < 0) scorers[as].score(input);
+        else times[i].time(() => scorers[as].score(input));
       }
     });
   const one = times[cases.findIndex(({ creatives, as }) => creatives === 1 && as === 'candidates')].us(50);
   return cases.map(({ creatives, as }, i) => {
     const p50 = times[i].us(50);
     return {
-      engine: scorer.engine,
+      engine: scorers[cases[i].as].engine,
       'ad cache': adCache,
       request: `${ads} × ${creatives}, ${as}`,
       p50,

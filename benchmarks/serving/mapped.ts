@@ -1,5 +1,5 @@
-import type { Weights } from '../../training/parameters.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/model/safetensors.ts';
+import type { Weights } from '../../training/parameters.ts';
 
 /** Of its type, which comes with the DOM's, what is used. */
 declare const WebAssembly: {
@@ -16,5 +16,5 @@ export function asMapped(weights: Weights): Weights {
   const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const mapped = new Uint8Array(buffer, 0, file.length);
   mapped.set(file);
-  return decodeSafetensors(mapped, 'weights');
+  return decodeSafetensors(mapped, 'weights') as Weights;
 }

@@ -4,7 +4,7 @@
 
 namespace limelight {
 
-AdCache::AdCache(size_t recordBytes, size_t budgetBytes, bool isChained) : recordBytes_((recordBytes + 63) / 64 * 64) {
+AdCache::AdCache(size_t recordBytes, size_t budgetBytes, bool isChained) : recordBytes_((recordBytes + alignment - 1) / alignment * alignment) {
   stats_.budgetBytes = budgetBytes;
   const size_t bytesPerSet = sizeof(Set) + ways * (recordBytes_ + (isChained ? sizeof(Link) : 0));
   if (recordBytes == 0 || budgetBytes < bytesPerSet) return;

@@ -20,6 +20,8 @@ struct AdCacheStats {
 class AdCache {
  public:
   static constexpr int ways = 8;
+  /// Of records: half a cache line, so that those that lie beside each other share lines, and a vector of bf16 numbers lies in one.
+  static constexpr size_t alignment = 32;
 
   /// A budget too small for a set holds nothing.
   /// @param isChained whether `findNext` is called

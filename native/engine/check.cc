@@ -73,7 +73,7 @@ class Checker {
            static_cast<uint64_t>(from + count) <= spec_.weights[weight].length;
   }
 
-  /// A value whose record holds bf16 can only be gated, or added to a matrix product.
+  /// A value whose record holds bf16 can only be gated, multiplied by another, or added to a matrix product.
   bool isNarrow(const Slice& slice) const {
     const auto& value = spec_.values[slice.value];
     return value.keptAsBf16 && value.stage != stage_;
@@ -91,7 +91,8 @@ class Checker {
   const char* check(const StepSpec& step) {
     for (const auto& slice : step.inputs) {
       if (!readable(slice, stage_)) return "an input that is not there";
-      if (isNarrow(slice) && step.op != Op::gate) return "an input kept as bf16";
+      const bool mayBeNarrow = step.op == Op::gate || (step.op == Op::multiply && step.inputs.size() == 2 && &slice == &step.inputs[1]);
+      if (isNarrow(slice) && !mayBeNarrow) return "an input kept as bf16";
     }
     switch (step.op) {
       case Op::embed:

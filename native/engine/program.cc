@@ -29,8 +29,8 @@ Program::Program(ProgramSpec spec, const Kernels& kernels, const std::byte* pack
   keepProjections();
   if (spec_.candidates && !records_[1].keyColumns.empty())
     for (auto& ids : hashedIds_) ids = Aligned<int32_t>(batchRows);
-  size_t laterLines = (records_[0].bytes + records_[1].bytes) / 64;
-  for (const auto& [column, table] : farTables_) laterLines += linesOfRow(table);
+  size_t laterLines = linesOf(records_[0].bytes) + linesOf(records_[1].bytes);
+  for (const auto& [column, table] : farTables_) laterLines += linesOf(4 * size_t(table.size));
   later_ = Aligned<uintptr_t>((spec_.candidates ? laterBlocks + 1 : 1) * spec_.blockRows * laterLines + 2 * batchRows);
   for (size_t task = 0; task < spec_.tasks.size(); task++)
     for (int logit : spec_.tasks[task]) logits_.push_back({int(task), &view({logit, 0, 1}, Stage::row)});
@@ -57,7 +57,7 @@ void Program::layOutRecords() {
       records.bytes += (size_t(value.width) * (value.keptAsBf16 ? 2 : 4) + 15) / 16 * 16;
     }
     if (!records.isUsed()) continue;
-    records.bytes = (records.bytes + 63) / 64 * 64;
+    records.bytes = (records.bytes + AdCache::alignment - 1) / AdCache::alignment * AdCache::alignment;
     for (Stage of : {Stage::ad, Stage::creative}) {
       // A creative implies its ad, so its record may hold what depends on both.
       if (of != stage && !(stage == Stage::creative && readsAds())) continue;
@@ -100,9 +100,9 @@ void Program::layOutTiles() {
       if (term.kind == TermSpec::Kind::product || fromRequest) tilesOf(term.input, stage, term);
     }
   }
-  // The step that makes a value writes its tiles itself where they are the whole of it: a product two of them, gates one.
+  // The step that makes a value writes its tiles itself where they are the whole of it: a product of matrices two of them, others one.
   for (const StepSpec& step : spec_.steps) {
-    int room = step.op == Op::affine && step.matrix ? 2 : step.op == Op::gate ? 1 : 0;
+    int room = step.op == Op::affine ? (step.matrix ? 2 : 0) : step.op == Op::gate || isGathered(step) || (step.op == Op::multiply && step.inputs.size() == 2);
     const ValueSpec& value = spec_.values[step.output];
     for (auto& tiles : tiles_) {
       if (room == 0) break;
@@ -112,6 +112,13 @@ void Program::layOutTiles() {
       room--;
     }
   }
+}
+
+/// Whether tiles can be gathered, from tables of whole vectors.
+bool Program::isGathered(const StepSpec& step) const {
+  return step.op == Op::embed && std::all_of(step.parts.begin(), step.parts.end(), [&](const EmbedPart& part) {
+    return spec_.columns[part.column].kind == ColumnSpec::Kind::id && part.size % 16 == 0;
+  });
 }
 
 Program::Tiles& Program::tilesOf(const Slice& slice, Stage stage, const TermSpec& term) {

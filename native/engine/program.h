@@ -67,8 +67,8 @@ class Program {
   /// A larger table does not stay in the second-level cache with all else that a call reads.
   static constexpr size_t nearTableBytes = 64 << 10;
 
-  /// Cache lines that a row of a table may lie in.
-  static size_t linesOfRow(const Table& table) { return (4 * table.size + 63) / 64 + 1; }
+  /// Cache lines that so many bytes may lie in.
+  static size_t linesOf(size_t bytes) { return (bytes + 63) / 64 + 1; }
 
   /// The pointers to every row's numbers of one slice, as one stage sees them.
   struct View {
@@ -143,6 +143,7 @@ class Program {
   void layOutRecords();
   void layOutTiles();
   bool readsAds() const;
+  bool isGathered(const StepSpec& step) const;
   bool needsRows(int value) const;
   const View& view(const Slice& slice, Stage reader);
   const View& whole(int value) { return view({value, 0, spec_.values[value].width}, spec_.values[value].stage); }
@@ -160,6 +161,7 @@ class Program {
   void project(const Projection& projection);
   bool isReadAsBf16(int value) const;
   void addGate(const StepSpec& step);
+  void addMultiply(const StepSpec& step);
   void addPlain(const StepSpec& step);
   void addRowAffine(const StepSpec& step);
   void addMatrixAffine(size_t index);

@@ -148,7 +148,8 @@ void Program::findRecords(Stage stage, Batch& batch) {
       if (isNew) return isMissing(row, record);
       records.at[row] = record;
       // The first block has no product before it to ask for its records; creatives of candidates have those of the candidates.
-      for (size_t line = 0; row < spec_.blockRows && line < records.bytes; line += 64) __builtin_prefetch(record + line, 0, 2);
+      if (row >= spec_.blockRows) return;
+      for (size_t at = 0; at < records.bytes; at += AdCache::alignment) __builtin_prefetch(record + at, 0, 2);
     });
   for (int first = 0; first < missing; first += spec_.blockRows) {
     const int count = std::min(spec_.blockRows, missing - first);

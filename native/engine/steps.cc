@@ -21,6 +21,8 @@ void Program::addStep(size_t index) {
       return spec_.values[step.output].stage == Stage::request ? addProjection(step) : addPlain(step);
     case Op::gate:
       return addGate(step);
+    case Op::multiply:
+      return addMultiply(step);
     case Op::affine:
       return step.matrix ? addMatrixAffine(index) : addRowAffine(step);
     case Op::sum:
@@ -41,6 +43,8 @@ void Program::addEmbed(const StepSpec& step) {
   const RowKernels& k = kernels_.rows;
   auto& steps = stepsOf(spec_.values[step.output].stage);
   float* const* out = whole(step.output).out();
+  const TileTarget* tiles = directTiles(step.output);
+  const bool hasRows = needsRows(step.output);
   if (spec_.values[step.output].stage == Stage::request) addPrefetch(step);
   int offset = 0;
   for (const EmbedPart& part : step.parts) {
@@ -58,6 +62,13 @@ void Program::addEmbed(const StepSpec& step) {
     const bool isPerRow = spec.stage == Stage::row || spec.stage == Stage::candidate;
     if (spec.kind == ColumnSpec::Kind::id && isPerRow && 4 * spec_.weights[part.weight].length > nearTableBytes)
       farTables_.push_back({&column, table});
+    if (tiles != nullptr) {
+      TileTarget target = *tiles;
+      target.column += to;
+      if (target.inverseScales != nullptr) target.inverseScales += to;
+      steps.push_back([&k, &column, table, target](int rows) { k.gatherToTiles(rows, column.ids, table, target); });
+    }
+    if (!hasRows) continue;
     if (spec.kind == ColumnSpec::Kind::id)
       steps.push_back([&k, &column, table, out, to](int rows) { k.gather(rows, column.ids, table, out, to); });
     else
@@ -93,6 +104,27 @@ void Program::addGate(const StepSpec& step) {
   stepsOf(value.stage).push_back([&k, &step, &x, &gates, isBf16, out, tiles](int rows) {
     k.gate(rows, x.rows.get(), isBf16, gates.floats(), step.sizes.data(), int(step.sizes.size()), out, tiles);
   });
+}
+
+void Program::addMultiply(const StepSpec& step) {
+  const RowKernels& k = kernels_.rows;
+  const Stage stage = spec_.values[step.output].stage;
+  const int width = spec_.values[step.output].width;
+  auto& steps = stepsOf(stage);
+  const View& y = whole(step.output);
+  const float* const* a = view(step.inputs[0], stage).floats();
+  if (step.inputs.size() == 1) {
+    steps.push_back([&k, a, &y, width](int rows) { k.copy(rows, a, width, y.out()); });
+    return;
+  }
+  float* const* out = needsRows(step.output) ? y.out() : nullptr;
+  for (size_t i = 1; i < step.inputs.size(); i++, a = y.floats()) {
+    const ValueSpec& input = spec_.values[step.inputs[i].value];
+    const View& b = view(step.inputs[i], stage);
+    const bool isBf16 = input.keptAsBf16 && input.stage != stage;
+    const TileTarget* tiles = i + 1 == step.inputs.size() ? directTiles(step.output) : nullptr;
+    steps.push_back([&k, a, &b, isBf16, width, out, tiles](int rows) { k.multiply(rows, a, b.rows.get(), isBf16, width, out, tiles); });
+  }
 }
 
 void Program::addPlain(const StepSpec& step) {
@@ -143,14 +175,12 @@ void Program::addPlain(const StepSpec& step) {
       }
       return;
     }
-    default: {  // add, multiply
+    default:  // add
       if (inputs.size() == 1) steps.push_back([&k, x, y, width](int rows) { k.copy(rows, x, width, y); });
-      const auto combine = step.op == Op::add ? k.add : k.multiply;
       for (size_t i = 1; i < inputs.size(); i++) {
         const float* const* a = i == 1 ? x : same;
-        steps.push_back([combine, a, b = inputs[i]->floats(), y, width](int rows) { combine(rows, a, b, width, y); });
+        steps.push_back([&k, a, b = inputs[i]->floats(), y, width](int rows) { k.add(rows, a, b, width, y); });
       }
-    }
   }
 }
 

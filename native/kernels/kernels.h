@@ -111,6 +111,8 @@ struct Attention {
 struct RowKernels {
   // --- gathers. `to[i] + offset` is where row i's numbers go; ids are known to lie inside the table.
   void (*gather)(int rows, const int32_t* ids, Table table, float* const* to, int offset);
+  /// The same to columns of tiles; for tables of whole vectors of 16.
+  void (*gatherToTiles)(int rows, const int32_t* ids, Table table, const TileTarget& tiles);
   /// Lists: ids[offsets[i] .. offsets[i + 1]), none is row 0; mean or sum.
   void (*gatherLists)(int rows, const int32_t* offsets, const int32_t* ids, bool mean, Table table, float* const* to,
                       int offset);
@@ -147,7 +149,9 @@ struct RowKernels {
   void (*add)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
   /// The same of b in bf16.
   void (*addWidened)(int rows, const float* const* a, const uint16_t* const* b, int n, float* const* y);
-  void (*multiply)(int rows, const float* const* a, const float* const* b, int n, float* const* y);
+  /// y = a ∘ b, to rows (`out`, or none) and to tiles (or none). b is f32, or bf16 if `bIsBf16`.
+  void (*multiply)(int rows, const float* const* a, const void* const* b, bool bIsBf16, int n, float* const* out,
+                   const TileTarget* tiles);
   /// y = a ∘ b + c
   void (*multiplyAdd)(int rows, const float* const* a, const float* const* b, const float* const* c, int n, float* const* y);
   void (*sum)(int rows, const float* const* x, int n, float* y);  // y[i] += Σ x_i

@@ -10,7 +10,7 @@ void testElementwise(const RowKernels& kernels, int n, Random& random) {
   const Rows a(rowCount, n, random), b(rowCount, n, random), c(rowCount, n, random);
   const Rows sums(rowCount, n), products(rowCount, n), both(rowCount, n), copies(rowCount, n);
   kernels.add(rowCount, a.in(), b.in(), n, sums.out());
-  kernels.multiply(rowCount, a.in(), b.in(), n, products.out());
+  kernels.multiply(rowCount, a.in(), b.as<void>(), false, n, products.out(), nullptr);
   kernels.multiplyAdd(rowCount, a.in(), b.in(), c.in(), n, both.out());
   kernels.copy(rowCount, a.in(), n, copies.out());
   const Guarded<float> totals(rowCount);

@@ -113,6 +113,41 @@ void testGate(const RowKernels& kernels, Format format, int rows, int column, co
   target.checkRest();
 }
 
+void testMultiply(const RowKernels& kernels, Format format, int rows, int column, int width, bool isBf16, Random& random) {
+  const Rows<float> a(rows, width, random), b(rows, width, random), out(rows, width);
+  const Rows<uint16_t> narrow(rows, width);
+  for (int i = 0; isBf16 && i < rows; i++) {
+    for (int j = 0; j < width; j++) {
+      b.out()[i][j] = nearestBf16(b[i][j]);
+      narrow.out()[i][j] = static_cast<uint16_t>(bitsOf(b[i][j]) >> 16);
+    }
+  }
+  const Target target(format, rows, column, width, random);
+  const void* const* second = isBf16 ? narrow.as<void>() : b.as<void>();
+  kernels.multiply(rows, a.in(), second, isBf16, width, nullptr, &target.target);
+  kernels.multiply(rows, a.in(), second, isBf16, width, out.out(), nullptr);
+  for (int i = 0; i < rows; i++) {
+    for (int j = 0; j < width; j++) {
+      checkSame("a product of two", out[i][j], a[i][j] * b[i][j]);
+      target.checkNumber(i, j, a[i][j] * b[i][j]);
+    }
+  }
+  target.checkRest();
+}
+
+void testGatherToTiles(const RowKernels& kernels, Format format, int rows, int column, int size, Random& random) {
+  constexpr int tableRows = 9;
+  const Rows<float> table(1, tableRows * size, random);
+  const Guarded<int32_t> ids(rows);
+  for (int i = 0; i < rows; i++) ids[i] = i == 0 ? tableRows - 1 : random.below(tableRows);
+  const Target target(format, rows, column, size, random);
+  kernels.gatherToTiles(rows, ids.get(), {table[0], size}, target.target);
+  for (int i = 0; i < rows; i++) {
+    for (int d = 0; d < size; d++) target.checkNumber(i, d, table[0][ids[i] * size + d]);
+  }
+  target.checkRest();
+}
+
 }  // namespace
 
 void testTiles(const Kernels& kernels) {
@@ -122,8 +157,12 @@ void testTiles(const Kernels& kernels) {
     for (const int width : lengths) {
       for (const int column : {0, 16, 48}) {
         testToTiles(kernels.rows, format, 1 + random.below(35), column, width, random);
+        for (const bool isBf16 : {false, true})
+          testMultiply(kernels.rows, format, 1 + random.below(35), column, width, isBf16, random);
       }
     }
+    for (const int size : {16, 32, 48, 80})
+      for (const int rows : {0, 1, 16, 17, 100}) testGatherToTiles(kernels.rows, format, rows, 16 * random.below(4), size, random);
     for (const bool isBf16 : {false, true}) {
       for (const int column : {0, 32}) {
         testGate(kernels.rows, format, 33, column, std::vector<int>(12, 16), isBf16, random);

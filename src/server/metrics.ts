@@ -197,13 +197,13 @@ const nothingKept: AdCacheStats = { hits: 0, misses: 0, entries: 0, bytes: 0, bu
 type AdCacheMetric = readonly [name: string, help: string, of: (stats: AdCacheStats) => number];
 
 const adCacheCounters: readonly AdCacheMetric[] = [
-  ['hits', 'Candidates whose ad the engine knew already', ({ hits }) => hits],
-  ['misses', 'Candidates whose ad the engine had to compute', ({ misses }) => misses],
+  ['hits', 'Ads and creatives of requests that the engine knew already', ({ hits }) => hits],
+  ['misses', 'Ads and creatives of requests that the engine had to compute', ({ misses }) => misses],
 ];
 
 const adCacheGauges: readonly AdCacheMetric[] = [
   ['hit_ratio', 'Hits of all lookups since the model was loaded', ({ hits, misses }) => hits / (hits + misses || 1)],
-  ['entries', 'Ads that the engine knows', ({ entries }) => entries],
+  ['entries', 'Ads and creatives that the engine knows', ({ entries }) => entries],
   ['bytes', 'Memory that they take', ({ bytes }) => bytes],
   ['budget_bytes', 'Memory that they may take (--ad-cache-mb)', ({ budgetBytes }) => budgetBytes],
 ];

@@ -5,25 +5,13 @@ namespace limelight {
 namespace {
 
 template <bool xIsBf16>
-inline Vec loadNumbers(const void* x, size_t from) {
-  if constexpr (xIsBf16) return Vec::loadBf16(static_cast<const uint16_t*>(x) + from);
-  return Vec::load(static_cast<const float*>(x) + from);
-}
-
-template <bool xIsBf16>
-inline Vec loadNumbers(const void* x, size_t from, int n) {
-  if constexpr (xIsBf16) return Vec::loadBf16(static_cast<const uint16_t*>(x) + from, n);
-  return Vec::load(static_cast<const float*>(x) + from, n);
-}
-
-template <bool xIsBf16>
 inline void gateToRow(const void* x, const float* gates, const int* sizes, int fields, float* out) {
   int from = 0;
   for (int f = 0; f < fields; from += sizes[f++]) {
     const Vec gate = Vec::of(gates[f]);
     int d = 0;
     for (; d + Vec::lanes <= sizes[f]; d += Vec::lanes) {
-      (gate * loadNumbers<xIsBf16>(x, from + d)).store(out + from + d);
+      (gate * loadNumbers<xIsBf16>(x, from + d, Vec::lanes)).store(out + from + d);
     }
     const int rest = sizes[f] - d;
     if (rest > 0) (gate * loadNumbers<xIsBf16>(x, from + d, rest)).store(out + from + d, rest);
@@ -37,7 +25,7 @@ inline void gateToTiles(const void* const* x, const float* const* gates, const i
   int j = 0;
   for (int f = 0; f < fields; f++) {
     for (const int end = j + sizes[f]; j < end; j += Vec::lanes) {
-      to.put(j, [=](int r) { return Vec::of(gates[r][f]) * loadNumbers<xIsBf16>(x[r], j); });
+      to.put(j, [=](int r) { return Vec::of(gates[r][f]) * loadNumbers<xIsBf16>(x[r], j, Vec::lanes); });
     }
   }
   to.zeros(j);

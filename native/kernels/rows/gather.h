@@ -37,5 +37,21 @@ inline void gather(int rows, const int32_t* ids, Table table, float* const* to, 
   });
 }
 
+/// Of tables of whole vectors.
+inline void gatherToTiles(int rows, const int32_t* ids, Table table, const TileTarget& tiles) {
+  withFormat(tiles.format, [&]<Format format>() {
+    for (int i = 0; i < lesser(rows, prefetchAhead); i++) prefetchRow(table, ids[i]);
+    for (int first = 0; first < rows; first += tileRows) {
+      for (int i = first + prefetchAhead; i < lesser(rows, first + prefetchAhead + tileRows); i++) prefetchRow(table, ids[i]);
+      const TileRows<format> to(tiles, first, lesser(tileRows, rows - first), table.size);
+      int j = 0;
+      for (; j < table.size; j += Vec::lanes) {
+        to.put(j, [=](int r) { return Vec::load(table.values + size_t(ids[first + r]) * size_t(table.size) + j); });
+      }
+      to.zeros(j);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace limelight

@@ -30,10 +30,20 @@ inline void addWidened(int rows, const float* const* a, const uint16_t* const* b
   }
 }
 
-inline void multiply(int rows, const float* const* a, const float* const* b, int n, float* const* y) {
-  for (int i = 0; i < rows; i++) {
-    forEachVector(n, [&](int j, int m) { (Vec::load(a[i] + j, m) * Vec::load(b[i] + j, m)).store(y[i] + j, m); });
+template <bool bIsBf16>
+inline void multiplyRows(int rows, const float* const* a, const void* const* b, int n, float* const* out,
+                         const TileTarget* tiles) {
+  const auto product = [=](int i, int j, int m) { return Vec::load(a[i] + j, m) * loadNumbers<bIsBf16>(b[i], j, m); };
+  for (int i = 0; out && i < rows; i++) {
+    forEachVector(n, [&](int j, int m) { product(i, j, m).store(out[i] + j, m); });
   }
+  if (tiles) putInTiles(rows, n, *tiles, product);
+}
+
+inline void multiply(int rows, const float* const* a, const void* const* b, bool bIsBf16, int n, float* const* out,
+                     const TileTarget* tiles) {
+  if (bIsBf16) return multiplyRows<true>(rows, a, b, n, out, tiles);
+  multiplyRows<false>(rows, a, b, n, out, tiles);
 }
 
 inline void multiplyAdd(int rows, const float* const* a, const float* const* b, const float* const* c, int n,

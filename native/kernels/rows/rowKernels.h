@@ -22,6 +22,7 @@ namespace {
 /// The kernels as compiled for the including file's instruction set.
 constexpr RowKernels rowKernels = {
     .gather = gather,
+    .gatherToTiles = gatherToTiles,
     .gatherLists = gatherLists,
     .gatherSequence = gatherSequence,
     .means = means,

@@ -78,5 +78,29 @@ inline void withFormat(Format format, Body body) {
   }
 }
 
+/// Rows of n numbers: vectors `numbersOf(row, j, m)` of m numbers from j on, zeros after the last.
+template <class NumbersOf>
+inline void putInTiles(int rows, int n, const TileTarget& tiles, NumbersOf numbersOf) {
+  withFormat(tiles.format, [&]<Format format>() {
+    for (int first = 0; first < rows; first += tileRows) {
+      const TileRows<format> to(tiles, first, lesser(tileRows, rows - first), n);
+      int j = 0;
+      for (; j + Vec::lanes <= n; j += Vec::lanes) to.put(j, [=](int r) { return numbersOf(first + r, j, Vec::lanes); });
+      if (j < n) {
+        to.put(j, [=](int r) { return numbersOf(first + r, j, n - j); });
+        j += Vec::lanes;
+      }
+      to.zeros(j);
+    }
+  });
+}
+
+/// m numbers, f32 or bf16.
+template <bool isBf16>
+inline Vec loadNumbers(const void* x, int from, int m) {
+  if constexpr (isBf16) return Vec::loadBf16(static_cast<const uint16_t*>(x) + from, m);
+  return Vec::load(static_cast<const float*>(x) + from, m);
+}
+
 }  // namespace
 }  // namespace limelight

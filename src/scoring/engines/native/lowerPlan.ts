@@ -99,23 +99,25 @@ class Lowering {
     });
   }
 
-  /** How steps of other stages, and tasks, read a value: gated, added to a product, or in a way that asks for all its digits. */
-  private readersElsewhere(name: string, stage: Stage): ('gated' | 'added' | 'whole')[] {
-    const readers: ('gated' | 'added' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name))
-      ? ['whole']
-      : [];
+  /** How steps of other stages, and tasks, read a value: in a way that can take it as bf16 numbers, or one that asks for all its digits. */
+  private readersElsewhere(name: string, stage: Stage): ('bf16' | 'whole')[] {
+    const readers: ('bf16' | 'whole')[] = this.plan.tasks.some(({ logits }) => logits.includes(name)) ? ['whole'] : [];
     for (const step of this.plan.steps) {
       if (this.stageOf(step.output) === stage) continue;
       for (const slice of slicesOf(step)) {
         if (slice.value !== name) continue;
-        const isAdded =
-          step.op === 'affine' &&
-          this.isMatrix(step) &&
-          step.terms.some((term) => term.kind === 'value' && term.input === slice);
-        readers.push(step.op === 'gate' && slice === step.input ? 'gated' : isAdded ? 'added' : 'whole');
+        readers.push(this.takesBf16(step, slice) ? 'bf16' : 'whole');
       }
     }
     return readers;
+  }
+
+  /** Whether a step gates a slice, multiplies another by it, or adds it to a product of matrices. */
+  private takesBf16(step: PlanStep, slice: Slice): boolean {
+    if (step.op === 'gate') return slice === step.input;
+    if (step.op === 'multiply') return step.inputs.length === 2 && slice === step.inputs[1];
+    if (step.op !== 'affine' || !this.isMatrix(step)) return false;
+    return step.terms.some((term) => term.kind === 'value' && term.input === slice);
   }
 
   private stageOf(name: string): Stage {

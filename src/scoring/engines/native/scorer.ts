@@ -83,39 +83,48 @@ export function createNativeScorer(
   const { kernels, precision } = options;
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
   const tasks = typed.model.tasks.map(({ name }) => name);
-  const requests = createProgram(addon, kernels, service);
+  let requests: NativeProgram | undefined = createProgram(addon, kernels, service);
   const takesCreatives = knowsCreatives(typed);
   let creatives: NativeProgram | undefined;
   let rows: NativeProgram | undefined;
   const answersOf = (program: NativeProgram) => new Map(tasks.map((task, i) => [task, program.answers(i)]));
 
+  /** Once creatives are asked for, what may be kept is kept for them. */
+  const ofRequests = () => {
+    requests ??= createProgram(addon, kernels, keepingNothing(service));
+    return requests;
+  };
+
   /** @returns undefined where candidates do not fit the program, or come with a row a creative of what they have in common */
   const scoreCreatives = (input: ScoringInput, candidates: CandidateRows): Scores | undefined => {
     if (takesCreatives) {
-      creatives ??= createProgram(
-        addon,
-        kernels,
-        service.ofCreatives ?? { lowered: lowerFor(bundle, addon, options, 'creatives') },
-      );
+      if (creatives === undefined) {
+        const prepared = service.ofCreatives ?? { lowered: lowerFor(bundle, addon, options, 'creatives') };
+        creatives = createProgram(addon, kernels, prepared);
+        requests?.dispose();
+        requests = undefined;
+      }
       return creatives.run(input) ? answersOf(creatives) : undefined;
     }
     // Creatives of a candidate differ in nothing that the model takes.
     checkCandidates(candidates, input.rowCount);
-    if (!requests.run({ rowCount: candidates.count, fields: input.fields })) return undefined;
-    const answers = tasks.map((_, i) => requests.answers(i));
+    const program = ofRequests();
+    if (!program.run({ rowCount: candidates.count, fields: input.fields })) return undefined;
+    const answers = tasks.map((_, i) => program.answers(i));
     return new Map(
       tasks.map((task, i) => [task, Float32Array.from(candidates.of, (candidate) => answers[i][candidate])]),
     );
   };
 
   const scoreRows = (input: ScoringInput): Scores | undefined => {
-    if (requests.run(input)) return answersOf(requests);
-    if (requests.takes(input)) return undefined;
+    const program = ofRequests();
+    if (program.run(input)) return answersOf(program);
+    if (program.takes(input)) return undefined;
     rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
     return rows.run(input) ? answersOf(rows) : undefined;
   };
 
-  const inService = () => (creatives === undefined ? [requests] : [requests, creatives]);
+  const inService = () => [requests, creatives].filter((program) => program !== undefined);
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
@@ -145,6 +154,10 @@ function sumOf<K extends string>(records: readonly Readonly<Record<K, number>>[]
   const keys = Object.keys(records[0]) as K[];
   const sums = keys.map((key) => [key, records.reduce((sum, record) => sum + record[key], 0)]);
   return Object.fromEntries(sums) as Record<K, number>;
+}
+
+function keepingNothing({ lowered, packed }: PackedProgram): PackedProgram {
+  return { lowered: { ...lowered, spec: { ...lowered.spec, cacheBytes: 0 } }, packed };
 }
 
 interface NativeProgram {
