@@ -53,7 +53,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What the command prints; what it says on the way goes nowhere. */
+/** What the last command said on the way. */
+let said = '';
+
+/** What the command prints. */
 async function run(...args: string[]): Promise<string> {
   const program = new Command().exitOverride();
   addCreative(program);
@@ -63,6 +66,7 @@ async function run(...args: string[]): Promise<string> {
     await program.parseAsync(['creative', ...args], { from: 'user' });
     return write.mock.calls.map(([text]) => text).join('');
   } finally {
+    said = quiet.mock.calls.map(([text]) => text).join('');
     write.mockRestore();
     quiet.mockRestore();
   }
@@ -92,6 +96,17 @@ describe('limelight creative replay', () => {
     expect(random.exposuresToExit).toBeNull();
     expect(await replayed('--policy', 'default,ucb1,random', '--seed', '5')).toEqual(result);
     expect((await replayed('--policy', 'random', '--seed', '6')).policies[0].clicks).not.toBe(random.clicks);
+  });
+
+  it('tells on the way how much of a policy has been played', async () => {
+    let nowMs = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => (nowMs += 4000));
+    try {
+      await run('replay', '--data', tests, '--policy', 'random', '--batch', '1000');
+    } finally {
+      clock.mockRestore();
+    }
+    expect(said).toMatch(/^playing random\nplaying random [1-9]\d?% · \d+ s left\n/);
   });
 
   it('plays every policy that it names, and prints a table', async () => {

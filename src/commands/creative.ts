@@ -5,6 +5,7 @@ import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import { addCreativeExamination } from './creativeExamination.ts';
 import type { PolicyReplay } from './creativeReplay.ts';
 import type { TestColumns } from './creativeRows.ts';
+import { addCreativeState } from './creativeState.ts';
 import type { TestsRead } from './creativeTests.ts';
 import { print, printJson, textTable, wholeNumber } from './output.ts';
 
@@ -24,7 +25,9 @@ interface ReportFlags extends ReplayFlags, DayColumns {
 const POLICIES = 'default,default-no-exit,thompson,kl-ucb,ucb1,random';
 
 export function addCreative(program: Command): void {
-  const command = program.command('creative').description('try and judge the policies that choose creatives');
+  const command = program
+    .command('creative')
+    .description('try and judge the policies that choose creatives, and look into what they know');
   addReplayOptions(
     command.command('replay').description('play policies on randomised tests: a row an arm, or a row an impression'),
   )
@@ -32,6 +35,7 @@ export function addCreative(program: Command): void {
     .action(runReplay);
   addCreativeEvaluate(command);
   addCreativeExamination(command);
+  addCreativeState(command);
   addReplayOptions(
     command
       .command('report')
@@ -72,12 +76,19 @@ async function playPolicies(flags: ReplayFlags): Promise<{ read: TestsRead; repl
   const { replayPolicies } = await import('./creativeReplay.ts');
   const { readTests } = await import('./creativeTests.ts');
   const { readJson } = await import('../../training/config.ts');
+  const { createReporter } = await import('../../training/reporter.ts');
   const settings = flags.settings === undefined ? undefined : readJson(flags.settings, 'bandit settings');
   const read = await readTests(flags.data, flags);
-  for (const warning of read.warnings) process.stderr.write(`warning: ${warning}\n`);
+  const reporter = createReporter(process.stderr, Date.now);
+  for (const warning of read.warnings) reporter.warn(warning);
   const policies = policiesOf(flags.policy, read.tests, settings, flags.settings);
-  const onPolicy = (policy: string) => void process.stderr.write(`playing ${policy}\n`);
-  return { read, replays: replayPolicies(read.tests, policies, { seed: flags.seed, batch: flags.batch, onPolicy }) };
+  const replays = replayPolicies(read.tests, policies, {
+    seed: flags.seed,
+    batch: flags.batch,
+    onPolicy: (policy) => reporter.line(`playing ${policy}`),
+    onProgress: (policy, played, total) => reporter.progress(`playing ${policy}`, played, total),
+  });
+  return { read, replays };
 }
 
 async function runReplay(flags: ReplayFlags): Promise<void> {

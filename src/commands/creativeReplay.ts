@@ -42,6 +42,8 @@ export interface ReplayPoliciesOptions {
   readonly batch?: number;
   readonly resamples?: number;
   readonly onPolicy?: (policy: string) => void;
+  /** Impressions of a policy that have been played, now and then. */
+  readonly onProgress?: (policy: string, played: number, total: number) => void;
 }
 
 /**
@@ -52,12 +54,13 @@ export interface ReplayPoliciesOptions {
 export function replayPolicies(
   tests: RandomizedTests,
   policies: ReadonlyMap<string, () => ReplayedBandit>,
-  { seed, batch, resamples, onPolicy }: ReplayPoliciesOptions,
+  { seed, batch, resamples, onPolicy, onProgress }: ReplayPoliciesOptions,
 ): PolicyReplay[] {
   const replays: [string, Replay][] = [];
   for (const [policy, create] of policies) {
     onPolicy?.(policy);
-    replays.push([policy, replay(tests, create(), { random: createRandom(seed), batch })]);
+    const options = { random: createRandom(seed), batch, onProgress: onProgress?.bind(undefined, policy) };
+    replays.push([policy, replay(tests, create(), options)]);
   }
   const [[, first]] = replays;
   return replays.map(([policy, played]) => ({

@@ -91,6 +91,17 @@ describe('replaying randomised tests', () => {
     expect(told).toBe(total(replay(two, always(two.arms, 1), { random: seed() }).clicks));
   });
 
+  it('tells after each feedback how many impressions have been played, of all', () => {
+    const told: number[][] = [];
+    replay(two, uniform(two.arms), { random: seed(), batch: 300, onProgress: (...of) => told.push(of) });
+    expect(told).toEqual([
+      [550, 1250],
+      [850, 1250],
+      [1150, 1250],
+      [1250, 1250],
+    ]);
+  });
+
   it('shows a test 1,000 impressions an hour, however many come between two feedbacks', () => {
     const one = testsOf([
       [1500, 100],

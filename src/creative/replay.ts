@@ -27,6 +27,8 @@ export interface ReplayOptions {
   readonly batchMs?: number;
   /** Into how many equal shares of the horizon the curves are cut; 50 if absent. */
   readonly curvePoints?: number;
+  /** Told between feedbacks how many impressions have been played, of all. */
+  readonly onProgress?: (played: number, total: number) => void;
 }
 
 /** What came of a replay, by test, and over time. */
@@ -60,7 +62,7 @@ export interface Replay {
  * @throws RangeError where an arm has no impressions or more clicks than impressions: readers have to refuse these
  */
 export function replay(tests: RandomizedTests, bandit: ReplayedBandit, options: ReplayOptions): Replay {
-  const { random, batch = 100, batchMs = 3600 * batch, curvePoints = 50 } = options;
+  const { random, batch = 100, batchMs = 3600 * batch, curvePoints = 50, onProgress } = options;
   assert(batch >= 1 && curvePoints >= 1, `replay: batches of ${batch}, ${curvePoints} points`);
   checkTests(tests);
   const games = createGames(tests, random, batch);
@@ -78,6 +80,8 @@ export function replay(tests: RandomizedTests, bandit: ReplayedBandit, options: 
     impressionsByShare: new Float64Array(curvePoints),
   };
   const choices = { variants: new Int32Array(batch), propensities: new Float64Array(batch) };
+  const total = games.reduce((sum, { horizon }) => sum + horizon, 0);
+  let played = 0;
   let running = games;
   for (let timeMs = 0; ; timeMs += batchMs) {
     bandit.settle(timeMs);
@@ -88,7 +92,8 @@ export function replay(tests: RandomizedTests, bandit: ReplayedBandit, options: 
     }
     running = running.filter((game) => game.played < game.horizon);
     if (running.length === 0) return result;
-    for (const game of running) playBatch(game, bandit, choices, timeMs, result);
+    for (const game of running) played += playBatch(game, bandit, choices, timeMs, result);
+    onProgress?.(played, total);
   }
 }
 
@@ -138,7 +143,8 @@ function createGames(tests: RandomizedTests, random: Random, batch: number): Gam
   });
 }
 
-function playBatch(game: Game, bandit: Bandit, choices: CreativeChoices, timeMs: number, result: Replay): void {
+/** @returns how many impressions */
+function playBatch(game: Game, bandit: Bandit, choices: CreativeChoices, timeMs: number, result: Replay): number {
   const { ad, ctrs, bestCtr, question, shownNow } = game;
   const arms = ctrs.length;
   const count = Math.min(question.ads.length, game.horizon - game.played);
@@ -174,6 +180,7 @@ function playBatch(game: Game, bandit: Bandit, choices: CreativeChoices, timeMs:
   spread(result.regretByShare, from, to, regret);
   spread(result.bestByShare, from, to, best);
   game.played += count;
+  return count;
 }
 
 /** Adds an amount that came evenly between two shares of the horizon to the parts of it that these touch. */
