@@ -268,8 +268,10 @@ describe('POST /v1/events with creatives', () => {
   it('is answered or refused with a sentence, whatever is sent, and holds on to what it has', async () => {
     const { app, held } = serve();
     const place = fc.constantFrom('creativeId', 'position', 'pCtr', 'propensity', 'ad', 'values', 'type', 'eventMs');
+    // A body with a `__proto__` key is malformed, wherever that is.
+    const json = fc.jsonValue({ maxDepth: 2 }).filter((value) => !JSON.stringify(value).includes('"__proto__"'));
     const anything = fc.oneof(
-      fc.jsonValue({ maxDepth: 2 }),
+      json,
       fc.constantFrom(0, -1, 1e300, 0.5, '903', 904, { viewMs: 3 }, { revenueMicros: 1e12 }),
     );
     await fc.assert(
@@ -435,6 +437,12 @@ describe('what is held of creatives', () => {
     await writeFile(file, text);
     await expect(openBandit(arms(), 'default', file)).rejects.toThrow(message);
     expect(await readFile(file, 'utf8')).toBe(text);
+  });
+
+  it('is refused if the file is a folder, or not there', async () => {
+    const open = (name: string) => openBandit(arms(), 'default', name);
+    await expect(open(folder)).rejects.toThrow(/^--creative-state '.+': is a folder; name a file in it$/);
+    await expect(open(path.join(folder, 'none.json'))).rejects.toThrow(/: no such file; name one that exists$/);
   });
 
   it.each<[string, RegExp]>([

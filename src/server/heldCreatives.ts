@@ -104,8 +104,9 @@ function asOfEvents(check: () => void): void {
   }
 }
 
-async function readPolicy(policy: string): Promise<BanditSettings> {
-  const source = `--creative-policy '${policy}'`;
+/** Settings by a policy's name, or a JSON file of them. @param flag that named it */
+export async function readPolicy(policy: string, flag = '--creative-policy'): Promise<BanditSettings> {
+  const source = `${flag} '${policy}'`;
   const isName = policyNames.some((name) => name === policy);
   if (!isName && !policy.endsWith('.json')) {
     const meant = nearestName(policy, policyNames);
@@ -117,16 +118,16 @@ async function readPolicy(policy: string): Promise<BanditSettings> {
   return readBanditSettings(json, source);
 }
 
-async function reading<T>(read: () => Promise<T>, source: string): Promise<T> {
+/** What reading a file gives. @throws UserError where that fails: what to do, by what failed */
+export async function reading<T>(read: () => Promise<T>, source: string): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(
-      missing ? `${source}: no such file; name one that exists` : `${source}: cannot be read: ${messageOf(error)}`,
-      missing ? 'missing' : 'input',
-    );
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UserError(`${source}: no such file; name one that exists`, 'missing');
+    if (code === 'EISDIR') throw new UserError(`${source}: is a folder; name a file in it`);
+    throw new UserError(`${source}: cannot be read: ${messageOf(error)}; check its permissions, or name another`);
   }
 }
 
