@@ -18,15 +18,21 @@ export const creative: Topic = {
   async run({ small, rounds, log }) {
     const adCount = small ? 1000 : 20_000;
     const arms = armsOf(adCount);
-    const cases: [policy: PolicyName, hasModel: boolean][] = [
+    const cases: [policy: PolicyName, hasModel: boolean, asksShares?: true][] = [
       ['default', true],
+      ['default', true, true],
       ['default', false],
       ['kl-ucb', true],
       ['thompson', true],
       ['thompson', false],
       ['linucb', true],
     ];
-    const measured = cases.map(([policy, hasModel]) => ({ policy, hasModel, ...createCase(arms, policy, hasModel) }));
+    const measured = cases.map(([policy, hasModel, asksShares]) => ({
+      policy,
+      hasModel,
+      asksShares,
+      ...createCase(arms, policy, hasModel, asksShares),
+    }));
     // In turn, so that what else the machine does is none's own.
     for (let round = 0; round < rounds; round++) for (const one of measured) measure(one, small ? 40 : 4000);
     log(`${adCount} ads with ${creatives} creatives each`);
@@ -36,6 +42,7 @@ export const creative: Topic = {
       rows: measured.map((one) => ({
         policy: one.policy,
         'p(click) by': one.hasModel ? 'a model' : 'the record',
+        answers: one.asksShares ? 'and shares' : 'the choice',
         'choose p50 µs': one.choosing.us(50),
         'p99 µs': one.choosing.us(99),
         'add and settle µs an event': Number(median(one.settleUs).toFixed(2)),
@@ -69,7 +76,7 @@ interface Case {
 const nowMs = 1_750_000_000_000;
 
 /** A bandit whose creatives have each been shown some hundred times, and requests. */
-function createCase(arms: Arms, policy: PolicyName, hasModel: boolean): Case {
+function createCase(arms: Arms, policy: PolicyName, hasModel: boolean, asksShares?: true): Case {
   const random = createRandom(seed);
   const bandit = createBandit(
     arms,
@@ -96,7 +103,11 @@ function createCase(arms: Arms, policy: PolicyName, hasModel: boolean): Case {
     context: Float64Array.from({ length: contextSize }, (_, i) => (i < 2 ? 0.5 : 0)),
     random: random.fork('choices'),
   }));
-  const choices = { variants: new Int32Array(adsAsked), propensities: new Float64Array(adsAsked) };
+  const choices = {
+    variants: new Int32Array(adsAsked),
+    propensities: new Float64Array(adsAsked),
+    ...(asksShares && { shares: new Float64Array(adsAsked * creatives) }),
+  };
   return { bandit, questions, choices, choosing: new Latency(), settleUs: [], heapBytes: [] };
 }
 

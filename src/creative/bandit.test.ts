@@ -48,6 +48,40 @@ describe('choosing', () => {
     );
   });
 
+  it.each(policyNames)('%s: shares, where asked for, sum to 1, and that of a choice is its propensity', (policy) => {
+    fc.assert(
+      fc.property(seeds, fc.boolean(), (seed, hasModel) => {
+        const random = createRandom(seed);
+        const arms = armsOf(3, 1, 5);
+        const settings = { ...settingsOf(policy), epsilon: 0.3 * random.next(), exitWindows: 1 };
+        const bandit = banditOf(settings, randomCounts(random, arms, nowMs, 60), arms);
+        // Ad −1 is unknown, with two variants.
+        const ads = Int32Array.from({ length: 40 }, () => random.below(4) - 1);
+        const variantOffsets = new Int32Array(41);
+        for (const [i, ad] of ads.entries()) variantOffsets[i + 1] = variantOffsets[i] + ([3, 1, 5][ad] ?? 2);
+        const p = Float64Array.from({ length: variantOffsets[40] }, () => 0.05 * random.next());
+        const question = { count: 40, ads, variantOffsets, context: contextOf(policy), ...(hasModel && { p }) };
+        const drawn = () => ({ variants: new Int32Array(40), propensities: new Float64Array(40) });
+        const [asked, unasked] = [{ ...drawn(), shares: new Float64Array(variantOffsets[40]) }, drawn()];
+        bandit.choose({ ...question, random: createRandom(seed) }, asked);
+        bandit.choose({ ...question, random: createRandom(seed) }, unasked);
+        expect(unasked).toEqual({ variants: asked.variants, propensities: asked.propensities });
+        for (const [i, variant] of asked.variants.entries()) {
+          const ofCandidate = asked.shares.subarray(variantOffsets[i], variantOffsets[i + 1]);
+          expect(ofCandidate.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
+          expect(asked.propensities[i]).toBe(asked.shares[variant]);
+        }
+        // What is drawn tells its own.
+        const i = ads.indexOf(2);
+        const ofModel = hasModel ? [...p.subarray(variantOffsets[i], variantOffsets[i + 1])] : undefined;
+        const { propensities } = chosenShares(bandit, 2, ofModel, contextOf(policy));
+        for (const [k, share] of propensities.entries())
+          if (share > 0) expect(asked.shares[variantOffsets[i] + k]).toBe(share);
+      }),
+      { numRuns: 4 },
+    );
+  });
+
   it.each(policyNames)('%s: no arm is left out, so that every choice can be evaluated', (policy) => {
     const counts = [shown(0, 50_000, 2000), shown(1, 50_000, 100), shown(2, 50_000, 100)];
     const { propensities } = chosenShares(banditOf(settingsOf(policy), counts), 0, undefined, contextOf(policy));
@@ -84,6 +118,7 @@ describe('choosing', () => {
     const choices = { variants: new Int32Array(4), propensities: new Float64Array(4) };
     const short = { variants: new Int32Array(3), propensities: new Float64Array(4) };
     expect(() => bandit.choose(question, short)).toThrow(RangeError);
+    expect(() => bandit.choose(question, { ...choices, shares: new Float64Array(11) })).toThrow(RangeError);
     expect(() => bandit.choose({ ...question, p: new Float32Array(5) }, choices)).toThrow(RangeError);
     expect(() => bandit.choose({ ...question, ads: new Int32Array(4).fill(2) }, choices)).toThrow(RangeError);
     expect(() => bandit.choose({ ...question, ads: new Int32Array(4).fill(3) }, choices)).toThrow(RangeError);

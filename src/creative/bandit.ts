@@ -89,10 +89,10 @@ class PlayingBandit implements CreativeBandit {
     for (let ad = 0; ad < adCount; ad++) most = Math.max(most, arms.offsets[ad + 1] - arms.offsets[ad]);
     const width = policy.linearConfidence;
     const epsilon = { exploring: policy.epsilon, exited: settings.epsilon };
-    if (width === undefined) this.#choosing = new Choosing(arms, most, epsilon);
+    if (width === undefined) this.#choosing = new Choosing(arms, epsilon);
     else {
       this.#contexts = new Contexts(armCount, settings.contextSize);
-      this.#choosing = new Choosing(arms, most, epsilon, { learned: this.#contexts, width });
+      this.#choosing = new Choosing(arms, epsilon, { learned: this.#contexts, width });
     }
     const [record, viewTime, contexts, choosing] = [this.record, this.#viewTime, this.#contexts, this.#choosing];
     this.#settling = new Settling({ record, settings, policy, viewTime, contexts, choosing }, most);

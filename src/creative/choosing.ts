@@ -55,18 +55,16 @@ export class Choosing {
   readonly #contextWidth: number;
   /** [candidates] one draw each; numbers handed on as arguments may be put on the heap. */
   #draws = new Float64Array(512);
+  /** [variants] where the question's owner asks for none. */
+  #shares = new Float64Array(2048);
   /** So that no compiler finds touching useless. */
   readonly #touched = new Float64Array(1);
-  /** [arms of an ad] */
-  readonly #weights: Float64Array;
 
   /**
-   * @param most    the arms of the ad that has most
    * @param epsilon of ads that explore, and of those that have exited
    */
   constructor(
     arms: Arms,
-    most: number,
     epsilon: { readonly exploring: number; readonly exited: number },
     contexts?: { readonly learned: Contexts; readonly width: number },
   ) {
@@ -80,7 +78,6 @@ export class Choosing {
     this.#epsilons = Float64Array.of(epsilon.exploring, epsilon.exploring, epsilon.exited);
     this.#contexts = contexts?.learned;
     this.#contextWidth = contexts?.width ?? 0;
-    this.#weights = new Float64Array(most);
   }
 
   /**
@@ -105,8 +102,11 @@ export class Choosing {
     const { count, ads, variantOffsets, p, random } = question;
     this.#check(question, choices);
     if (this.#draws.length < count) this.#draws = new Float64Array(2 * count);
+    if (this.#shares.length < variantOffsets[count]) this.#shares = new Float64Array(2 * variantOffsets[count]);
     const draws = this.#draws;
     for (let i = 0; i < count; i++) draws[i] = random.next();
+    const { variants: chosen, propensities, shares = this.#shares } = choices;
+    const isAsked = shares !== this.#shares;
     const { offsets } = this.#arms;
     const adCount = this.modes.length;
     this.#touch(ads, count);
@@ -116,9 +116,20 @@ export class Choosing {
       const variants = variantOffsets[i + 1] - variant;
       if (ad >= adCount || variants < 1 || (ad >= 0 && variants !== offsets[ad + 1] - offsets[ad]))
         throw new RangeError(`choose: candidate ${i} of ad ${ad} has ${variants} variants`);
-      if (ad < 0) this.#chooseUnknown(i, variant, variants, p, choices);
-      else if (this.modes[ad] === HAS_SHARES) this.#chooseByShares(i, ad, variant, variants, p, choices);
-      else this.#chooseBest(i, ad, variant, variants, question, choices);
+      let best = 0;
+      if (ad < 0) best = this.#shareUnknown(variant, variants, p, shares);
+      else if (this.modes[ad] === HAS_SHARES) this.#shareByPolicy(ad, variant, variants, p, shares);
+      else best = this.#shareBest(i, ad, variant, variants, question, shares, isAsked);
+      // The draw begins with the likeliest, as it mostly ends there.
+      let at = variant + best;
+      let left = draws[i] - shares[at];
+      for (let k = 0; k < variants && left >= 0; k++) {
+        if (k === best) continue;
+        at = variant + k;
+        left -= shares[at];
+      }
+      chosen[i] = at;
+      propensities[i] = shares[at];
     }
   }
 
@@ -136,23 +147,25 @@ export class Choosing {
   }
 
   #check({ count, ads, variantOffsets, p, context }: CreativeQuestion, choices: CreativeChoices): void {
-    const { variants, propensities } = choices;
+    const { variants, propensities, shares } = choices;
+    const least = variantOffsets[count];
     const isShort = Math.min(ads.length, variantOffsets.length - 1, variants.length, propensities.length) < count;
-    if (isShort || (p !== undefined && p.length < variantOffsets[count]))
+    if (isShort || (p !== undefined && p.length < least) || (shares !== undefined && shares.length < least))
       throw new RangeError(`choose: arrays are shorter than ${count} candidates`);
     if (this.#contexts !== undefined && context?.length !== this.#contexts.size)
       throw new RangeError(`choose: a context of ${context?.length}, expected ${this.#contexts.size}`);
   }
 
-  /** The best with 1 − ε, else by `explore`: one draw decides both. */
-  #chooseBest(
+  /** The best has 1 − ε, and each what `explore` says of ε: written for all that are asked for, or may be drawn. */
+  #shareBest(
     i: number,
     ad: number,
     variant: number,
     variants: number,
     question: CreativeQuestion,
-    choices: CreativeChoices,
-  ): void {
+    shares: Float64Array,
+    isAsked: boolean,
+  ): number {
     const explore = this.#explore;
     const firstArm = this.#arms.offsets[ad];
     let best: number;
@@ -160,18 +173,12 @@ export class Choosing {
     else if (question.p !== undefined) best = this.#bestByModel(firstArm, variant, variants, question.p);
     else best = this.#bestByRecord(firstArm, variants);
     const epsilon = this.#epsilons[this.modes[ad]];
-    let chosen = best;
-    let left = this.#draws[i] - (1 - epsilon);
-    if (left >= 0) {
-      for (let k = 0; k < variants; k++) {
-        chosen = k;
-        left -= epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
-        if (left < 0) break;
-      }
-    }
-    choices.variants[i] = variant + chosen;
-    choices.propensities[i] =
-      epsilon * explore[(firstArm + chosen) * EXPLORE_STRIDE + EXPLORE] + (chosen === best ? 1 - epsilon : 0);
+    const ofBest = 1 - epsilon + epsilon * explore[(firstArm + best) * EXPLORE_STRIDE + EXPLORE];
+    if (isAsked || this.#draws[i] >= ofBest)
+      for (let k = 0; k < variants; k++)
+        shares[variant + k] = epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
+    shares[variant + best] = ofBest;
+    return best;
   }
 
   #bestByRecord(firstArm: number, variants: number): number {
@@ -235,41 +242,23 @@ export class Choosing {
     return best;
   }
 
-  #chooseByShares(
-    i: number,
-    ad: number,
-    variant: number,
-    variants: number,
-    p: CreativeQuestion['p'],
-    choices: CreativeChoices,
-  ): void {
-    const { shares } = this;
+  #shareByPolicy(ad: number, variant: number, variants: number, p: CreativeQuestion['p'], shares: Float64Array): void {
     const explore = this.#explore;
     const epsilon = this.#epsilons[HAS_SHARES];
     const firstArm = this.#arms.offsets[ad];
-    const weights = this.#weights;
-    if (p === undefined) for (let k = 0; k < variants; k++) weights[k] = shares[firstArm + k];
-    else this.#tilt(ad, variant, variants, p);
-    let left = this.#draws[i];
-    let chosen = 0;
-    let propensity = 0;
+    if (p === undefined) for (let k = 0; k < variants; k++) shares[variant + k] = this.shares[firstArm + k];
+    else this.#tilt(ad, variant, variants, p, shares);
     for (let k = 0; k < variants; k++) {
-      const share = (1 - epsilon) * weights[k] + epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
-      chosen = k;
-      propensity = share;
-      left -= share;
-      if (left < 0) break;
+      const ofAll = explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
+      shares[variant + k] = (1 - epsilon) * shares[variant + k] + epsilon * ofAll;
     }
-    choices.variants[i] = variant + chosen;
-    choices.propensities[i] = propensity;
   }
 
-  /** Writes the tilted shares into the weights. */
-  #tilt(ad: number, variant: number, variants: number, p: Float32Array | Float64Array): void {
+  /** Writes the shares that a user's own rewards tilt. */
+  #tilt(ad: number, variant: number, variants: number, p: Float32Array | Float64Array, tilted: Float64Array): void {
     const { shares } = this;
     const rewards = this.#rewards;
     const firstArm = this.#arms.offsets[ad];
-    const weights = this.#weights;
     const sharpness = this.sharpness[ad];
     // As a user clicks more or less than others on all creatives, rewards are compared after dividing by their sum.
     let ofUser = 0;
@@ -277,37 +266,31 @@ export class Choosing {
     for (let k = 0; k < variants; k++) {
       const at = (firstArm + k) * STRIDE;
       const raised = p[variant + k] * rewards[at + ODDS];
-      weights[k] = (rewards[at + SLOPE] * raised) / (raised + 1 - p[variant + k]) + rewards[at + ADDEND];
-      ofUser += weights[k];
+      const reward = (rewards[at + SLOPE] * raised) / (raised + 1 - p[variant + k]) + rewards[at + ADDEND];
+      tilted[variant + k] = reward;
+      ofUser += reward;
       ofRecord += rewards[at + INDEX];
     }
     let sum = 0;
     for (let k = 0; k < variants; k++) {
-      const ratio = (weights[k] * ofRecord) / (ofUser * rewards[(firstArm + k) * STRIDE + INDEX]);
+      const ratio = (tilted[variant + k] * ofRecord) / (ofUser * rewards[(firstArm + k) * STRIDE + INDEX]);
       let tilt = ratio > TILT_MOST ? TILT_MOST : ratio > 1 / TILT_MOST ? ratio : 1 / TILT_MOST;
       for (let s = sharpness; s > 0; s--) tilt *= tilt;
-      weights[k] = shares[firstArm + k] * tilt;
-      sum += weights[k];
+      tilted[variant + k] = shares[firstArm + k] * tilt;
+      sum += tilted[variant + k];
     }
     // Where every product is too small for a number, the record alone decides.
-    for (let k = 0; k < variants; k++) weights[k] = sum > 0 ? weights[k] / sum : shares[firstArm + k];
+    for (let k = 0; k < variants; k++) tilted[variant + k] = sum > 0 ? tilted[variant + k] / sum : shares[firstArm + k];
   }
 
   /** The model's best with 1 − ε, else any; without a model any. */
-  #chooseUnknown(
-    i: number,
-    variant: number,
-    variants: number,
-    p: CreativeQuestion['p'],
-    choices: CreativeChoices,
-  ): void {
+  #shareUnknown(variant: number, variants: number, p: CreativeQuestion['p'], shares: Float64Array): number {
     const epsilon = p === undefined ? 1 : this.#epsilons[EXPLORES];
     let best = 0;
     if (p !== undefined) for (let k = 1; k < variants; k++) if (p[variant + k] > p[variant + best]) best = k;
-    const beyond = this.#draws[i] - (1 - epsilon);
-    const chosen = beyond < 0 ? best : Math.min(variants - 1, Math.floor((beyond / epsilon) * variants));
-    choices.variants[i] = variant + chosen;
-    choices.propensities[i] = epsilon / variants + (chosen === best ? 1 - epsilon : 0);
+    for (let k = 0; k < variants; k++) shares[variant + k] = epsilon / variants;
+    shares[variant + best] += 1 - epsilon;
+    return best;
   }
 }
 

@@ -30,12 +30,14 @@ export interface CreativeQuestion {
   readonly random: Random;
 }
 
-/** [count] each, in arrays of the caller that are at least as long. */
+/** What is answered, in arrays of the caller that are at least as long. */
 export interface CreativeChoices {
-  /** The chosen variant, counted over all candidates. */
+  /** [count]: the chosen variant, counted over all candidates. */
   readonly variants: Int32Array;
-  /** How likely this choice was; above 0. */
+  /** [count]: how likely this choice was; above 0. */
   readonly propensities: Float64Array;
+  /** [variants]: how likely each would have been chosen, a candidate's sum to 1; where absent nobody asks. */
+  readonly shares?: Float64Array;
 }
 
 /** What was shown of an arm and what came of it, added up over any number of impressions; what is known later comes later. */
