@@ -261,6 +261,15 @@ describe('limelight serve', () => {
     expect(String(error)).toMatch(/UserError: --creative-state '.+': a bandit of version 99/);
     await once(child, 'exit');
     expect(await readFile(state, 'utf8')).toBe('{"version": 99}');
+
+    const linear = place('linear.json');
+    await writeFile(linear, '{"policy": "linucb", "segment": "clickedAds", "segments": ["1"]}');
+    const refused = start(...ofModel, '--creative-policy', linear, '--port', '0', '--engine', 'reference');
+    const [told] = await once(refused.stderr, 'data');
+    expect(String(told)).toMatch(
+      /UserError: --creative-policy '.+linear\.json': policy 'linucb' tells users apart by segment 'clickedAds', which is/,
+    );
+    await once(refused, 'exit');
   });
 
   it('does not start with a catalog that lacks a field of the model', async () => {

@@ -7,11 +7,21 @@ const fields: Field[] = [
   { name: 'band', column: 'age_band', kind: 'id', scope: 'request', size: 8 },
   { name: 'ageBand', column: 'age_band', kind: 'id', scope: 'request', size: 8 },
   { name: 'tier', kind: 'id', scope: 'request', size: 8 },
+  { name: 'topics', kind: 'ids', scope: 'request', size: 8, pooling: 'mean' },
+  { name: 'image', kind: 'vector', scope: 'request', length: 2 },
+  { name: 'slot', kind: 'id', scope: 'request', size: 8, servingValue: 1 },
+  { name: 'adTopic', kind: 'id', scope: 'ad', size: 8 },
 ];
-const plan = { requestNames: new Set(['band', 'ageBand', 'age_band', 'tier', 'user']) };
+const roles = { time: 'time_ms', request: 'request_id', position: 'slot', user: 'user' };
+const plan = {
+  requestNames: new Set(['band', 'ageBand', 'age_band', 'tier', 'topics', 'image', ...Object.values(roles)]),
+};
 
 function segmentsBy(segment: string, segments = ['18-24', '25-34', '3']): Segments {
-  return Segments.of(readBanditSettings({ policy: 'linucb', segment, segments }), plan, { fields }) as Segments;
+  return Segments.of(readBanditSettings({ policy: 'linucb', segment, segments }), plan, {
+    fields,
+    ...roles,
+  }) as Segments;
 }
 
 const placeOf = (context: Float64Array) => {
@@ -54,9 +64,15 @@ describe('the segment of a request', () => {
     expect(placeOf(segments.contextOfEvent({ band: null }, 'event'))).toBe(3);
   });
 
+  it.each(['topics', 'image', 'slot', 'time_ms', 'request_id', 'adTopic'])(
+    'is refused by %s, which has no one value of a user',
+    (name) =>
+      expect(() => segmentsBy(name)).toThrow(`by segment '${name}', which is no field of requests that can tell them`),
+  );
+
   it('is of a field of requests that the settings name', () => {
     expect(() => segmentsBy('colour')).toThrow(
-      /by segment 'colour', which is no field of requests; set "segment" to one/,
+      /by segment 'colour', which is no field of requests that can tell them; set "segment" to one of band, age_band, ageBand, tier, and/,
     );
     const bare = readBanditSettings({ policy: 'linucb', contextSize: 4 });
     expect(() => Segments.of(bare, plan, { fields })).toThrow(/tells users apart by segment of no field/);

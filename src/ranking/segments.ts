@@ -13,22 +13,26 @@ export class Segments {
   private readonly names: readonly string[];
   private readonly places: ReadonlyMap<unknown, number>;
 
-  /** @returns none of a policy that takes no contexts. @throws UserError if it does not say by which field, or requests do not know that */
+  /** @returns none of a policy that takes no contexts. @throws UserError if it does not say by which field, or by one that cannot tell them */
   static of(
     { policy, segment, segments, contextSize }: BanditSettings,
     { requestNames }: Pick<FieldPlan, 'requestNames'>,
-    { fields }: Pick<Schema, 'fields'>,
+    { fields, time, request, position }: Pick<Schema, 'fields' | 'time' | 'request' | 'position'>,
   ): Segments | undefined {
     if (contextSize === 0) return undefined;
-    if (segment === undefined || segments === undefined || !requestNames.has(segment))
+    // A list is never one of the values; what says when, where and of which request it was tells no users apart.
+    const alike = fields.flatMap((field) => {
+      if (isMade(field) || field.kind === 'ids' || field.kind === 'vector') return [];
+      const names = [...new Set([field.name, columnOf(field)])];
+      const isOfUser = names.every((name) => requestNames.has(name) && ![time, request, position].includes(name));
+      return isOfUser ? [names] : [];
+    });
+    const names = alike.filter((names) => names.includes(segment as string)).flat();
+    if (segment === undefined || segments === undefined || names.length === 0)
       throw new UserError(
-        `bandit settings: policy '${policy}' tells users apart by segment ${segment === undefined ? 'of no field' : `'${segment}', which is no field of requests`}; set "segment" to one of ${[...requestNames].join(', ')}, and "segments" to its values`,
+        `bandit settings: policy '${policy}' tells users apart by segment ${segment === undefined ? 'of no field' : `'${segment}', which is no field of requests that can tell them`}; set "segment" to one of ${[...new Set(alike.flat())].join(', ')}, and "segments" to its values`,
       );
-    const namesOf = fields.flatMap((field) => (isMade(field) ? [] : [[field.name, columnOf(field)]]));
-    return new Segments(
-      [...new Set([segment, ...namesOf.filter((names) => names.includes(segment)).flat()])],
-      segments,
-    );
+    return new Segments([...new Set([segment, ...names])], segments);
   }
 
   private constructor(names: readonly string[], segments: readonly string[]) {

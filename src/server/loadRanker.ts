@@ -61,7 +61,9 @@ export async function loadRanker(options: LoadOptions): Promise<LoadedRanker> {
     return { ranker, reason, history, creatives: held };
   } catch (error) {
     scorer.dispose();
-    throw error;
+    const inSettings = 'bandit settings: ';
+    if (!(error instanceof UserError && error.message.startsWith(inSettings))) throw error;
+    throw new UserError(`--creative-policy '${options.creativePolicy}': ${error.message.slice(inSettings.length)}`);
   }
 }
 
