@@ -155,22 +155,28 @@ class Program {
   void addStep(size_t index);
   void addEmbed(const StepSpec& step);
   void addPrefetch(const StepSpec& step);
-  void addProjection(const StepSpec& step);
-  const Column* idColumnOf(int value, int from, int size) const;
-  void keepProjections();
-  void project(const Projection& projection);
-  bool isReadAsBf16(int value) const;
   void addGate(const StepSpec& step);
   void addMultiply(const StepSpec& step);
   void addPlain(const StepSpec& step);
-  void addRowAffine(const StepSpec& step);
-  void addMatrixAffine(size_t index);
   void addSum(const StepSpec& step);
   void addStore(int value);
+  int stagedRows(Stage stage) const { return stage == Stage::request ? 1 : spec_.blockRows; }
+  Aligned<float>& buffer(size_t count);
+
+  // affine.cc
+  void addRowAffine(const StepSpec& step);
+  void addMatrixAffine(size_t index);
   const float* biasOf(const StepSpec& step, int columns, Stage stage, const std::vector<PackedTerm>* packed);
   const float* const* addedOf(const StepSpec& step, int columns, Stage stage, const TermSpec* except = nullptr);
   const TermSpec* addedAsBf16(const StepSpec& step, int columns) const;
-  Aligned<float>& buffer(size_t count);
+
+  // projections.cc
+  void addProjection(const StepSpec& step);
+  void project(const Projection& projection);
+  bool isReadAsBf16(int value) const;
+  const Column* idColumnOf(int value, int from, int size) const;
+  void keepProjections();
+  void askForProjections() const;
 
   // sequences.cc
   void addEmbedSequence(const StepSpec& step);
@@ -196,7 +202,6 @@ class Program {
   int64_t rowsOf(Stage stage) const;
   bool readColumn(size_t index, int32_t idsAt, int32_t offsetsAt, int32_t items, int64_t rows);
   void pointColumns(Stage stage, int64_t from);
-  void askForProjections() const;
   void askNothing(size_t work);
   void askLater(const void* bytes, size_t count);
   void askLater(Stage stage, int64_t from, int rows);

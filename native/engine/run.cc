@@ -1,7 +1,6 @@
 #include "program.h"
 
 #include <algorithm>
-#include <cstring>
 
 // A call: reads the columns, computes what is the request's, then block by block what is missing of ads and the rows.
 
@@ -167,14 +166,6 @@ void Program::pointColumns(Stage stage, int64_t from) {
     if (spec.kind == ColumnSpec::Kind::id) column.ids = column.allIds + from;
     if (spec.kind == ColumnSpec::Kind::ids) column.offsets = column.allOffsets + from;
     if (spec.kind == ColumnSpec::Kind::dense) column.values = column.allValues + size_t(from) * spec.width;
-  }
-}
-
-/// Kept projections are asked for before anything else is done, and read after the records have been found.
-void Program::askForProjections() const {
-  for (const Projection& p : projections_) {
-    if (const std::byte* row = p.keptRow())
-      for (size_t at = 0; at < p.rowBytes(); at += 64) __builtin_prefetch(row + at, 0, 2);
   }
 }
 

@@ -1,22 +1,13 @@
 import { assert } from '../../../core/errors.ts';
 import { type Bundle, tableWeight } from '../../../model/bundle.ts';
-import { widthOf } from '../../../model/values.ts';
-import { denseWidth, isEmbedded, isSequence, tableOf } from '../../../schema/fields.ts';
-import type { Field, IdsField } from '../../../schema/schema.ts';
+import { isSequence } from '../../../schema/fields.ts';
+import type { Field } from '../../../schema/schema.ts';
 import type { Scope } from '../../../schema/scopes.ts';
-import { layerInputs } from '../../layerInputs.ts';
 import type { Plan, PlanStep, Slice, Term } from '../../planner/planSteps.ts';
 import { slicesOf } from '../../planner/reads.ts';
-import type {
-  ColumnSpec,
-  NumberFormat,
-  ProgramSpec,
-  SliceSpec,
-  Stage,
-  StepSpec,
-  TermSpec,
-  ValueSpec,
-} from './addon.ts';
+import type { NumberFormat, ProgramSpec, SliceSpec, Stage, StepSpec, TermSpec, ValueSpec } from './addon.ts';
+import { columnOf, type FieldColumn } from './fieldColumns.ts';
+import { type InputRanges, type Quantisation, quantisationOf, rangesOf } from './inputRanges.ts';
 
 /** What the numbers of matrix products are stored as. */
 export interface Formats {
@@ -28,9 +19,6 @@ export interface Formats {
 
 /** What of a bundle an engine computes with. */
 export type ScoredBundle = Pick<Bundle, 'typed' | 'fitted' | 'weights' | 'manifest'>;
-
-/** A program's column, the field it holds, and whether that has lists that cannot be single ids. */
-export type FieldColumn = ColumnSpec & { readonly field: string; readonly isSequence: boolean };
 
 /** A plan as a program, and the fields that its columns are. */
 export interface Lowered {
@@ -81,7 +69,7 @@ class Lowering {
   private readonly formats: Formats;
   private readonly indices: ReadonlyMap<string, number>;
   private readonly weightIndices = new Map<string, number>();
-  private readonly ranges: ReadonlyMap<string, Ranges>;
+  private readonly ranges: ReadonlyMap<string, InputRanges>;
 
   constructor(plan: Plan, bundle: ScoredBundle, options: LowerOptions) {
     this.plan = plan;
@@ -282,7 +270,9 @@ class Lowering {
     const isWide = step.units >= leastUnits;
     // The kernels scale one sum of integers, so one product is quantised: the widest of those whose range is known.
     const least = this.formats.other === 'bf16' ? leastQuantised : 0;
-    const known = step.terms.filter((term) => widthOfTerm(term) >= least && this.rangeOf(term) !== undefined);
+    const known = step.terms.filter(
+      (term) => widthOfTerm(term) >= least && quantisationOf(term, this.ranges) !== undefined,
+    );
     const widest = known.sort((a, b) => widthOfTerm(b) - widthOfTerm(a))[0];
     const quantised = matrix && isWide && this.formats.quantised === 'u8' ? widest : undefined;
     return {
@@ -304,70 +294,13 @@ class Lowering {
     const { kind, firstRow } = term;
     const product = { kind, input: this.slice(term.input), weight: this.weight(term.weight), firstRow } as const;
     if (!isQuantised) return { ...product, format };
-    return { ...product, format: 'u8', ...(this.rangeOf(term) as Quantisation) };
-  }
-
-  private rangeOf(term: Term): Quantisation | undefined {
-    if (term.kind !== 'product') return undefined;
-    const ranges = this.ranges.get(term.weight);
-    if (ranges === undefined) return undefined;
-    const { largest, negative } = ranges;
-    const zero = negative ? 128 : 0;
-    const scales = largest
-      .slice(term.firstRow, term.firstRow + term.input.width)
-      .map((x) => (255 - zero) / Math.max(x, 1e-6));
-    return { inverseScales: Float32Array.from(scales), zero };
+    return { ...product, format: 'u8', ...(quantisationOf(term, this.ranges) as Quantisation) };
   }
 }
 
 type Attend = PlanStep & { op: 'attend' };
 type Affine = PlanStep & { op: 'affine' };
 
-interface Quantisation {
-  /** x ≈ (q − zero) / inverseScale. */
-  readonly inverseScales: Float32Array;
-  readonly zero: number;
-}
-
-/** Of the rows of a weight: the largest magnitude of the input each is multiplied with. */
-interface Ranges {
-  readonly largest: readonly number[];
-  readonly negative: boolean;
-}
-
-/** The ranges that a bundle records of its layers' inputs, by the layer's weights. */
-function rangesOf({ typed, manifest }: Pick<Bundle, 'typed' | 'manifest'>): Map<string, Ranges> {
-  const ranges = new Map<string, Ranges>();
-  const activations = manifest.precision?.activations ?? {};
-  for (const step of typed.model.steps) {
-    const names = layerInputs(step);
-    if (names.length === 0) continue;
-    const parts = names.map((name) => (Object.hasOwn(activations, name) ? activations[name] : undefined));
-    const widths = names.map((name) => widthOf(typed.values.get(name)?.type as Parameters<typeof widthOf>[0]));
-    if (!parts.every((part, i) => part?.largest.length === widths[i])) continue;
-    const weight = step.op === 'attend' ? 'wq' : step.op === 'cross' && step.rank !== null ? 'v' : 'w';
-    ranges.set(`${step.output}.${weight}`, {
-      largest: parts.flatMap((part) => part?.largest ?? []),
-      negative: parts.some((part) => part?.negative),
-    });
-  }
-  return ranges;
-}
-
 function widthOfTerm(term: Term): number {
   return term.kind === 'product' ? term.input.width : 0;
-}
-
-/** What a field's encoded column looks like. */
-function columnOf(
-  field: Field,
-  fields: ReadonlyMap<string, Field>,
-  { fitted }: Pick<Bundle, 'fitted'>,
-): Omit<ColumnSpec, 'stage'> {
-  if (!isEmbedded(field)) return { kind: 'dense', width: denseWidth(field), tableRows: 0, mean: false };
-  const isList =
-    field.kind === 'ids' || (field.kind === 'cross' && field.of.some((part) => fields.get(part)?.kind === 'ids'));
-  const tableRows = fitted.vocabularies.get(tableOf(field) as string)?.rows ?? 0;
-  const { pooling = 'mean' } = field as Partial<IdsField>;
-  return { kind: isList ? 'ids' : 'id', width: 0, tableRows, mean: pooling === 'mean' };
 }

@@ -2,7 +2,8 @@ import type { EncodedColumn, EncodedDense, EncodedLists } from '../../../schema/
 import { rowsIn } from '../../input.ts';
 import type { ScoringInput } from '../../scorer.ts';
 import type { Stage } from './addon.ts';
-import type { FieldColumn, Lowered } from './lowerPlan.ts';
+import type { FieldColumn } from './fieldColumns.ts';
+import type { Lowered } from './lowerPlan.ts';
 
 const wordsPerColumn = 3;
 
