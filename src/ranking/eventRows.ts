@@ -52,6 +52,8 @@ export class EventReader {
   /** Places in the plan's values by what events may call them; -1 for what no history is made of. */
   private readonly values = new Map<string, number>();
   private readonly labels: ReadonlySet<string>;
+  /** What events may call them. */
+  private readonly labelNames: ReadonlySet<string>;
   /** What requests may call the user. */
   private readonly userNames: readonly string[];
 
@@ -74,6 +76,7 @@ export class EventReader {
     );
     const { labels, history = {} } = schema;
     this.labels = new Set(labels.map(({ name }) => name));
+    this.labelNames = new Set(labels.flatMap(({ name, column }) => [name, column]));
     const place = (name: string) => this.plan.values.findIndex((value) => value.name === name);
     if (tables.creatives !== undefined) for (const name of creativeValues) this.values.set(name, place(name));
     for (const { name, column } of [...labels, ...(history.numbers ?? [])])
@@ -190,7 +193,7 @@ export class EventReader {
           `${where}: values has unknown ${shown(name)}; ${didYouMean(name, [...this.values.keys()])}`,
         );
       const number = Number(value);
-      if (place >= 0 && this.plan.values[place].kind === 'label' && number !== 0 && number !== 1)
+      if (this.labelNames.has(name) && number !== 0 && number !== 1)
         throw new UserError(`${where}: label '${name}' is ${shown(value)}; expected 0 or 1`);
       set(place, number);
     }

@@ -364,6 +364,14 @@ describe('POST /v1/events with creatives', () => {
       expect(await slotsOf(app, { user: plain.user, context: plain.context })).toHaveLength(adCount);
     });
 
+    it.each(['click', 'conversion'])('refuses a label %s that is neither 0 nor 1', async (name) => {
+      const { held, tell } = await serveAlone();
+      const before = held.bandit.save();
+      expect(await tell(told(0, { values: { [name]: 2 } }))).toMatch(`label '${name}' is 2; expected 0 or 1`);
+      expect(held.bandit.save()).toEqual(before);
+      expect(await tell(told(0, { values: { [name]: true } }))).toEqual({ accepted: 1, creatives: 1 });
+    });
+
     it('refuses an impression that comes later than an hour, and events of a time to come; outcomes may be late', async () => {
       const { held, tell } = await serveAlone();
       const before = held.bandit.save();
