@@ -257,6 +257,14 @@ describe('creative evaluate', () => {
     ).rejects.toThrow(message);
   });
 
+  it('takes a target that is like uniform and no file for a slip', async () => {
+    const data = await write('log', ownLog(3));
+    await expect(evaluate({ data, target: 'unifrom' })).rejects.toThrow(
+      "--target 'unifrom': no such file or folder; did you mean 'uniform'?",
+    );
+    await expect(evaluate({ data, target: 'elsewhere' })).rejects.toThrow(/^elsewhere: no such file or folder; check/);
+  });
+
   it.each<[string, Row, RegExp]>([
     [
       'a propensity of 0',

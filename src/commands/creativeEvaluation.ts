@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { UserError } from '../core/errors.ts';
+import { nearestName } from '../core/nearestName.ts';
 import { createRandom } from '../core/random.ts';
 import type { EstimatorName } from '../evaluation/estimatorNames.ts';
 import { groupCount } from '../evaluation/groups.ts';
@@ -37,6 +40,8 @@ export interface CreativePolicyEvaluation extends OffPolicyEvaluation {
  */
 export async function evaluateCreativePolicy(options: EvaluateCreativePolicy): Promise<CreativePolicyEvaluation> {
   const { data, target, estimator: estimators, resamples, seed, ...columns } = options;
+  if (target !== 'uniform' && nearestName(target, ['uniform']) !== undefined && !existsSync(target))
+    throw new UserError(`--target '${target}': no such file or folder; did you mean 'uniform'?`, 'missing');
   const log = await readCreativeLog(data, columns, ['action', 'reward', 'propensity']);
   const { propensity: _, ...targetColumns } = log.columns;
   const other =
