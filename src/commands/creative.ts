@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { counted } from '../core/errors.ts';
 import type { DayColumns } from './creativeDays.ts';
 import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import { addCreativeExamination } from './creativeExamination.ts';
@@ -123,7 +124,9 @@ async function runReplay(flags: ReplayFlags): Promise<void> {
       more.exposuresToExit === null ? '–' : count(more.exposuresToExit),
     ],
   );
-  print(`${count(about.tests)} tests, ${count(about.arms)} arms, ${count(about.impressions)} impressions\n`);
+  print(
+    `${counted(about.tests, 'test')}, ${counted(about.arms, 'arm')}, ${counted(about.impressions, 'impression')}\n`,
+  );
   print(textTable(head, rows));
   print(
     '\nregret: clicks forgone against the best arm; explored: impressions of another arm than the one with the highest posterior mean;\n' +

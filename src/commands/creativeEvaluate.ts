@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { counted } from '../core/errors.ts';
 import { type EstimatorName, estimatorNames } from '../evaluation/estimatorNames.ts';
 import type { OffPolicyEvaluation } from '../evaluation/ope.ts';
 import type { LogColumns } from './creativeLog.ts';
@@ -54,7 +55,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.json) return printJson(result);
   const { rows, effectiveSampleSize, weightMax, weightMean, observed, estimates } = result;
   print(
-    `${grouped(rows)} impressions, worth ${grouped(Math.round(effectiveSampleSize))} of the target’s own; weights: mean ${fixed(weightMean, 3)}, largest ${fixed(weightMax, 2)}\n`,
+    `${counted(rows, 'impression')}, worth ${grouped(Math.round(effectiveSampleSize))} of the target’s own; weights: mean ${fixed(weightMean, 3)}, largest ${fixed(weightMax, 2)}\n`,
   );
   const line = (
     name: string,

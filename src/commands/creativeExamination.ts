@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UserError } from '../core/errors.ts';
+import { counted, UserError } from '../core/errors.ts';
 import { estimateExamination } from '../creative/examination.ts';
 import { examinationOf, type PositionCounts, slotCtrs, totals } from '../creative/positions.ts';
 import type { PositionColumns, PositionsRead } from './creativePositions.ts';
@@ -53,7 +53,7 @@ async function runExamination({ data, randomised, json, ...columns }: Examinatio
   const found = findExamination(await readPositions(data, columns), randomised);
   if (json) return printJson(found);
   const { method, impressions, clicks, creatives, examination, positions } = found;
-  print(`${grouped(impressions)} impressions of ${grouped(creatives)} creatives, ${grouped(clicks)} clicks\n`);
+  print(`${counted(impressions, 'impression')} of ${counted(creatives, 'creative')}, ${counted(clicks, 'click')}\n`);
   const rows = positions.map((one) => [
     `${one.position}`,
     grouped(one.impressions),
@@ -110,7 +110,7 @@ function ratiosOf(counts: PositionCounts, { impressions, clicks }: ReturnType<ty
   const unclicked = clicks.indexOf(0);
   if (unclicked >= 0)
     throw new UserError(
-      `positions: position ${unclicked + 1} has no click in ${grouped(impressions[unclicked])} impressions, so that it cannot be compared; gather more, or leave its rows out`,
+      `positions: position ${unclicked + 1} has no click in ${counted(impressions[unclicked], 'impression')}, so that it cannot be compared; gather more, or leave its rows out`,
     );
   const best = examination.indexOf(1);
   const errors = impressions.map((shown, s) => 1 / clicks[s] - 1 / shown);

@@ -1,4 +1,5 @@
 import type { CreativeReportData, PolicyCurves, PolicyReport } from '../../training/creativeReport/reportData.ts';
+import { counted } from '../core/errors.ts';
 import type { RandomizedTests, Replay } from '../creative/replay.ts';
 import type { CreativeDays } from './creativeDays.ts';
 import { decayReport } from './creativeDecay.ts';
@@ -23,7 +24,7 @@ export function creativeReport(
     bestClicks: bestClicks(tests),
     facts: [
       { name: 'seed', value: String(seed) },
-      { name: 'feedback', value: `every ${batch} impressions of a test` },
+      { name: 'feedback', value: `every ${counted(batch, 'impression')} of a test` },
     ],
     warnings,
     policies: replays.map(policyReport),

@@ -1,4 +1,4 @@
-import { UserError } from '../core/errors.ts';
+import { counted, UserError } from '../core/errors.ts';
 import type { Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/columns.ts';
 import { columnValue } from '../tables/columnBuilder.ts';
 import type { Table } from '../tables/parquetReader.ts';
@@ -59,7 +59,9 @@ export async function* creativeRows(
         : countsOf('impressions', names.impressions);
     for (let row = 0; row < batch.rowCount; row++) {
       if (clicks[row] > impressions[row])
-        throw new UserError(`${where(row)} has ${clicks[row]} clicks in ${shownText(impressions[row], names)}`);
+        throw new UserError(
+          `${where(row)} has ${counted(clicks[row], 'click')} in ${shownText(impressions[row], names)}`,
+        );
     }
     const tests = keys(column(names.test), names.test, where);
     yield { tests, arms: keys(column(names.arm), names.arm, where), impressions, clicks, batch };
@@ -69,7 +71,7 @@ export async function* creativeRows(
 function shownText(shown: number, { impressions }: { impressions?: string }): string {
   return impressions === undefined
     ? '1 impression, as each row is one without a column of impressions; name it with --impressions'
-    : `${shown} impressions; correct or drop the row, or name other columns with --clicks and --impressions`;
+    : `${counted(shown, 'impression')}; correct or drop the row, or name other columns with --clicks and --impressions`;
 }
 
 function testColumns(table: Table, given: TestColumns) {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UserError } from '../core/errors.ts';
+import { counted, UserError } from '../core/errors.ts';
 import type { AdStanding, CreativeStanding, StateStandings } from './creativeStandings.ts';
 import { fixed, print, printJson, textTable, wholeNumber } from './output.ts';
 import { grouped } from './textTable.ts';
@@ -58,7 +58,7 @@ async function runMerge(states: readonly string[], { out }: { readonly out: stri
     throw (error as NodeJS.ErrnoException).code === undefined ? error : outputError(out, error);
   });
   print(
-    `merged ${states.length} states into ${out}: ${grouped(impressions)} impressions of ${grouped(creatives)} creatives of ${grouped(ads)} ads`,
+    `merged ${states.length} states into ${out}: ${counted(impressions, 'impression')} of ${counted(creatives, 'creative')} of ${counted(ads, 'ad')}`,
   );
 }
 
@@ -66,8 +66,8 @@ function summary(found: StateStandings): string {
   const { at, adCount, creativeCount, goneCreatives, impressions, clicks, exploringAds, exitedAds, policy } = found;
   const gone = goneCreatives > 0 ? `, ${grouped(goneCreatives)} of them gone from the catalog` : '';
   const lambda = found.lambda > 0 ? `; λ ${fixed(found.lambda)}` : '';
-  return `${grouped(creativeCount)} creatives of ${grouped(adCount)} ads${gone}; as of ${minuteOf(at)} UTC
-${grouped(impressions)} impressions, ${grouped(clicks)} clicks, revenue ${fixed(found.revenueMicros / 1e6, 2)}
+  return `${counted(creativeCount, 'creative')} of ${counted(adCount, 'ad')}${gone}; as of ${minuteOf(at)} UTC
+${counted(impressions, 'impression')}, ${counted(clicks, 'click')}, revenue ${fixed(found.revenueMicros / 1e6, 2)}
 under policy ${policy} ${grouped(exploringAds)} ads explore, ${grouped(exitedAds)} show their best${lambda}`;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bidTypeCode, bidTypes, isBidMicros } from './bids.ts';
-import { assert, listOf, messageOf, UserError } from './errors.ts';
+import { assert, counted, listOf, messageOf, UserError } from './errors.ts';
 import { nearestName } from './nearestName.ts';
 import { clamp, logit, logSigmoid, sigmoid } from './numerics.ts';
 
@@ -53,6 +53,15 @@ describe('errors', () => {
     expect(listOf(['a', 'b'])).toBe('a and b');
     expect(listOf(['a', 'b', 'c'])).toBe('a, b and c');
     expect(listOf(['a', 'b', 'c', 'd'], 2)).toBe('a, b and 2 more');
+  });
+
+  it('counts one thing as one', () => {
+    expect([0, 1, 2, 1234567].map((count) => counted(count, 'click'))).toEqual([
+      '0 clicks',
+      '1 click',
+      '2 clicks',
+      '1,234,567 clicks',
+    ]);
   });
 
   it('tells a user’s mistake from ours', () => {

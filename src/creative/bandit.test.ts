@@ -475,7 +475,7 @@ describe('feedback', () => {
     ['an unknown creative', shown(9, 10, 1), 'there is no arm 9 of 9'],
     ['a creative that is no number', shown(0.5, 10, 1), 'there is no arm 0.5'],
     ['more clicks than impressions', shown(0, 10, 11 + 96), '111 clicks in 110 impressions'],
-    ['clicks without impressions', shown(2, 0, 1), '1 clicks in 0 impressions'],
+    ['clicks without impressions', shown(2, 0, 1), ' 1 click in 0 impressions'],
     ['negative impressions', shown(0, -1, 0), 'impressions is -1'],
     ['half a click', shown(0, 10, 0.5), 'clicks is 0.5'],
     ['negative view time', { ...shown(0, 10, 0), views: 1, viewMs: -5 }, 'viewMs is -5'],

@@ -1,4 +1,4 @@
-import { UserError } from '../core/errors.ts';
+import { counted, UserError } from '../core/errors.ts';
 import type { ArmCounts, Arms } from './creative.ts';
 import type { BanditSettings } from './settings.ts';
 
@@ -141,7 +141,7 @@ export class CreativeRecord {
         if (sum[name] > sum.impressions)
           this.#refuse(
             arm,
-            `would have ${sum[name]} ${name} in ${sum.impressions} impressions; tell each impression with or before what came of it, and that once`,
+            `would have ${counted(sum[name], name.slice(0, -1))} in ${counted(sum.impressions, 'impression')}; tell each impression with or before what came of it, and that once`,
           );
   }
 

@@ -1,4 +1,4 @@
-import { UserError } from '../core/errors.ts';
+import { counted, UserError } from '../core/errors.ts';
 
 /** What the weights of a log are like. */
 export interface WeightSummary {
@@ -54,6 +54,6 @@ export function unitWarnings(units: Int32Array | undefined): string[] {
 export function replayWarnings({ rows, effectiveSampleSize }: WeightSummary, accepted: number): string[] {
   if (accepted >= effectiveSampleSize / 10) return [];
   return [
-    `replay accepted ${accepted} of ${rows} rows, which says little: weighted, the log is worth ${Math.round(effectiveSampleSize)} rows; go by snips or dr`,
+    `replay accepted ${accepted} of ${rows} rows, which says little: weighted, the log is worth ${counted(Math.round(effectiveSampleSize), 'row')}; go by snips or dr`,
   ];
 }

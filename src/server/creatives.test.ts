@@ -248,9 +248,9 @@ describe('POST /v1/events with creatives', () => {
     [
       'with a second click',
       { type: 'click' },
-      /creative '900' would have 2 clicks in 1 impressions; tell each impression/,
+      /creative '900' would have 2 clicks in 1 impression; tell each impression/,
     ],
-    ['of two views', { type: 'outcome', values: { viewMs: 5 } }, /creative '900' would have 2 views in 1 impressions/],
+    ['of two views', { type: 'outcome', values: { viewMs: 5 } }, /creative '900' would have 2 views in 1 impression;/],
     ['of an hour from now', { eventMs: beginMs + 3_700_000 }, /before it happened; correct its time or the clock/],
   ])('refuses an event %s, and all that came with it', async (_, wrong, message) => {
     const { app, held, history } = serve();
