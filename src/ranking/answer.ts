@@ -3,7 +3,6 @@ import type { AuctionColumns } from '../auction/pricing.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Creatives } from '../catalog/creatives.ts';
 import { type BidType, bidTypes } from '../core/bids.ts';
-import { calibrate } from '../evaluation/calibration.ts';
 import type { Manifest } from '../model/bundle.ts';
 import type { Scores } from '../scoring/scorer.ts';
 import type { RankBody } from './body.ts';
@@ -38,9 +37,11 @@ export interface RankedSlot {
   exploring?: boolean;
   bidType: BidType;
   bidMicros: number;
+  /** Of what is shown. */
   pCtr?: number;
   pCvr?: number;
   pEngagement?: number;
+  /** Of the ad: where a policy draws the creative, the mean over the draw, as is the price that follows from it. */
   eCpmMicros: number;
   /** Per charge event, per mille where that is an impression. */
   priceMicros: number;
@@ -54,7 +55,7 @@ export interface SlotFactors {
   /** The engine's p(task) over impressions, by task; a conversion's is that of click and conversion. */
   raw: Record<string, number>;
   calibrated: Record<string, number>;
-  /** Optimised events a thousand impressions bring; 1 for cpm. */
+  /** Optimised events a thousand impressions of the ad bring, the mean over creatives that might have been drawn; 1 for cpm. */
   eventsPerMille: number;
   /** Q^a. */
   quality: number;
@@ -77,6 +78,8 @@ export interface SlotCreative {
   creativeId: unknown;
   /** What the model has of it, calibrated; absent where it does not tell creatives apart, or knows no clicks. */
   pCtr?: number;
+  /** How likely it was to be chosen; where a policy chose. */
+  propensity?: number;
 }
 
 /** All an answer is made of; [count] columns. */
@@ -115,9 +118,8 @@ export function answerOf(outcome: Outcome): RankAnswer {
 }
 
 function slotOf(outcome: Outcome, slot: number): RankedSlot {
-  const { body, candidates, columns, probabilities, order, prices, eCpmMicros } = outcome;
+  const { body, candidates, columns, probabilities, scores, order, prices, eCpmMicros } = outcome;
   const i = order[slot];
-  const { tasks, pCtr, pCvr, pEngagement } = probabilities;
   const campaignId = ownerOf('campaignId', i, outcome);
   const advertiserId = ownerOf('advertiserId', i, outcome);
   return {
@@ -129,13 +131,16 @@ function slotOf(outcome: Outcome, slot: number): RankedSlot {
     ...creativeOf(outcome, i),
     bidType: bidTypes[columns.types[i]],
     bidMicros: columns.bidMicros[i],
-    ...(tasks.has('click') ? { pCtr: pCtr[i] } : {}),
-    ...(tasks.has('click') && tasks.has('conversion') ? { pCvr: pCvr[i] } : {}),
-    ...(tasks.has('engagement') ? { pEngagement: pEngagement[i] } : {}),
+    ...probabilities.shownOf(scores, shownRow(outcome, i)),
     eCpmMicros: Math.round(eCpmMicros[i]),
     priceMicros: prices[slot],
     ...(body.explain ? { explain: factorsOf(outcome, slot) } : {}),
   };
+}
+
+/** The row of scores of what a candidate is shown with. */
+function shownRow({ choice }: Outcome, i: number): number {
+  return choice?.p === undefined ? i : choice.variants[i];
 }
 
 /** Whose ad it is: what the request says, else the catalog. */
@@ -165,27 +170,28 @@ function nameOf({ candidates, creatives, choice }: Outcome, i: number, variant: 
 }
 
 function creativesOf(outcome: Outcome, i: number): SlotCreative[] | undefined {
-  const { choice, probabilities, manifest } = outcome;
+  const { choice, probabilities } = outcome;
   if (choice === undefined) return undefined;
-  const { of, p } = choice;
+  const { of, p, shares } = choice;
   const hasClicks = p !== undefined && probabilities.tasks.has('click');
   return Array.from({ length: of.offsets[i + 1] - of.offsets[i] }, (_, k) => {
     const variant = of.offsets[i] + k;
     return {
       creativeId: nameOf(outcome, i, variant),
-      ...(hasClicks && { pCtr: calibratedOf(manifest, 'click', p[variant]) }),
+      ...(hasClicks && { pCtr: probabilities.calibrated('click', p[variant]) }),
+      ...(shares && { propensity: shares[variant] }),
     };
   });
 }
 
 function factorsOf(outcome: Outcome, slot: number): SlotFactors {
-  const { manifest, body, candidates, scores, columns, order, ordered } = outcome;
+  const { body, candidates, scores, probabilities, columns, order, ordered } = outcome;
   const i = order[slot];
   const nextScore = slot + 1 < ordered ? columns.scores[order[slot + 1]] : null;
-  const row = outcome.choice?.p === undefined ? i : outcome.choice.variants[i];
+  const row = shownRow(outcome, i);
   const raw = Object.fromEntries([...scores].map(([task, p]) => [task, p[row]]));
   const creatives = creativesOf(outcome, i);
-  const calibrated = Object.entries(raw).map(([task, p]) => [task, calibratedOf(manifest, task, p)]);
+  const calibrated = Object.entries(raw).map(([task, p]) => [task, probabilities.calibrated(task, p)]);
   return {
     optimisedEvent: optimisedEvents[columns.types[i]],
     chargeEvent: chargeEvents[columns.types[i]],
@@ -200,9 +206,4 @@ function factorsOf(outcome: Outcome, slot: number): SlotFactors {
     inCatalog: (candidates.catalogRows?.[i] ?? -1) >= 0,
     ...(creatives && { creatives }),
   };
-}
-
-function calibratedOf({ calibration }: Manifest, task: string, p: number): number {
-  const curve = calibration[task];
-  return curve === undefined ? p : calibrate(curve, p);
 }

@@ -24,6 +24,8 @@ export interface ChosenCreatives extends CreativeChoices {
   readonly of: Variants;
   /** [variants]: the engine's p of each, of the task that creatives are compared by; absent where the model does not tell them apart. */
   readonly p?: Float32Array;
+  /** [variants]: how likely each was to be chosen; where a bandit chose. */
+  readonly shares?: Float64Array;
   /** Of an ad's row; absent where the model alone chooses. */
   readonly isExploring?: (ad: number) => boolean;
 }
@@ -38,6 +40,7 @@ export class CreativeChoice {
   private readonly segments: Segments | undefined;
   private variants = new Int32Array(0);
   private propensities = new Float64Array(0);
+  private shares = new Float64Array(0);
   private readonly isExploring: ChosenCreatives['isExploring'];
 
   /** @throws UserError for a bandit that could not be told a click, or a user's segment */
@@ -63,23 +66,20 @@ export class CreativeChoice {
     return this.finder.find(candidates);
   }
 
-  /**
-   * @param scores of the creatives, where the model tells them apart
-   * @param firsts by candidate the first of the same ad, where an ad is named more than once
-   */
+  /** @param scores of the creatives, where the model tells them apart */
   choose(
     of: Variants,
     scores: Scores | undefined,
     probabilities: CandidateProbabilities,
     { user, context }: RankBody,
     random?: Random,
-    firsts?: Int32Array,
   ): ChosenCreatives {
     const count = of.ads.length;
     if (this.variants.length < count) {
       this.variants = new Int32Array(roomFor(count));
       this.propensities = new Float64Array(roomFor(count));
     }
+    if (this.bandit !== undefined && this.shares.length < of.count) this.shares = new Float64Array(roomFor(of.count));
     const { variants, propensities, bandit } = this;
     const p = scores?.get(probabilities.comparedBy);
     const choices = { of, p, variants, propensities, isExploring: this.isExploring };
@@ -92,19 +92,10 @@ export class CreativeChoice {
     assert(random !== undefined, 'a bandit draws: rank needs a source of chance');
     const ofClicks = scores && probabilities.clicksOf(scores, of.count);
     const segment = this.segments?.contextOf(user, context);
-    bandit.choose({ count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, context: segment, random }, choices);
-    if (firsts !== undefined) drawOnce(of, firsts, choices);
-    return choices;
-  }
-}
-
-/** Of several draws for an ad the one of the best creative would win, and more often than it is answered: its first counts for all. */
-function drawOnce({ ads, offsets }: Variants, firsts: Int32Array, { variants, propensities }: CreativeChoices): void {
-  for (let i = 0; i < firsts.length; i++) {
-    const first = firsts[i];
-    if (ads[i] < 0 || ads[first] < 0) continue;
-    variants[i] = offsets[i] + variants[first] - offsets[first];
-    propensities[i] = propensities[first];
+    const question = { count, ads: of.ads, variantOffsets: of.offsets, p: ofClicks, context: segment, random };
+    const drawn = { ...choices, shares: this.shares };
+    bandit.choose(question, drawn);
+    return drawn;
   }
 }
 

@@ -398,7 +398,7 @@ describe('a bandit', () => {
   const drawing = (of: Served): ServedBandit => ({
     arms: creativeArms(of.market.catalog, of.creatives),
     settings: readBanditSettings(),
-    choose({ count, ads: rows, variantOffsets, random, p }, { variants, propensities }) {
+    choose({ count, ads: rows, variantOffsets, random, p }, { variants, propensities, shares }) {
       expect(p?.length).toBeGreaterThanOrEqual(variantOffsets[count]);
       for (let i = 0; i < count; i++) {
         const size = variantOffsets[i + 1] - variantOffsets[i];
@@ -409,6 +409,7 @@ describe('a bandit', () => {
         while (left >= k + 1) left -= ++k;
         variants[i] = variantOffsets[i] + k;
         propensities[i] = (k + 1) / total;
+        for (let other = 0; other < size && shares; other++) shares[variantOffsets[i] + other] = (other + 1) / total;
       }
     },
     add() {},

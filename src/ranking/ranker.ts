@@ -48,7 +48,8 @@ export interface Ranker {
   /** Reads events for the history of the model's schema, where that has any, and for a record of creatives. */
   readonly events?: EventReader;
   /**
-   * One request end to end: read, encode, score, calibrate, choose creatives, value by eCPM, choose slots and price them.
+   * One request end to end: read, encode, score, calibrate, choose creatives, value by eCPM, choose slots and price them. An ad whose
+   * creative a bandit draws is valued by its expectation over the draw, which so decides nothing but which creative is shown.
    *
    * @param request a `RankRequest` as JSON has it, unchecked
    * @param nowMs   when it is, ms since 1970: history must have been advanced to it; its watermark where absent. A function is called
@@ -103,12 +104,11 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
         requests.encodeHistory(past.at(nowMs, told), candidates, scored, nowMs);
       }
       const scores = scoreInBlocks(scorer, input);
+      const choice = chooser && variants && chooser.choose(variants, scored && scores, probabilities, body, random);
+      if (scored && choice?.shares) probabilities.expect(scores, candidates, scored.offsets, choice.shares);
+      else probabilities.update(scores, candidates.count, scored && choice?.variants);
       const firsts = repeated.firstsOf(candidates);
-      const choice =
-        chooser && variants && chooser.choose(variants, scored && scores, probabilities, body, random, firsts);
-      probabilities.update(scores, candidates.count, scored && choice?.variants);
-      const repeats = firsts && { firsts, drawn: bandit && variants?.ads };
-      const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros, repeats);
+      const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros, firsts);
       return answerOf({ manifest, body, candidates, catalog, creatives, choice, scores, probabilities, ...outcome });
     },
   };
@@ -136,20 +136,14 @@ class AuctionBuffers {
   private prices = this.bufferOf();
   private order = new Int32Array(0);
 
-  run(
-    candidates: Candidates,
-    p: CandidateProbabilities,
-    slotCount: number,
-    reserve: number,
-    repeats?: { readonly firsts: Int32Array; readonly drawn?: Int32Array },
-  ) {
+  run(candidates: Candidates, p: CandidateProbabilities, slotCount: number, reserve: number, firsts?: Int32Array) {
     const { count, types, bidMicros } = candidates;
     this.grow(count);
     const { eventsPerMille, eCpmMicros, quality, scores, order, prices } = this;
     eventsPerMilleInto(types, p, count, eventsPerMille);
     eCpmInto(bidMicros, eventsPerMille, count, eCpmMicros);
     scoreInto(eCpmMicros, quality, count, scores);
-    if (repeats !== undefined) excludeRepeats(repeats.firsts, scores, repeats.drawn);
+    if (firsts !== undefined) excludeRepeats(firsts, scores);
     let eligibleCount = 0;
     for (let i = 0; i < count; i++) if (scores[i] >= reserve) eligibleCount++;
     // One more than there are slots: it sets the last slot's price.

@@ -38,21 +38,18 @@ export class RepeatedAds {
 
 /**
  * An ad wins one slot and never sets its own price: its best entry counts (the first of equals) and the others get a score of NaN,
- * which is never chosen. Where a bandit draws creatives, an entry that says its creative goes before those that leave it open: which of
- * the two was shown would depend on the draw, and be no more as likely as it is answered.
+ * which is never chosen.
  *
  * @param firsts by candidate the first of the same ad
  * @param scores [count], changed in place
- * @param drawn  [count]: at least 0 for an entry whose creative was drawn
  */
-export function excludeRepeats(firsts: Int32Array, scores: Float64Array, drawn?: Int32Array): void {
+export function excludeRepeats(firsts: Int32Array, scores: Float64Array): void {
   const bests = firsts.slice();
-  const isDrawn = (i: number) => drawn !== undefined && drawn[i] >= 0;
   for (let i = 0; i < firsts.length; i++) {
     const first = firsts[i];
     if (first === i) continue;
     const before = bests[first];
-    const isBetter = isDrawn(i) === isDrawn(before) ? scores[i] > scores[before] : isDrawn(before);
+    const isBetter = scores[i] > scores[before];
     scores[isBetter ? before : i] = Number.NaN;
     if (isBetter) bests[first] = i;
   }
