@@ -166,9 +166,10 @@ function bundleOf(market: Market): Bundle {
 
 const vocabularyOf = (count: number) => hashedVocabulary(count, new Float64Array(count + firstId));
 
-/** Creatives of all ads, so many each, with values that follow from their ids. */
+/** Of each ad the first so many of its creatives, with values that follow from their ids. */
 function tableOf(adCount: number, count: number): Map<string, Column> {
   const rowCount = adCount * count;
+  const numberOf = (row: number) => Math.floor(row / count) * perAd + (row % count);
   const column = (of: (row: number) => number): Column => ({
     type: 'integer',
     rowCount,
@@ -176,9 +177,11 @@ function tableOf(adCount: number, count: number): Map<string, Column> {
   });
   const drawn = (row: number, purpose: number) => mix32(row * 31 + purpose) >>> 0;
   const values = Object.entries(creativeValues).map(
-    ([name, most], f) => [name, column((row) => (most === 0 ? row + 1 : 1 + (drawn(row, f) % most)))] as const,
+    ([name, most], f) =>
+      [name, column((row) => 1 + (most === 0 ? numberOf(row) : drawn(numberOf(row), f) % most))] as const,
   );
-  const items = Int32Array.from({ length: rowCount * terms }, (_, i) => 1 + (drawn(i, 97) % termCount));
+  const itemOf = (i: number) => 1 + (drawn(numberOf(Math.floor(i / terms)) * terms + (i % terms), 97) % termCount);
+  const items = Int32Array.from({ length: rowCount * terms }, (_, i) => itemOf(i));
   return new Map<string, Column>([
     ...values,
     ['adId', column((row) => 1 + Math.floor(row / count))],

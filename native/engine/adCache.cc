@@ -21,7 +21,7 @@ AdCache::AdCache(size_t recordBytes, size_t budgetBytes, bool isChained) : recor
 
 void AdCache::beginBatch() {
   now_++;
-  isFollowed_ = followed_ > 8 * strayed_;
+  if (followed_ + strayed_ > 0) isFollowed_ = followed_ > 8 * strayed_;
   followed_ = strayed_ = 0;
 }
 

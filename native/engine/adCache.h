@@ -72,6 +72,9 @@ class AdCache {
   /// What `findNext` reads of keys that follow a record, if theirs lie after it.
   Lines linkLines(Record record, int count) const { return {links_ + record, count * sizeof(Link)}; }
 
+  /// The same of those after the next, which need not lie beside the record.
+  Lines nextLinkLines(Record record, int count) const { return linkLines(links_[record].next, count - 1); }
+
   /// As `find`. @param guess a record that may be the key's
   Record find(uint64_t hash, uint64_t tag, Record guess, bool& isNew) {
     return guess != none && isOf(guess, tag) ? use(guess, isNew) : find(hash, tag, isNew);

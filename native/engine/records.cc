@@ -30,6 +30,10 @@ void Program::hashKeys(Stage stage, int64_t from, int rows, Batch& batch) {
     const Column& column = columns_[records.keyColumns[i]];
     const ColumnSpec& spec = spec_.columns[records.keyColumns[i]];
     const bool isOfCandidates = spec_.candidates && stage == Stage::creative && spec.stage == Stage::ad;
+    if (spec.kind == ColumnSpec::Kind::ids && !isOfCandidates) {
+      kernels_.rows.hashLists(rows, column.allOffsets + from, column.allIds, salt, hashes);
+      continue;
+    }
     if (spec.kind != ColumnSpec::Kind::id) {
       for (int row = 0; row < rows; row++) hashList(column, spec, isOfCandidates ? candidateOf_[from + row] : from + row, salt, hashes + 2 * row);
       continue;
@@ -50,13 +54,12 @@ void Program::hashKeys(Stage stage, int64_t from, int rows, Batch& batch) {
   if (first != nullptr) kernels_.rows.hashIds(rows, first, first, salt, hashes);
 }
 
-/// A list's length and its items, or the numbers of a row.
+/// A list, or the numbers of a row.
 void Program::hashList(const Column& column, const ColumnSpec& spec, int64_t row, uint64_t salt, uint64_t* hashes) {
+  const int32_t whole[2] = {0, spec.width};
   const bool isList = spec.kind == ColumnSpec::Kind::ids;
-  const int32_t* items = column.allIds + (isList ? size_t(column.allOffsets[row]) : size_t(row) * spec.width);
-  const int32_t count = isList ? column.allOffsets[row + 1] - column.allOffsets[row] : spec.width;
-  kernels_.rows.hashIds(1, &count, &count, salt, hashes);
-  for (int32_t i = 0; i < count; i++) kernels_.rows.hashIds(1, items + i, items + i, salt, hashes);
+  const int32_t* items = isList ? column.allIds : column.allIds + size_t(row) * spec.width;
+  kernels_.rows.hashLists(1, isList ? column.allOffsets + row : whole, items, salt, hashes);
 }
 
 namespace {
@@ -105,6 +108,9 @@ void findCreatives(AdCache& cache, Batch& batch, Found found) {
     forEachSet(cache, batch, prefetch);
     findLinks(cache, batch, prefetch);
   }
+  // A first creative that was once asked for alone does not lie beside the others.
+  for (int i = 0; i < batch.candidates; i++)
+    if (batch.found[i] != AdCache::none) prefetch(cache.nextLinkLines(batch.found[i], batch.firsts[i + 1] - batch.firsts[i]));
   for (int i = 0; i < batch.candidates; i++) {
     AdCache::Record record = batch.found[i];
     for (int first = batch.firsts[i], row = first; row < batch.firsts[i + 1]; row++) {

@@ -170,6 +170,8 @@ struct RowKernels {
   bool (*idsInside)(const int32_t* ids, size_t count, int32_t tableRows);
   /// h[2i], h[2i + 1] take in a[i] and b[i]: two independent 64-bit mixes a row.
   void (*hashIds)(int rows, const int32_t* a, const int32_t* b, uint64_t salt, uint64_t* h);
+  /// The same of lists, ids[offsets[i] .. offsets[i + 1]).
+  void (*hashLists)(int rows, const int32_t* offsets, const int32_t* ids, uint64_t salt, uint64_t* h);
 };
 
 /// All kernels of one instruction set.

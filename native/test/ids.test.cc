@@ -42,6 +42,28 @@ void testHash(const RowKernels& kernels, int rows, Random& random) {
   }
 }
 
+/// A list is its length and its items in pairs, the last one twice where one is left.
+void testHashLists(const RowKernels& kernels, int rows, Random& random) {
+  const Guarded<int32_t> offsets(rows + 1);
+  offsets[0] = 3;
+  for (int i = 0; i < rows; i++) offsets[i + 1] = offsets[i] + random.below(7);
+  const Guarded<int32_t> ids(offsets[rows]);
+  for (size_t i = 0; i < ids.size(); i++) ids[i] = static_cast<int32_t>(random.bits() << 1);
+  const Guarded<uint64_t> h(2 * static_cast<size_t>(rows));
+  std::vector<uint64_t> expected(h.size());
+  for (size_t i = 0; i < h.size(); i++) expected[i] = h[i] = uint64_t{random.bits()} << 32 | random.bits();
+  const uint64_t salt = random.bits();
+  kernels.hashLists(rows, offsets.get(), ids.get(), salt, h.get());
+  for (int i = 0; i < rows; i++) {
+    const int32_t count = offsets[i + 1] - offsets[i];
+    std::vector<int32_t> words = {count, count};
+    for (int32_t at = offsets[i]; at < offsets[i + 1]; at++) words.push_back(ids[at]);
+    if (count % 2 == 1) words.push_back(words.back());
+    for (size_t at = 0; at < words.size(); at += 2) kernels.hashIds(1, &words[at], &words[at + 1], salt, &expected[2 * static_cast<size_t>(i)]);
+  }
+  for (size_t i = 0; i < h.size(); i++) check(h[i] == expected[i], "a mix of a list", static_cast<double>(h[i]), static_cast<double>(expected[i]));
+}
+
 /// Small ids in two columns, as tables have them: no two pairs may meet, in either mix, taken in together or one after the other.
 void testCollisions(const RowKernels& kernels, bool together) {
   constexpr int side = 300;
@@ -69,6 +91,7 @@ void testIds(const Kernels& kernels) {
   for (const int count : lengths) {
     testInside(kernels.rows, count, random);
     testHash(kernels.rows, count, random);
+    testHashLists(kernels.rows, count, random);
   }
   for (const bool together : {false, true}) testCollisions(kernels.rows, together);
 }

@@ -48,6 +48,7 @@ constexpr RowKernels rowKernels = {
     .timesSigmoid = timesSigmoid,
     .idsInside = idsInside,
     .hashIds = hashIds,
+    .hashLists = hashLists,
 };
 
 }  // namespace
