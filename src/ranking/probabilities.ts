@@ -87,8 +87,8 @@ export class CandidateProbabilities {
    * @param offsets where each candidate's creatives begin, [count + 1]
    * @param shares  how likely each creative is to be drawn
    */
-  expect(scores: Scores, candidates: Candidates, offsets: Int32Array, shares: Float64Array): void {
-    const { types, count } = candidates;
+  updateMeans(scores: Scores, candidates: Candidates, offsets: Int32Array, shares: Float64Array): void {
+    const { count } = candidates;
     this.grow(count);
     const { pCtr, pCvr, pEngagement, tasks } = this;
     const clicks = tasks.has('click') ? this.clicks : undefined;
@@ -100,17 +100,17 @@ export class CandidateProbabilities {
         pCtr[i] = sum;
       }
     if (tasks.has('conversion')) {
-      this.expectTask('conversion', scores, candidates, offsets, shares, pCvr, clicks);
+      this.meanOf('conversion', scores, candidates, offsets, shares, pCvr, clicks);
       for (let i = 0; i < count; i++) pCvr[i] = pCtr[i] > 0 ? Math.min(1, pCvr[i] / pCtr[i]) : 0;
     }
-    if (tasks.has('engagement')) this.expectTask('engagement', scores, { types, count }, offsets, shares, pEngagement);
+    if (tasks.has('engagement')) this.meanOf('engagement', scores, candidates, offsets, shares, pEngagement);
   }
 
   /** @param most p that each creative's is not taken to be above */
-  private expectTask(
+  private meanOf(
     task: ValuedTask,
     scores: Scores,
-    { types, count }: Pick<Candidates, 'types' | 'count'>,
+    { types, count }: Candidates,
     offsets: Int32Array,
     shares: Float64Array,
     out: Float64Array,
@@ -149,6 +149,7 @@ export class CandidateProbabilities {
   }
 
   calibrated(task: string, p: number): number {
+    if (!(p >= 0 && p <= 1)) assert(false, `the engine gave p(${task}) = ${p} of what is shown`);
     const curve = this.manifest.calibration[task];
     return curve === undefined ? p : calibrate(curve, p);
   }

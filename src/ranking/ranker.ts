@@ -105,7 +105,7 @@ export function createRanker(bundle: Bundle, scorer: Scorer, options: RankerOpti
       }
       const scores = scoreInBlocks(scorer, input);
       const choice = chooser && variants && chooser.choose(variants, scored && scores, probabilities, body, random);
-      if (scored && choice?.shares) probabilities.expect(scores, candidates, scored.offsets, choice.shares);
+      if (scored && choice?.shares) probabilities.updateMeans(scores, candidates, scored.offsets, choice.shares);
       else probabilities.update(scores, candidates.count, scored && choice?.variants);
       const firsts = repeated.firstsOf(candidates);
       const outcome = auction.run(candidates, probabilities, body.slotCount, body.reserveEcpmMicros, firsts);

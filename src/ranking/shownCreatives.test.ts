@@ -7,6 +7,7 @@ import { createBandit } from '../creative/bandit.ts';
 import { readBanditSettings } from '../creative/settings.ts';
 import { evaluateOffPolicy } from '../evaluation/ope.ts';
 import { createReferenceScorer } from '../scoring/engines/reference/scorer.ts';
+import type { Scorer } from '../scoring/scorer.ts';
 import type { RankedSlot, SlotCreative, SlotFactors } from './answer.ts';
 import { creativeArms } from './creativeArms.ts';
 import { createRanker, type Ranker } from './ranker.ts';
@@ -127,6 +128,18 @@ describe('an ad whose creative is drawn', () => {
       }
     },
   );
+
+  it.each(['click', 'conversion', 'engagement'])('is not answered with a %s probability that is no number', (task) => {
+    const { bundle, catalog } = market;
+    const scorer = createReferenceScorer(bundle);
+    const broken: Scorer = {
+      ...scorer,
+      score: (input) => new Map([...scorer.score(input), [task, new Float32Array(input.rowCount).fill(Number.NaN)]]),
+    };
+    const bandit = createBandit(creativeArms(catalog, creatives), readBanditSettings());
+    const ranker = createRanker(bundle, broken, { catalog, creatives, bandit });
+    expect(() => ranker.rank(ask(1, alike()), undefined, createRandom(1))).toThrow(`the engine gave p(${task}) = NaN`);
+  });
 
   it('is ranked and priced the same whatever is drawn', () => {
     const types: BidType[] = ['cpm', 'cpc', 'cpe', 'cpa', 'ocpm'];
