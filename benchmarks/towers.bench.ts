@@ -40,7 +40,7 @@ export const towers: Topic = {
             if ('missing' in candidates) notes.push(candidates.missing);
             continue;
           }
-          // One each, since what may be kept is kept for the kind of requests that comes.
+          // One each, since a scorer that has been asked for creatives scores rows as candidates of one.
           const scorers = { candidates: candidates.scorer, rows: byRow.scorer };
           if (adCache === 'warm') seeEveryCreative(scorers, market);
           rows.push(...measure(scorers, market, ads, adCache, { small, rounds }));

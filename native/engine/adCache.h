@@ -14,7 +14,7 @@ struct AdCacheStats {
   uint64_t budgetBytes = 0;
 };
 
-/// Records of what depends on an ad (or creative) alone, found by a 128-bit hash of all the ids and numbers it is made of: an ad
+/// Records of what depends on an ad (or creative) alone, found by a 64-bit tag, one hash of all the ids and numbers it is made of, in a set that another hash names: an ad
 /// whose fields change is another key, so nothing here can be stale. A key has two sets of eight to lie in, the second used where
 /// the first is full; the least recently used of both goes first, and never one that the batch at hand uses.
 class AdCache {
@@ -100,7 +100,6 @@ class AdCache {
   AdCacheStats stats() const { return stats_; }
 
  private:
-
   /// Half of a set, a cache line. Ways are filled in order and never emptied.
   struct alignas(64) Half {
     uint64_t tags[ways / 2];     // 0 marks an empty way

@@ -167,7 +167,7 @@ bool Program::needsRows(int index) const {
   }
   for (const auto& task : spec_.tasks)
     if (std::find(task.begin(), task.end(), index) != task.end()) return true;
-  return false;
+  return directTiles(index) == nullptr;  // what nothing reads is written all the same
 }
 
 const Program::View& Program::view(const Slice& slice, Stage reader) {
@@ -187,7 +187,8 @@ const Program::View& Program::view(const Slice& slice, Stage reader) {
   return *views_.back();
 }
 
-const TileTarget* Program::directTiles(int value) {
+/// Those of a value that its step writes: of all but products of matrices the only ones.
+const TileTarget* Program::directTiles(int value) const {
   for (const auto& tiles : tiles_)
     if (tiles->isDirect && tiles->slice.value == value) return &tiles->target;
   return nullptr;

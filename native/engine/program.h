@@ -148,7 +148,7 @@ class Program {
   const View& view(const Slice& slice, Stage reader);
   const View& whole(int value) { return view({value, 0, spec_.values[value].width}, spec_.values[value].stage); }
   Tiles& tilesOf(const Slice& slice, Stage stage, const TermSpec& term);
-  const TileTarget* directTiles(int value);
+  const TileTarget* directTiles(int value) const;
   std::vector<Run>& stepsOf(Stage stage);
 
   // steps.cc: one function an op

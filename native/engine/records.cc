@@ -12,6 +12,7 @@ void Program::hashKeys(Stage stage, int64_t from, int rows, Batch& batch) {
   batch.from = from;
   batch.rows = rows;
   batch.isFound = false;
+  batch.candidates = 0;
   const Records& records = records_[int(stage) - 1];
   if (!records.isUsed() || !records.cache->holdsAny()) return;
   if (spec_.candidates && stage == Stage::creative) {
@@ -155,7 +156,8 @@ void Program::findRecords(Stage stage, Batch& batch) {
       records.at[row] = record;
       // The first block has no product before it to ask for its records; creatives of candidates have those of the candidates.
       if (row >= spec_.blockRows) return;
-      for (size_t at = 0; at < records.bytes; at += AdCache::alignment) __builtin_prefetch(record + at, 0, 2);
+      for (size_t at = 0; at < records.bytes; at += 64) __builtin_prefetch(record + at, 0, 2);
+      __builtin_prefetch(record + records.bytes - 1, 0, 2);  // a record need not start at a cache line
     });
   for (int first = 0; first < missing; first += spec_.blockRows) {
     const int count = std::min(spec_.blockRows, missing - first);

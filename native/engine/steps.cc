@@ -200,7 +200,7 @@ void Program::addStore(int index) {
   const ValueSpec& value = spec_.values[index];
   Records& records = records_[int(value.stage) - 1];
   const float* const* x = whole(index).floats();
-  // The records' pointers are set by `fillRecords` just before.
+  // The records' pointers are set by `findRecords` just before.
   auto pointers = std::make_shared<Aligned<void*>>(spec_.blockRows);
   records.steps.push_back([&k, &records, x, pointers, width = value.width, narrow = value.keptAsBf16,
                            offset = recordOffsets_[index]](int rows) {

@@ -108,11 +108,14 @@ else {
 
     it('runs both for each row where no candidates are named', () => {
       const scorer = createNativeScorer(bundle, addon, { ...options, cacheBytes: 0 });
-      scorer.score(input);
-      expect(scorer.stageRows()).toEqual({ request: 1, ad: 0, creative: 0, candidate: ads, row: creatives });
       const { candidates: _, ...rows } = variantInput(bundle, new Array(9).fill(1), createRandom(5));
       scorer.score(rows);
+      expect(scorer.stageRows()).toEqual({ request: 1, ad: 0, creative: 0, candidate: 0, row: 9 });
+      scorer.score(input);
       expect(scorer.stageRows()).toMatchObject({ request: 2, candidate: ads, row: creatives + 9 });
+      // From then on a row is a candidate of one.
+      scorer.score(rows);
+      expect(scorer.stageRows()).toMatchObject({ request: 3, candidate: ads + 9, row: creatives + 18 });
       scorer.dispose();
     });
   });

@@ -16,7 +16,7 @@ inline bool idsInside(const int32_t* ids, size_t count, int32_t tableRows) {
 }
 
 /// h ← (h ⊕ ((a, b) + salt)) · odd, then h ⊕ h / 2³², of two ids as one word. Both steps are one to one, so keys that differ in one
-/// pair never meet; those that differ in more would have to meet under both multipliers.
+/// pair never meet.
 inline void mixIn(int32_t a, int32_t b, uint64_t salt, uint64_t* h) {
   const uint64_t ids = (static_cast<uint32_t>(a) | uint64_t{static_cast<uint32_t>(b)} << 32) + salt;
   const uint64_t first = (h[0] ^ ids) * 0x9e3779b97f4a7c15u;

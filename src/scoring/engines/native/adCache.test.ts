@@ -117,5 +117,31 @@ else {
       expect(6 * ads).toBeLessThan(buckets);
       scorer.dispose();
     });
+
+    it('is kept once for requests with creatives and without, and counted since the load', () => {
+      const scorer = scorerOf(kernels, precision, 2 ** 22);
+      const { fields: columns, rowCount } = inputOf(
+        Array.from({ length: 40 }, (_, ad) => [ad, [0]]),
+        3,
+      );
+      const rows = { fields: columns, rowCount };
+      const plain = scorer.score(rows).get('click')?.slice();
+      const first = { ...scorer.adCacheStats(), rows: scorer.stageRows().row };
+      const { count, of } = { count: 41, of: Int32Array.from({ length: 40 }, (_, row) => row) };
+      expect(() => scorer.score({ ...rows, candidates: { count, of } })).toThrow(/candidates/);
+      expect(scorer.adCacheStats()).toMatchObject({ entries: first.entries, bytes: first.bytes });
+      scorer.score(inputOf([[1, [0, 1, 2]]], 3));
+      for (let call = 0; call < 2; call++) {
+        const again = scorer.score(rows).get('click');
+        for (const [row, p] of again?.entries() ?? [])
+          expect(Math.abs(p - (plain?.[row] ?? Number.NaN))).toBeLessThan(precision === 'fp32' ? 1e-4 : 5e-3);
+      }
+      const { budgetBytes, hits, misses } = scorer.adCacheStats();
+      expect(budgetBytes).toBe(first.budgetBytes);
+      expect(hits + misses).toBe(first.hits + first.misses + 4 + 2 * 80);
+      expect(hits).toBeGreaterThanOrEqual(first.hits + 80);
+      expect(scorer.stageRows().row).toBe(first.rows + 3 + 80);
+      scorer.dispose();
+    });
   });
 }

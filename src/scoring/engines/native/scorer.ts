@@ -83,48 +83,49 @@ export function createNativeScorer(
   const { kernels, precision } = options;
   const check = createInputCheck(typed, (vocabulary) => fitted.vocabularies.get(vocabulary)?.rows ?? 0);
   const tasks = typed.model.tasks.map(({ name }) => name);
-  let requests: NativeProgram | undefined = createProgram(addon, kernels, service);
   const takesCreatives = knowsCreatives(typed);
-  let creatives: NativeProgram | undefined;
+  let inUse = createProgram(addon, kernels, service);
+  let hasCreatives = false;
+  /** Of the program that was in use before. */
+  let past: Counts | undefined;
   let rows: NativeProgram | undefined;
   const answersOf = (program: NativeProgram) => new Map(tasks.map((task, i) => [task, program.answers(i)]));
 
-  /** Once creatives are asked for, what may be kept is kept for them. */
-  const ofRequests = () => {
-    requests ??= createProgram(addon, kernels, keepingNothing(service));
-    return requests;
+  /** Once creatives are asked for, one program serves all: what may be kept is kept once. */
+  const runCreatives = (input: ScoringInput): boolean => {
+    if (hasCreatives) return inUse.run(input);
+    const prepared = service.ofCreatives ?? { lowered: lowerFor(bundle, addon, options, 'creatives') };
+    const program = createProgram(addon, kernels, prepared);
+    if (!program.run(input)) {
+      program.dispose();
+      return false;
+    }
+    past = { cache: inUse.cacheStats(), rows: inUse.stageRows() };
+    inUse.dispose();
+    inUse = program;
+    hasCreatives = true;
+    return true;
   };
 
   /** @returns undefined where candidates do not fit the program, or come with a row a creative of what they have in common */
   const scoreCreatives = (input: ScoringInput, candidates: CandidateRows): Scores | undefined => {
-    if (takesCreatives) {
-      if (creatives === undefined) {
-        const prepared = service.ofCreatives ?? { lowered: lowerFor(bundle, addon, options, 'creatives') };
-        creatives = createProgram(addon, kernels, prepared);
-        requests?.dispose();
-        requests = undefined;
-      }
-      return creatives.run(input) ? answersOf(creatives) : undefined;
-    }
+    if (takesCreatives) return runCreatives(input) ? answersOf(inUse) : undefined;
     // Creatives of a candidate differ in nothing that the model takes.
     checkCandidates(candidates, input.rowCount);
-    const program = ofRequests();
-    if (!program.run({ rowCount: candidates.count, fields: input.fields })) return undefined;
-    const answers = tasks.map((_, i) => program.answers(i));
+    if (!inUse.run({ rowCount: candidates.count, fields: input.fields })) return undefined;
+    const answers = tasks.map((_, i) => inUse.answers(i));
     return new Map(
       tasks.map((task, i) => [task, Float32Array.from(candidates.of, (candidate) => answers[i][candidate])]),
     );
   };
 
   const scoreRows = (input: ScoringInput): Scores | undefined => {
-    const program = ofRequests();
-    if (program.run(input)) return answersOf(program);
-    if (program.takes(input)) return undefined;
+    if (inUse.run(hasCreatives ? { ...input, candidates: oneEach(input.rowCount) } : input)) return answersOf(inUse);
+    if (inUse.takes(input)) return undefined;
     rows ??= createProgram(addon, kernels, { lowered: lowerFor(bundle, addon, options, 'rows') });
     return rows.run(input) ? answersOf(rows) : undefined;
   };
 
-  const inService = () => [requests, creatives].filter((program) => program !== undefined);
   return {
     engine: `native (${kernels}, ${precision})`,
     ...(precision === 'fp32' ? {} : { precision }),
@@ -141,23 +142,32 @@ export function createNativeScorer(
         `scoring input: the columns are not of the kinds the model takes; encode them with the bundle's own schema`,
       );
     },
-    adCacheStats: () => sumOf(inService().map((program) => program.cacheStats())),
-    stageRows: () => sumOf(inService().map((program) => program.stageRows())),
+    adCacheStats() {
+      const { hits = 0, misses = 0 } = past?.cache ?? {};
+      const now = inUse.cacheStats();
+      return { ...now, hits: now.hits + hits, misses: now.misses + misses };
+    },
+    stageRows: () => (past === undefined ? inUse.stageRows() : sumOf(past.rows, inUse.stageRows())),
     dispose() {
-      for (const program of inService()) program.dispose();
+      inUse.dispose();
       rows?.dispose();
     },
   };
 }
 
-function sumOf<K extends string>(records: readonly Readonly<Record<K, number>>[]): Record<K, number> {
-  const keys = Object.keys(records[0]) as K[];
-  const sums = keys.map((key) => [key, records.reduce((sum, record) => sum + record[key], 0)]);
+interface Counts {
+  readonly cache: AdCacheStats;
+  readonly rows: Readonly<Record<Stage, number>>;
+}
+
+function sumOf<K extends string>(a: Readonly<Record<K, number>>, b: Readonly<Record<K, number>>): Record<K, number> {
+  const sums = (Object.keys(a) as K[]).map((key) => [key, a[key] + b[key]]);
   return Object.fromEntries(sums) as Record<K, number>;
 }
 
-function keepingNothing({ lowered, packed }: PackedProgram): PackedProgram {
-  return { lowered: { ...lowered, spec: { ...lowered.spec, cacheBytes: 0 } }, packed };
+/** Rows as candidates of one creative. */
+function oneEach(rowCount: number): CandidateRows {
+  return { count: rowCount, of: Int32Array.from({ length: rowCount }, (_, row) => row) };
 }
 
 interface NativeProgram {
