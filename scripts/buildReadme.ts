@@ -77,6 +77,17 @@ const topics: readonly Shown[] = [
     numbers: { p50: 'p50 µs', p99: 'p99 µs', cost: 'times 500 × 1' },
     notes: true,
   },
+  {
+    topic: 'rank-creatives',
+    name: ({ engine, request }) => `${engine}, ${request}`,
+    numbers: {
+      'rank p50': 'request p50 µs',
+      'score p50': 'its scoring p50 µs',
+      'rank cost': 'times 500 × 1',
+      'score cost': 'its scoring',
+    },
+    notes: true,
+  },
   { topic: 'creative', notes: true },
   {
     topic: 'creative-replay',

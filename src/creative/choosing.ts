@@ -175,8 +175,8 @@ export class Choosing {
     const epsilon = this.#epsilons[this.modes[ad]];
     const ofBest = 1 - epsilon + epsilon * explore[(firstArm + best) * EXPLORE_STRIDE + EXPLORE];
     if (isAsked || this.#draws[i] >= ofBest)
-      for (let k = 0; k < variants; k++)
-        shares[variant + k] = epsilon * explore[(firstArm + k) * EXPLORE_STRIDE + EXPLORE];
+      for (let k = 0, at = firstArm * EXPLORE_STRIDE + EXPLORE; k < variants; k++, at += EXPLORE_STRIDE)
+        shares[variant + k] = epsilon * explore[at];
     shares[variant + best] = ofBest;
     return best;
   }
@@ -199,8 +199,7 @@ export class Choosing {
     const rewards = this.#rewards;
     let best = 0;
     let highest = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < variants; k++) {
-      const at = (firstArm + k) * STRIDE;
+    for (let k = 0, at = firstArm * STRIDE; k < variants; k++, at += STRIDE) {
       const raised = p[variant + k] * rewards[at + ODDS];
       const rate = raised / (raised + 1 - p[variant + k]);
       const reward = rewards[at + SLOPE] * rate + rewards[at + ADDEND];
