@@ -98,7 +98,7 @@ struct Case {
   int rows = 17, k = 33, n = 48;
   bool bias = true, added = true, addedBf16 = false, out = true, packRows = false;
   Activation activation = Activation::linear;
-  std::vector<Format> targets;
+  std::vector<Format> targets = {};
   int column = 0;   // of the targets
   int zero = 128;   // of u8 numbers, in and out
   float size = 1;   // of numbers and weights
