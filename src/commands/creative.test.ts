@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../core/random.ts';
-import { writeTypeOf } from '../tables/arrowBatches.ts';
-import { columnFromValues } from '../tables/columnBuilder.ts';
-import { createTableWriter } from '../tables/parquetWriter.ts';
+import { writeTestTable } from '../tables/writeTestTable.ts';
 import { addCreative } from './creative.ts';
 import { replayedPolicies } from './creativePolicies.ts';
 
@@ -14,15 +12,8 @@ let folder: string;
 let tests: string;
 let log: string;
 
-async function write(name: string, columns: Record<string, readonly unknown[]>): Promise<string> {
-  const path = join(folder, name);
-  const built = new Map(Object.entries(columns).map(([column, values]) => [column, columnFromValues(values)]));
-  const specs = [...built].map(([column, values]) => ({ name: column, type: writeTypeOf(values) }));
-  const writer = await createTableWriter(path, { columns: specs });
-  await writer.append({ rowCount: Object.values(columns)[0].length, columns: built });
-  await writer.close();
-  return path;
-}
+const write = (name: string, columns: Record<string, readonly unknown[]>) =>
+  writeTestTable(join(folder, name), columns);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'creative-'));

@@ -2,9 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeTypeOf } from '../tables/arrowBatches.ts';
-import { columnFromValues } from '../tables/columnBuilder.ts';
-import { createTableWriter } from '../tables/parquetWriter.ts';
+import { writeTestTable } from '../tables/writeTestTable.ts';
 import { type CreativeDays, type DayColumns, readDays } from './creativeDays.ts';
 import { decayReport } from './creativeDecay.ts';
 
@@ -23,12 +21,7 @@ async function read(columns: Record<string, readonly unknown[]>, names: DayColum
   const path = join(folder, `log${logs++}.parquet`);
   const rowCount = Object.values(columns)[0].length;
   const all = { ad_id: new Array(rowCount).fill(1), click: new Array(rowCount).fill(0), ...columns };
-  const built = new Map(Object.entries(all).map(([name, values]) => [name, columnFromValues(values)]));
-  const writer = await createTableWriter(path, {
-    columns: [...built].map(([name, column]) => ({ name, type: writeTypeOf(column) })),
-  });
-  await writer.append({ rowCount, columns: built });
-  await writer.close();
+  await writeTestTable(path, all);
   return (await readDays([path], names)) as CreativeDays;
 }
 

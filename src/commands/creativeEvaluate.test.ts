@@ -5,10 +5,7 @@ import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
-import type { Column } from '../schema/columns.ts';
-import { writeTypeOf } from '../tables/arrowBatches.ts';
-import { columnFromValues } from '../tables/columnBuilder.ts';
-import { createTableWriter } from '../tables/parquetWriter.ts';
+import { writeTestTable } from '../tables/writeTestTable.ts';
 import { addCreativeEvaluate } from './creativeEvaluate.ts';
 import {
   type CreativePolicyEvaluation,
@@ -27,16 +24,9 @@ afterEach(() => rm(folder, { recursive: true }));
 
 type Row = Readonly<Record<string, string | number | null>>;
 
-async function write(name: string, rows: readonly Row[]): Promise<string> {
-  const path = join(folder, `${name}.parquet`);
-  const columns = new Map<string, Column>(
-    Object.keys(rows[0]).map((key) => [key, columnFromValues(rows.map((row) => row[key]))]),
-  );
-  const specs = [...columns].map(([key, column]) => ({ name: key, type: writeTypeOf(column) }));
-  const writer = await createTableWriter(path, { columns: specs });
-  await writer.append({ rowCount: rows.length, columns });
-  await writer.close();
-  return path;
+function write(name: string, rows: readonly Row[]): Promise<string> {
+  const columns = Object.keys(rows[0]).map((key) => [key, rows.map((row) => row[key])] as const);
+  return writeTestTable(join(folder, `${name}.parquet`), Object.fromEntries(columns));
 }
 
 const evaluate = (options: Partial<EvaluateCreativePolicy> & { data: string }) =>

@@ -5,23 +5,14 @@ import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../core/random.ts';
 import { readBanditSettings } from '../creative/settings.ts';
-import { writeTypeOf } from '../tables/arrowBatches.ts';
-import { columnFromValues } from '../tables/columnBuilder.ts';
-import { createTableWriter } from '../tables/parquetWriter.ts';
+import { writeTestTable } from '../tables/writeTestTable.ts';
 import { addCreative } from './creative.ts';
 
 let folder: string;
 let log: string;
 
-async function write(name: string, columns: Record<string, readonly unknown[]>): Promise<string> {
-  const path = join(folder, name);
-  const built = new Map(Object.entries(columns).map(([column, values]) => [column, columnFromValues(values)]));
-  const specs = [...built].map(([column, values]) => ({ name: column, type: writeTypeOf(values) }));
-  const writer = await createTableWriter(path, { columns: specs });
-  await writer.append({ rowCount: Object.values(columns)[0].length, columns: built });
-  await writer.close();
-  return path;
-}
+const write = (name: string, columns: Record<string, readonly unknown[]>) =>
+  writeTestTable(join(folder, name), columns);
 
 /** What the command prints. */
 async function run(...args: string[]): Promise<string> {

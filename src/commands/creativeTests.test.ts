@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Column } from '../schema/columns.ts';
-import { writeTypeOf } from '../tables/arrowBatches.ts';
 import { columnFromValues } from '../tables/columnBuilder.ts';
-import { createTableWriter } from '../tables/parquetWriter.ts';
+import { writeTestTable } from '../tables/writeTestTable.ts';
 import { readTests } from './creativeTests.ts';
 
 let folder: string;
@@ -14,21 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function tableOf(columns: Record<string, readonly unknown[] | Column>, name = 'tests.parquet'): Promise<string> {
-  const path = join(folder, name);
-  const built = new Map(
-    Object.entries(columns).map(([column, values]) => [
-      column,
-      'rowCount' in values ? values : columnFromValues(values),
-    ]),
-  );
-  const writer = await createTableWriter(path, {
-    columns: [...built].map(([column, values]) => ({ name: column, type: writeTypeOf(values) })),
-  });
-  await writer.append({ rowCount: [...built.values()][0].rowCount, columns: built });
-  await writer.close();
-  return path;
-}
+const tableOf = (columns: Record<string, readonly unknown[] | Column>, name = 'tests.parquet') =>
+  writeTestTable(join(folder, name), columns);
 
 const good = {
   test: ['b', 'b', 'a', 'a', 'b'],

@@ -71,6 +71,7 @@ export const testSupport: readonly string[] = [
   'src/history/naiveHistory.ts',
   'src/history/randomLog.ts',
   'src/evaluation/opeSimulation.ts',
+  'src/tables/writeTestTable.ts',
   'src/scoring/conformance',
   'src/creative/banditRuns.ts',
   'src/ranking/sampleMarket.ts',
