@@ -241,17 +241,43 @@ export async function readHistoryFile(fileOrBundle: string): Promise<Map<string,
  */
 export async function writeHistoryFile(file: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
   const content = encodeHistoryFile(tensors);
+  await replaceFile(file, (temporary) => writeFile(temporary, content)).catch((error: NodeJS.ErrnoException) => {
+    throw writeError(`history '${file}'`, error);
+  });
+}
+
+/**
+ * Puts a file in the place of another, if there is one, as a whole; its folder is made where there is none.
+ *
+ * @param write writes it, under another name
+ * @throws what that or the file system throws; the old file stays then
+ */
+export async function replaceFile(file: string, write: (temporary: string) => Promise<unknown>): Promise<void> {
   const parent = path.dirname(path.resolve(file));
   const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
   try {
-    await mkdir(parent, { recursive: true });
+    await makeFolder(parent);
     await rm(temporary, { force: true });
-    await writeFile(temporary, content);
+    await write(temporary);
     await rename(temporary, file);
     await syncFolder(parent);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw writeError(`history '${file}'`, error as NodeJS.ErrnoException);
+    throw error;
+  }
+}
+
+/** As `mkdir` with `recursive`, which does not end in folders that take no new ones, such as /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isThere = code === 'EEXIST' || (await stat(folder).catch(() => undefined))?.isDirectory();
+    if (isThere) return;
+    if (code !== 'ENOENT') throw error;
+    await makeFolder(path.dirname(folder));
+    await mkdir(folder);
   }
 }
 

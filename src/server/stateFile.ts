@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { AdState, BanditStateHead } from '../creative/state.ts';
+import { replaceFile } from '../model/bundleFiles.ts';
 
 const adsBegin = '"ads":[';
 const adsEnd = ']}';
@@ -26,35 +26,12 @@ async function* stateLines(head: BanditStateHead, ads: Iterable<AdState> | Async
 }
 
 /** Writes a state in place of the file: whatever happens, the old one is there, or the new one, whole. @throws what writing throws */
-export async function writeStateFile(
+export function writeStateFile(
   file: string,
   head: BanditStateHead,
   ads: Iterable<AdState> | AsyncIterable<AdState>,
 ): Promise<void> {
-  const parent = path.dirname(path.resolve(file));
-  const temporary = path.join(parent, `.${path.basename(file)}.${process.pid}.tmp`);
-  try {
-    await makeFolder(parent);
-    await writeFile(temporary, stateLines(head, ads), { flush: true });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
-}
-
-/** As `mkdir` with `recursive`, which does not end in folders that take no new ones, such as /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const isThere = code === 'EEXIST' || (await stat(folder).catch(() => undefined))?.isDirectory();
-    if (isThere) return;
-    if (code !== 'ENOENT') throw error;
-    await makeFolder(path.dirname(folder));
-    await mkdir(folder);
-  }
+  return replaceFile(file, (temporary) => writeFile(temporary, stateLines(head, ads), { flush: true }));
 }
 
 /** A state as it is read, not yet checked. */
