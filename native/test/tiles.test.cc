@@ -84,6 +84,16 @@ void testToTiles(const RowKernels& kernels, Format format, int rows, int column,
   target.checkRest();
 }
 
+/// Rounds rows to bf16 numbers, and writes these.
+void roundTo(const Rows<uint16_t>& narrow, const Rows<float>& x, int rows, int width) {
+  for (int i = 0; i < rows; i++) {
+    for (int j = 0; j < width; j++) {
+      x.out()[i][j] = nearestBf16(x[i][j]);
+      narrow.out()[i][j] = static_cast<uint16_t>(bitsOf(x[i][j]) >> 16);
+    }
+  }
+}
+
 void testGate(const RowKernels& kernels, Format format, int rows, int column, const std::vector<int>& sizes,
               bool isBf16, Random& random) {
   int width = 0;
@@ -91,12 +101,7 @@ void testGate(const RowKernels& kernels, Format format, int rows, int column, co
   const int fields = static_cast<int>(sizes.size());
   const Rows<float> x(rows, width, random), gates(rows, fields, random), out(rows, width);
   const Rows<uint16_t> narrow(rows, width);
-  for (int i = 0; isBf16 && i < rows; i++) {
-    for (int j = 0; j < width; j++) {
-      x.out()[i][j] = nearestBf16(x[i][j]);
-      narrow.out()[i][j] = static_cast<uint16_t>(bitsOf(x[i][j]) >> 16);
-    }
-  }
+  if (isBf16) roundTo(narrow, x, rows, width);
   const void* const* input = isBf16 ? narrow.as<void>() : x.as<void>();
   const Target target(format, rows, column, width, random);
   kernels.gate(rows, input, isBf16, gates.in(), sizes.data(), fields, nullptr, &target.target);
@@ -116,12 +121,7 @@ void testGate(const RowKernels& kernels, Format format, int rows, int column, co
 void testMultiply(const RowKernels& kernels, Format format, int rows, int column, int width, bool isBf16, Random& random) {
   const Rows<float> a(rows, width, random), b(rows, width, random), out(rows, width);
   const Rows<uint16_t> narrow(rows, width);
-  for (int i = 0; isBf16 && i < rows; i++) {
-    for (int j = 0; j < width; j++) {
-      b.out()[i][j] = nearestBf16(b[i][j]);
-      narrow.out()[i][j] = static_cast<uint16_t>(bitsOf(b[i][j]) >> 16);
-    }
-  }
+  if (isBf16) roundTo(narrow, b, rows, width);
   const Target target(format, rows, column, width, random);
   const void* const* second = isBf16 ? narrow.as<void>() : b.as<void>();
   kernels.multiply(rows, a.in(), second, isBf16, width, nullptr, &target.target);
